@@ -1,0 +1,1 @@
+"""What the station does: station model, car protocols, back-office protocols."""

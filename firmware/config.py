@@ -1,0 +1,101 @@
+"""station.toml as typed settings: which EVSEs, which car interface, which back office, who may charge.
+
+Reading and complaining (file, line, section, key, nearest right key) is `hal.toml`'s; this file only says what exists.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hal.toml import load
+
+Amps = Annotated[float, Meta(ge=0, le=1000)]
+Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+EvseNumber = Annotated[int, Meta(ge=1, le=64)]
+
+
+class StationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[station]: who we are and where we keep things."""
+
+    vendor: Annotated[str, Meta(min_length=1, max_length=20)] = "Pilotline"
+    model: Annotated[str, Meta(min_length=1, max_length=20)] = "Pilotline"
+    serial: Annotated[str, Meta(max_length=25)] = ""
+    storage: str = "/var/lib/pilotline"
+    guard_socket: str = "/run/pilotline/guard.sock"
+    control_socket: str = "/run/pilotline/control.sock"  # `pilotline status` asks here
+
+
+class EvseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[[evse]]: one EVSE; `connectors` are the board's connector numbers."""
+
+    id: EvseNumber
+    connectors: Annotated[tuple[int, ...], Meta(min_length=1)] = (1,)
+    max_current_a: Amps | None = None  # below what the board can do; None = the board's own limit
+    evse_id: Annotated[str, Meta(min_length=7, max_length=37)] = "DE*PLT*E000001"  # ISO 15118-2 EVSEIDType / eMI3
+
+
+class BudgetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[budget]: the current shared by all EVSEs (per phase), and what a single one gets when the controller is gone."""
+
+    max_current_a: Amps | None = None
+    failsafe_current_a: Amps = 6.0
+    ride_through_s: Seconds = 120.0
+
+
+class AuthorizationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[authorization]: `free` charges everyone; `csms` asks the back office, then local list and cache when offline;
+    `local` asks only the list."""
+
+    mode: Literal["free", "csms", "local"] = "csms"
+    free_token: str = "FREE"
+    local_list: tuple[str, ...] = ()
+    offline_unknown: bool = False  # accept unknown tokens while the back office is out of reach
+    cache: bool = True
+    connection_timeout_s: Seconds = 60.0  # from token to plug-in
+
+
+class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[[v2g]]: digital communication of one EVSE."""
+
+    evse: EvseNumber
+    interface: Annotated[str, Meta(min_length=1, max_length=15)]
+    tls: Literal["prohibit", "allow", "force"] = "prohibit"
+    protocols: tuple[Literal["iso2"], ...] = ("iso2",)
+    sdp_port: Annotated[int, Meta(ge=1, le=65535)] = 15118
+    # the interface carries the car's frames without a modem (rig, bench): link is up while the plug is in
+    modem: Literal["none"] = "none"
+    nominal_after_s: Seconds = 20.0  # authorised, but no digital session: offer nominal PWM
+
+
+class OcppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[ocpp]: the back office. `versions` in order of preference; the identity is appended to the URL."""
+
+    url: Annotated[str, Meta(pattern="^wss?://")]
+    identity: Annotated[str, Meta(min_length=1, max_length=48)]
+    versions: Annotated[tuple[Literal["2.0.1", "1.6"], ...], Meta(min_length=1)] = ("2.0.1", "1.6")
+    password: Annotated[str, Meta(max_length=40)] | None = None
+    ca_file: str | None = None
+    meter_interval_s: Seconds = 60.0
+    ping_interval_s: Seconds = 30.0
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole station.toml."""
+
+    station: StationSettings = StationSettings()
+    evse: Annotated[tuple[EvseSettings, ...], Meta(min_length=1)] = (EvseSettings(id=1),)
+    budget: BudgetSettings = BudgetSettings()
+    authorization: AuthorizationSettings = AuthorizationSettings()
+    v2g: tuple[V2gSettings, ...] = ()
+    ocpp: OcppSettings | None = None
+
+    @property
+    def storage(self) -> Path:
+        return Path(self.station.storage)
+
+
+def read(path: Path) -> Settings:
+    """Read and check a station file. Raises hal.toml.ConfigError with every fault it found."""
+    return load(path, Settings)

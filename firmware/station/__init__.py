@@ -1,0 +1,1 @@
+"""The station as facts and commands, in OCPP 2.x terms. Knows no protocol."""

@@ -1,0 +1,297 @@
+"""What happened at the station (facts) and what it may be asked to do (commands), in OCPP 2.x terms.
+
+Facts are the one stream that the OCPP dialects, the panel and the session report read; the outbox stores them.
+Enumerations are plain strings with the values of OCPP 2.0.1 part 2 (section 3, datatypes), so that a dialect needs no
+translation where the word is the same. Times: `at` is UTC seconds since the epoch, `mono` CLOCK_MONOTONIC seconds.
+Energy in Wh, power in W, current in A, voltage in V.
+"""
+
+from typing import Literal
+
+import msgspec
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="fact"):
+    """Base of every fact: when it happened."""
+
+    at: float
+    mono: float = 0.0
+    clock_synced: bool = True  # False: `at` came from an unset clock
+
+
+# --- station and connectors ---------------------------------------------------------------------------------------
+
+BootReason = Literal[
+    "PowerUp",
+    "RemoteReset",
+    "ScheduledReset",
+    "LocalReset",
+    "FirmwareUpdate",
+    "Watchdog",
+    "ApplicationReset",
+    "Unknown",
+]
+ConnectorState = Literal["Available", "Occupied", "Reserved", "Unavailable", "Faulted"]
+
+
+class Booted(Fact, frozen=True, kw_only=True, tag="booted"):
+    reason: BootReason = "PowerUp"
+
+
+class ConnectorStatus(Fact, frozen=True, kw_only=True, tag="connector_status"):
+    """`state` is OCPP 2.x; `detail` keeps what 1.6 needs (Preparing, SuspendedEV, SuspendedEVSE, Finishing, ...)."""
+
+    evse: int
+    connector: int
+    state: ConnectorState
+    detail: str = ""
+    error_code: str = "NoError"  # 1.6 ChargePointErrorCode
+    info: str = ""
+
+
+class FaultRaised(Fact, frozen=True, kw_only=True, tag="fault_raised"):
+    evse: int
+    connector: int
+    code: str
+    text: str
+
+
+class FaultCleared(Fact, frozen=True, kw_only=True, tag="fault_cleared"):
+    evse: int
+    connector: int
+    code: str
+
+
+class SecurityEvent(Fact, frozen=True, kw_only=True, tag="security_event"):
+    """`kind` is a name of OCPP 2.x appendix 1 (Security Events)."""
+
+    kind: str
+    tech_info: str = ""
+    critical: bool = False
+
+
+# --- tokens and authorization ---------------------------------------------------------------------------------------
+
+
+class IdToken(msgspec.Struct, frozen=True):
+    """`kind` is IdTokenEnumType: Central eMAID ISO14443 ISO15693 KeyCode Local MacAddress NoAuthorization."""
+
+    token: str
+    kind: str = "ISO14443"
+
+
+class TokenPresented(Fact, frozen=True, kw_only=True, tag="token_presented"):
+    evse: int  # 0 = the station's reader
+    id_token: IdToken
+
+
+class Authorized(Fact, frozen=True, kw_only=True, tag="authorized"):
+    """The verdict on a token. `source`: csms, local_list, cache, free, offline, remote."""
+
+    evse: int
+    id_token: IdToken
+    accepted: bool
+    status: str  # AuthorizationStatusEnumType: Accepted Blocked ConcurrentTx Expired Invalid ...
+    source: str
+    reason: str = ""
+
+
+# --- transactions ---------------------------------------------------------------------------------------------------
+
+ChargingState = Literal["EVConnected", "Charging", "SuspendedEV", "SuspendedEVSE", "Idle"]
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One meter sample with everything that was measured at that instant. `context`: ReadingContextEnumType."""
+
+    at: float
+    energy_wh: float
+    power_w: float = 0.0
+    voltage_v: tuple[float, ...] = ()
+    current_a: tuple[float, ...] = ()
+    soc_percent: float | None = None
+    offered_a: float | None = None
+    context: str = "Sample.Periodic"
+    signed: str | None = None
+
+
+class Transaction(Fact, frozen=True, kw_only=True, tag="transaction"):
+    """One event of a transaction. `seq_no` counts from 0 without gaps for each transaction and survives restarts."""
+
+    kind: Literal["Started", "Updated", "Ended"]
+    transaction_id: str
+    seq_no: int
+    trigger: str  # TriggerReasonEnumType
+    evse: int
+    connector: int
+    charging_state: ChargingState | None = None
+    id_token: IdToken | None = None
+    remote_start_id: int | None = None
+    stopped_reason: str | None = None  # ReasonEnumType
+    samples: tuple[Sample, ...] = ()
+    offline: bool = False
+    meter_start_wh: float | None = None
+    cable_max_current_a: float | None = None
+    time_spent_charging_s: float | None = None
+
+
+class MeterValues(Fact, frozen=True, kw_only=True, tag="meter_values"):
+    """Samples outside transactions (clock-aligned while idle)."""
+
+    evse: int
+    samples: tuple[Sample, ...]
+
+
+class LimitChanged(Fact, frozen=True, kw_only=True, tag="limit_changed"):
+    """What an EVSE may draw now and who says so. `source`: hardware, cable, site, budget, csms, car, temperature, ..."""
+
+    evse: int
+    limit_a: float
+    source: str
+    limit_w: float | None = None
+
+
+# --- what only the session report and the status page read ----------------------------------------------------------
+
+
+class PilotChanged(Fact, frozen=True, kw_only=True, tag="pilot"):
+    evse: int
+    connector: int
+    level: str
+    mode: str
+    duty_percent: float
+    closed: bool
+    limit_a: float
+    why_open: str = ""
+
+
+class CarMessage(Fact, frozen=True, kw_only=True, tag="car_message"):
+    """One V2G message. `direction`: from_car, to_car."""
+
+    evse: int
+    session: str
+    direction: Literal["from_car", "to_car"]
+    protocol: str
+    name: str
+    text: str = ""  # the one-line log form
+    size: int = 0
+
+
+class CarSession(Fact, frozen=True, kw_only=True, tag="car_session"):
+    """A digital session began or ended, and why."""
+
+    evse: int
+    session: str
+    kind: Literal["Started", "Ended"]
+    protocol: str = ""
+    evccid: str = ""
+    reason: str = ""
+
+
+class BackOfficeMessage(Fact, frozen=True, kw_only=True, tag="back_office_message"):
+    """One OCPP frame. `direction`: sent, received."""
+
+    direction: Literal["sent", "received"]
+    version: str
+    kind: Literal["call", "result", "error"]
+    name: str
+    text: str = ""
+
+
+class BackOfficeLink(Fact, frozen=True, kw_only=True, tag="back_office_link"):
+    connected: bool
+    version: str = ""
+    reason: str = ""
+
+
+AnyFact = (
+    Booted
+    | ConnectorStatus
+    | FaultRaised
+    | FaultCleared
+    | SecurityEvent
+    | TokenPresented
+    | Authorized
+    | Transaction
+    | MeterValues
+    | LimitChanged
+    | PilotChanged
+    | CarMessage
+    | CarSession
+    | BackOfficeMessage
+    | BackOfficeLink
+)
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
+    """Base of every command; `by` says who asks: csms, local, rig, panel."""
+
+    by: str = "csms"
+
+
+class StartTransaction(Command, frozen=True, kw_only=True, tag="start"):
+    """evse None = any that fits."""
+
+    id_token: IdToken
+    evse: int | None = None
+    remote_start_id: int | None = None
+    limit_a: float | None = None
+
+
+class StopTransaction(Command, frozen=True, kw_only=True, tag="stop"):
+    transaction_id: str
+    reason: str = "Remote"
+
+
+class Unlock(Command, frozen=True, kw_only=True, tag="unlock"):
+    evse: int
+    connector: int = 1
+
+
+class SetAvailability(Command, frozen=True, kw_only=True, tag="availability"):
+    """evse None = the whole station."""
+
+    operative: bool
+    evse: int | None = None
+    connector: int | None = None
+
+
+class SetLimit(Command, frozen=True, kw_only=True, tag="limit"):
+    """An upper bound from `source`; limit None lifts it. evse None = the station's shared budget."""
+
+    source: str
+    limit_a: float | None
+    evse: int | None = None
+
+
+class Reset(Command, frozen=True, kw_only=True, tag="reset"):
+    immediate: bool
+    evse: int | None = None
+
+
+class SwipeToken(Command, frozen=True, kw_only=True, tag="swipe"):
+    """A token was presented at a reader (evse 0 = the station's)."""
+
+    id_token: IdToken
+    evse: int = 0
+
+
+class ClearFault(Command, frozen=True, kw_only=True, tag="clear_fault"):
+    evse: int
+    code: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """Answer to a command. `status` in OCPP words (Accepted, Rejected, Scheduled, Unlocked, UnlockFailed, ...),
+    `reason` always tells people why when it is no plain yes."""
+
+    status: str
+    reason: str = ""
+    transaction_id: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.status in {"Accepted", "Scheduled", "Unlocked"}

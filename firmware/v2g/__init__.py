@@ -1,0 +1,1 @@
+"""The car: EXI, SDP, V2GTP, sessions over ISO 15118."""

@@ -1,0 +1,253 @@
+"""The link between guard and controller: its vocabulary as typed messages, and their CBOR form. No socket here.
+
+Transport: Unix socket, SOCK_SEQPACKET, one CBOR map per packet, at most `MAX_PACKET` bytes. The guard listens, checks
+the peer's credentials (SO_PEERCRED), accepts one controller at a time and speaks first (`Hello`).
+
+*Lease*: the guard sends `Beat(tick, epoch)` every 100 ms; the controller answers each with `Lease(tick, epoch)`. The
+guard counts 300 ms from the time of the echoed tick on its own monotonic clock, so a queued or replayed frame proves
+nothing. A lost lease starts a new epoch; intents that carry an older epoch are counted and dropped.
+
+All `at` are seconds of the machine's CLOCK_MONOTONIC, which both processes share.
+"""
+
+from typing import Final
+
+import cbor2
+import msgspec
+
+from hal.contracts import Light, LockState, PilotMode, Plug
+
+VERSION: Final = 1
+MAX_PACKET: Final = 32_768
+BEAT_S: Final = 0.1
+LEASE_S: Final = 0.3
+BAD_FRAMES_IN_A_ROW: Final = 3
+
+
+class WireError(ValueError):
+    """A packet that is no message of this version: names what is wrong."""
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="t", forbid_unknown_fields=True):
+    pass
+
+
+# --- guard -> controller ------------------------------------------------------------------------------------------
+
+
+class ConnectorCapability(msgspec.Struct, frozen=True):
+    """What one connector of this board can do; limits in A, V, W."""
+
+    connector: int
+    kind: str  # OCPP ConnectorEnumType value: sType2, cType2, cCCS2, ...
+    max_current_a: float
+    min_current_a: float = 6.0
+    phases: int = 3
+    nominal_voltage_v: float = 230.0
+    dc: bool = False
+    dc_max_voltage_v: float = 0.0
+    dc_max_current_a: float = 0.0
+    dc_max_power_w: float = 0.0
+    digital: bool = True  # the pilot can carry 5 % (digital communication)
+    socket: bool = False  # has a proximity contact; else a fixed cable
+    lock: bool = False
+    meter: bool = True
+    ventilation: bool = False
+    token_reader: bool = False
+
+
+class Hello(_Message, frozen=True, tag="hello"):
+    """First packet of a connection: the capability report, and the grants that are still running."""
+
+    version: int
+    board: str
+    guard: str  # software version
+    epoch: int
+    tick: int
+    connectors: tuple[ConnectorCapability, ...]
+    station_token_reader: bool = False
+
+
+class Beat(_Message, frozen=True, tag="beat"):
+    tick: int
+    epoch: int
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Something that forbids or ended charging. `code` is one of hal.interlocks' names, `text` is for people."""
+
+    code: str
+    text: str
+    since: float
+    latched: bool = False  # needs clear_fault or a disconnect
+
+
+class RunningGrant(msgspec.Struct, frozen=True):
+    """The grant the guard holds. `riding` = lease lost, alternative (a) of the lease rules is in force."""
+
+    session: str
+    limit_a: float
+    failsafe_limit_a: float
+    ride_through_s: float
+    riding: bool = False
+    remaining_s: float | None = None
+
+
+class MeterSample(msgspec.Struct, frozen=True):
+    """Latest meter reading: Wh, W, V, A; `at` tells its age; quality `good` or `stale`."""
+
+    at: float
+    import_wh: float
+    power_w: float
+    voltage_v: tuple[float, ...]
+    current_a: tuple[float, ...]
+    export_wh: float = 0.0
+    quality: str = "good"
+
+
+class DcSample(msgspec.Struct, frozen=True):
+    at: float
+    voltage_v: float
+    current_a: float
+    max_voltage_v: float
+    max_current_a: float
+    max_power_w: float
+    isolation_ohm: float | None = None
+    phase: str = "idle"
+
+
+class Observation(_Message, frozen=True, tag="obs"):
+    """Everything the guard knows of one connector. Sent on change and at 4 Hz, 20 Hz while DC power flows."""
+
+    connector: int
+    tick: int
+    epoch: int
+    at: float
+    level: str  # debounced IEC 61851-1 state: A B C D E F, or ? before the first stable reading
+    pilot: PilotMode
+    duty_percent: float
+    high_mv: int
+    low_mv: int
+    plug: Plug
+    cable_rating_a: float  # 0 = no cable; fixed cables report the board's rating
+    closed: bool  # contactor, by its mirror contact (or the command where it has none)
+    energised: bool  # command to the contactor
+    limit_a: float  # what the guard polices now
+    lock: LockState = LockState.UNKNOWN
+    meter: MeterSample | None = None
+    dc: DcSample | None = None
+    temperature_c: float | None = None
+    faults: tuple[Fault, ...] = ()
+    grant: RunningGrant | None = None
+    grant_ended: str | None = None  # why the last grant ended, until the next one
+    why_open: str = ""  # the one reason why the contactor is open now, for people
+
+
+class Token(_Message, frozen=True, tag="token"):
+    """A token was presented; connector 0 = reader of the whole station."""
+
+    connector: int
+    token: str
+    kind: str  # OCPP IdTokenEnumType: ISO14443, ISO15693, KeyCode, ...
+    at: float
+
+
+# --- controller -> guard ------------------------------------------------------------------------------------------
+
+
+class Lease(_Message, frozen=True, tag="lease"):
+    """I am alive: echo of the guard's last Beat."""
+
+    tick: int
+    epoch: int
+
+
+class SetPilot(_Message, frozen=True, tag="pilot"):
+    """Wanted pilot. A nominal duty (>= 8 %) needs a running grant, else the guard shows X1."""
+
+    epoch: int
+    connector: int
+    mode: PilotMode
+    duty_percent: float = 0.0
+
+
+class GrantIntent(_Message, frozen=True, tag="grant"):
+    """Connector may energise for `session` up to limit_a. A repeated grant for the same session changes its limits."""
+
+    epoch: int
+    connector: int
+    session: str
+    limit_a: float
+    failsafe_limit_a: float = 6.0
+    ride_through_s: float = 120.0
+
+
+class Revoke(_Message, frozen=True, tag="revoke"):
+    """End the grant: let the car ramp down, open when it let go, at the latest after 6 s (at once when `now`)."""
+
+    epoch: int
+    connector: int
+    reason: str
+    now: bool = False
+
+
+class DcIntent(_Message, frozen=True, tag="dc"):
+    epoch: int
+    connector: int
+    phase: str  # idle | cable_check | precharge | deliver | ramp_down
+    voltage_v: float = 0.0
+    current_a: float = 0.0
+
+
+class LockIntent(_Message, frozen=True, tag="lock"):
+    epoch: int
+    connector: int
+    locked: bool
+
+
+class IndicatorIntent(_Message, frozen=True, tag="light"):
+    epoch: int
+    connector: int
+    light: Light
+
+
+class ClearFault(_Message, frozen=True, tag="clear"):
+    epoch: int
+    connector: int
+    code: str
+
+
+FromGuard = Hello | Beat | Observation | Token
+FromController = Lease | SetPilot | GrantIntent | Revoke | DcIntent | LockIntent | IndicatorIntent | ClearFault
+
+
+def encode(message: FromGuard | FromController) -> bytes:
+    """One packet."""
+    return cbor2.dumps(msgspec.to_builtins(message))
+
+
+def _load(packet: bytes) -> object:
+    if len(packet) > MAX_PACKET:
+        raise WireError(f"packet of {len(packet)} bytes; at most {MAX_PACKET}")
+    try:
+        return cbor2.loads(packet)
+    except (cbor2.CBORDecodeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
+        raise WireError(f"not CBOR: {error}") from error
+
+
+def decode_from_guard(packet: bytes) -> FromGuard:
+    """Packet -> message of the guard. Raises WireError."""
+    try:
+        message: FromGuard = msgspec.convert(_load(packet), FromGuard)
+    except msgspec.ValidationError as error:
+        raise WireError(str(error)) from error
+    return message
+
+
+def decode_from_controller(packet: bytes) -> FromController:
+    """Packet -> message of the controller. Raises WireError."""
+    try:
+        message: FromController = msgspec.convert(_load(packet), FromController)
+    except msgspec.ValidationError as error:
+        raise WireError(str(error)) from error
+    return message

@@ -1,0 +1,1 @@
+"""The rig: plant, cars, back office, faults."""
