@@ -1,0 +1,124 @@
+"""The command `pilotline`: what it can be asked and where each answer lives. Heavy imports wait for their command.
+
+Other packages add commands through the entry-point group `pilotline.commands` (the rig adds `demo` and `rig`), so
+that the firmware never imports them.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+SCHEMAS = ("app_protocol", "din", "iso2", "iso20_common", "iso20_ac", "iso20_dc", "iso20_wpt", "iso20_acdp", "xmldsig")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the command line and run one command. Returns the exit code (2 = wrong usage or wrong configuration)."""
+    arguments = sys.argv[1:] if argv is None else argv
+    joined = {point.name: point for point in entry_points(group="pilotline.commands")}
+    if arguments and arguments[0] in joined:
+        return joined_command(joined[arguments[0]], arguments[1:])
+    parsed = parser(joined).parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = parsed.run
+    return run(parsed)
+
+
+def joined_command(point: EntryPoint, arguments: list[str]) -> int:
+    command: Callable[[list[str]], int] = point.load()
+    return command(arguments)
+
+
+def parser(joined: dict[str, EntryPoint]) -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="pilotline",
+        description="Controller software of an EV charging station.",
+        epilog="Each command has its own --help.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the station", description=run_station.__doc__)
+    run.add_argument("--board", type=Path, metavar="FILE", help="board file; needed unless a guard runs already")
+    run.add_argument("--station", type=Path, required=True, metavar="FILE", help="station.toml")
+    run.add_argument(
+        "--guard",
+        choices=("auto", "attach"),
+        default="auto",
+        help="auto (default): start a guard for the board file where none listens; attach: only use a running one",
+    )
+    run.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    run.set_defaults(run=run_station)
+
+    check = commands.add_parser("check", help="check board and station files", description=check_files.__doc__)
+    check.add_argument("--board", type=Path, metavar="FILE")
+    check.add_argument("--station", type=Path, metavar="FILE")
+    check.set_defaults(run=check_files)
+
+    decode = commands.add_parser("decode", help="show a V2G message for people", description=decode_hex.__doc__)
+    decode.add_argument("--schema", choices=SCHEMAS, help="the message set; found by the V2GTP header when given")
+    decode.add_argument("--fragment", action="store_true", help="the bytes are an EXI fragment (signed parts)")
+    decode.add_argument("hex", nargs="*", metavar="HEX", help="bytes in hex, spaces allowed; none = standard input")
+    decode.set_defaults(run=decode_hex)
+
+    for name, text in (
+        ("status", "what the station does now, and why it is not charging"),
+        ("report", "make the report of one charging session"),
+    ):
+        commands.add_parser(name, help=text, add_help=False).set_defaults(run=None)
+    for name in sorted(joined):
+        commands.add_parser(name, help=f"from {joined[name].value.split(':')[0]}", add_help=False)
+    return top
+
+
+def run_station(arguments: argparse.Namespace) -> int:
+    """Run the station: the controller, and a guard of its own where none is running (a laptop, a first try).
+    Under systemd the guard is a unit of its own and the controller only attaches."""
+    from firmware.config import read  # noqa: PLC0415
+    from hal.toml import ConfigError  # noqa: PLC0415
+
+    logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = read(arguments.station)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    from firmware.main import run  # noqa: PLC0415
+
+    return run(settings, arguments.board if arguments.guard == "auto" else None)
+
+
+def check_files(arguments: argparse.Namespace) -> int:
+    """Check a board file and a station file, alone and against each other: every fault at once, with its place and
+    its remedy. Exit code 0 = both can be used."""
+    from firmware.check import check  # noqa: PLC0415
+
+    if arguments.board is None and arguments.station is None:
+        print("pilotline check: give --board FILE, --station FILE or both", file=sys.stderr)
+        return 2
+    faults = check(arguments.board, arguments.station)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    if not faults:
+        print("ok: " + " and ".join(str(path) for path in (arguments.board, arguments.station) if path))
+    return 2 if faults else 0
+
+
+def decode_hex(arguments: argparse.Namespace) -> int:
+    """Show an EXI message or a V2GTP frame (hex) as a line and as XML. Without --schema the V2GTP header or the
+    supportedAppProtocol handshake decides."""
+    from firmware.v2g.exi import ExiError  # noqa: PLC0415
+    from firmware.v2g.explain import explain  # noqa: PLC0415
+
+    text = " ".join(arguments.hex) or sys.stdin.read()
+    try:
+        data = bytes.fromhex(text.replace(":", " ").replace("0x", " "))
+    except ValueError as error:
+        print(f"pilotline decode: not hex: {error}", file=sys.stderr)
+        return 2
+    try:
+        print(explain(data, arguments.schema, fragment=arguments.fragment))
+    except ExiError as error:
+        print(f"pilotline decode: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,117 @@
+"""Builds the controller and runs it: the only place that makes objects and hands them to each other.
+
+What each part does is its own folder's affair; how a failing part is restarted is `tasks.py`'s.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from firmware.config import Settings
+from firmware.ocpp.client import BackOfficeClient
+from firmware.panel.control import ControlServer
+from firmware.panel.recorder import Recorder
+from firmware.station.station import Station, build_station
+from firmware.tasks import keep_running
+from hal import notify
+
+log = logging.getLogger("pilotline")
+
+GUARD_START_S = 10.0
+
+
+def run(settings: Settings, board: Path | None) -> int:
+    """Run the controller until SIGTERM or SIGINT; with a board file, start a guard where none is running yet.
+
+    Returns the exit code. A guard started here outlives a crash of the controller (that is its purpose) and ends with
+    an orderly stop of it.
+    """
+    guard = None if board is None or guard_listens(settings) else start_guard(settings, board)
+    if guard is not None and guard.poll() is not None:
+        return guard.returncode or 1  # it has said why
+    try:
+        asyncio.run(serve(settings))
+    finally:
+        if guard is not None:
+            guard.terminate()
+            guard.wait(timeout=10)
+    return 0
+
+
+async def serve(settings: Settings) -> None:
+    """Every task of the controller, until a signal asks to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    settings.storage.mkdir(parents=True, exist_ok=True)
+    station = build_station(settings)
+    tasks = [asyncio.create_task(keep_running(name, start), name=name) for name, start in parts(settings, station)]
+    tasks.append(asyncio.create_task(feed_watchdog()))
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: no collection walks it again
+    notify.ready()
+    log.info("controller ready: %d EVSE, guard %s", len(station.evses), settings.station.guard_socket)
+    try:
+        await stop.wait()
+        log.info("stopping")
+    finally:
+        notify.stopping()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def parts(settings: Settings, station: Station) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+    """Name and start of every long-running part that these settings ask for."""
+    found: list[tuple[str, Callable[[], Awaitable[None]]]] = [("station", station.run)]
+    if settings.v2g:
+        from firmware.v2g.car_link import CarLink  # noqa: PLC0415 - a station without digital communication saves 6 MB
+
+        for car in settings.v2g:
+            found.append((f"car link of EVSE {car.evse}", CarLink(station, station.evses[car.evse], car).run))
+    if settings.ocpp is not None:
+        client = BackOfficeClient(station, settings.ocpp, station.journal)
+        found.append(("back office", client.run))
+    found.append(("recorder", Recorder(station, settings.storage / "sessions").run))
+    found.append(("control socket", ControlServer(station, Path(settings.station.control_socket)).run))
+    return found
+
+
+async def feed_watchdog() -> None:
+    """Tell systemd that the loop turns, at half the time it allows; without a watchdog end at once."""
+    allowed = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
+    while allowed:
+        notify.watchdog()
+        await asyncio.sleep(allowed / 2)
+
+
+def guard_listens(settings: Settings) -> bool:
+    """Is a guard serving the socket already?"""
+    import socket  # noqa: PLC0415
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(settings.station.guard_socket)
+        except OSError:
+            return False
+    return True
+
+
+def start_guard(settings: Settings, board: Path) -> "subprocess.Popen[bytes]":
+    """Start `python -m hal` in a session of its own and wait until it listens or has ended."""
+    Path(settings.station.guard_socket).parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "hal", "--board", str(board), "--socket", settings.station.guard_socket]
+    guard = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own module
+    until = time.monotonic() + GUARD_START_S
+    while guard.poll() is None and not guard_listens(settings) and time.monotonic() < until:
+        time.sleep(0.02)
+    return guard
