@@ -11,11 +11,39 @@ a fault on the connector. Times are seconds of the monotonic clock.
 """
 
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 
 class DeviceError(Exception):
     """A part of the board failed. The text names the part and what a technician can look at."""
+
+
+# --- drivers ------------------------------------------------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """Where a driver sits. Connector 0 is the whole station; `registers` is set on simulated boards only."""
+
+    connector: int
+    part: str  # section name: pilot, meter, emergency_stop, ...
+    registers: Path | None = None
+
+    def __str__(self) -> str:
+        return f"connector {self.connector} {self.part}" if self.connector else self.part
+
+
+class Driver(Protocol):
+    """What every `Driver` dataclass of hal/drivers has beside its contract. Its fields are the keys of its TOML section;
+    `__post_init__` may raise ValueError for what their types cannot say (and must not touch the hardware)."""
+
+    def attach(self, place: Place) -> None:
+        """Take the hardware and put it into its safe state. Raises DeviceError."""
+        ...
+
+    def detach(self) -> None:
+        """Leave the hardware in its safe state and free it."""
+        ...
 
 
 # --- control pilot (IEC 61851-1 Annex A) -------------------------------------------------------------------------
