@@ -1,0 +1,194 @@
+"""One connector of the plant: joins the parts, reads the actuator half of its registers and writes the sensor half."""
+
+from random import Random
+from typing import Final
+
+from hal.sim.registers import PILOT_MODES, ConnectorRegisters
+from hil.plant.contactor import Contactor
+from hil.plant.dc_side import DcSupply, IsolationMonitor
+from hil.plant.ev import Car
+from hil.plant.grid import Grid
+from hil.plant.lock import LOCKED, Lock
+from hil.plant.pilot_circuit import half_waves_v, measured_mv
+from hil.plant.rcd import ResidualCurrentMonitor
+from hil.plant.thermal import Contacts
+
+_NO_VOLTS: Final = (0.0, 0.0, 0.0)
+_PHASES: Final = ("l1", "l2", "l3")
+
+
+class Connector:
+    """The physics of one connector. `step` is all that moves it; faults are plain attributes for rig control."""
+
+    def __init__(self, registers: ConnectorRegisters, *, dc: bool = False, seed: int = 1) -> None:
+        self.registers = registers
+        self.dc = dc
+        self.noise = Random(seed)
+        self.grid = Grid()
+        self.contactor = Contactor()
+        self.dc_contactor = Contactor()
+        self.rcd = ResidualCurrentMonitor()
+        self.lock = Lock()
+        self.contacts = Contacts()
+        self.car = Car()
+        self.supply = DcSupply()
+        self.isolation = IsolationMonitor()
+        self.cable_a = 32.0  # rating that the plug's resistor tells; -1 = a value between the windows
+        self.energy_wh = 0.0
+        self.emergency_stop = self.pe_fault = self.tamper = self.mains_fail = False
+        self.meter_fault = self.adc_fault = False
+        self._pilot = ("x1", 0.0)
+        self._line_v = (0.0, 0.0)
+        self._volts = _NO_VOLTS
+        self._write()
+
+    def step(self, dt: float, powered: bool) -> None:
+        """Let `dt` seconds pass. `powered`: the hardware watchdog lets the coils be energised."""
+        registers = self.registers
+        mode = PILOT_MODES[int(registers["pilot_mode"]) % len(PILOT_MODES)]
+        self._pilot = (mode, registers["pilot_duty_percent"])
+        if registers["shunt_trip"] == 1.0:
+            self.grid.breaker_tripped = True
+        # the residual-current monitor's trip path breaks the coil supply in hardware
+        self.contactor.step(dt, registers["coil"] == 1.0 and powered and not self.rcd.tripped)
+        self.dc_contactor.step(dt, registers["dc_coil"] == 1.0 and powered)
+        self._volts = self.grid.voltages(self.car.current_a)
+        inlet = self._volts if self.contactor.closed and not self.dc else _NO_VOLTS
+        self.car.step(dt, *self._pilot, inlet)
+        self.rcd.step(dt, self.contactor.closed, registers["rcd_test"] == 1.0, registers["rcd_reset"] == 1.0)
+        self.lock.step(dt, registers["lock_command"])
+        if self.dc:
+            self._step_dc(dt, powered)
+        self.contacts.step(dt, max(self.car.current_a))
+        self.energy_wh += max(0.0, self.power_w) * dt / 3600.0
+        self._write()
+
+    def _step_dc(self, dt: float, powered: bool) -> None:
+        registers, car = self.registers, self.car
+        joined = self.dc_contactor.closed and car.plugged and car.dc_relay
+        on = registers["dc_on"] == 1.0 and powered
+        battery_v = car.battery.voltage_v if joined else None
+        self.supply.step(dt, on, registers["dc_voltage_v"], registers["dc_current_a"], battery_v)
+        if joined:
+            car.battery.store(self.supply.voltage_v * self.supply.current_a * dt / 3600.0)
+        self.isolation.step(dt, registers["imd_on"] == 1.0, registers["imd_self_test"])
+
+    @property
+    def power_w(self) -> float:
+        """At the connector."""
+        if self.dc:
+            return self.supply.voltage_v * self.supply.current_a
+        return sum(volts * amps for volts, amps in zip(self._volts, self.car.current_a, strict=True))
+
+    @property
+    def line_v(self) -> tuple[float, float]:
+        """Both levels of the pilot line without noise."""
+        return half_waves_v(*self._pilot, self.car.load)
+
+    @property
+    def mains_failed(self) -> bool:
+        return self.mains_fail or self.grid.failed
+
+    @property
+    def de_energised(self) -> bool:
+        """No contact closed and nothing flows."""
+        return not (self.contactor.closed or self.dc_contactor.closed) and self.power_w == 0.0
+
+    def _write(self) -> None:
+        registers = self.registers
+        self._line_v = self.line_v
+        high, low = measured_mv(*self._line_v, self.noise)
+        registers["cp_high_mv"] = high
+        registers["cp_low_mv"] = low
+        registers["plug_rating_a"] = self.cable_a if self.car.plugged else 0.0
+        registers["contactor_closed"] = self.contactor.closed
+        registers["dc_contactor_closed"] = self.dc_contactor.closed
+        registers["lock_state"] = self.lock.state
+        registers["rcd_tripped"] = self.rcd.tripped
+        registers["emergency_stop"] = self.emergency_stop
+        registers["pe_fault"] = self.pe_fault
+        registers["mains_fail"] = self.mains_failed
+        registers["tamper"] = self.tamper
+        registers["adc_fault"] = self.adc_fault
+        registers["temperature_c"] = self.contacts.temperature_c
+        registers["temperature_fault"] = self.contacts.sensor_fault
+        self._write_meter()
+        if self.dc:
+            self._write_dc()
+
+    def _write_meter(self) -> None:
+        registers = self.registers
+        registers["meter_fault"] = self.meter_fault
+        registers["frequency_hz"] = self.grid.frequency_hz
+        volts, amps = self._volts, self.car.current_a
+        if self.dc:
+            volts, amps = (self.supply.voltage_v, 0.0, 0.0), (self.supply.current_a, 0.0, 0.0)
+        for phase, voltage, current in zip(_PHASES, volts, amps, strict=True):
+            registers[f"voltage_{phase}_v"] = voltage
+            registers[f"current_{phase}_a"] = current
+        registers["power_w"] = self.power_w
+        registers["energy_wh"] = self.energy_wh
+
+    def _write_dc(self) -> None:
+        registers, supply = self.registers, self.supply
+        registers["dc_present_voltage_v"] = supply.voltage_v
+        registers["dc_present_current_a"] = supply.current_a
+        registers["dc_max_voltage_v"] = supply.max_voltage_v
+        registers["dc_max_current_a"] = supply.max_current_a
+        registers["dc_max_power_w"] = supply.max_power_w
+        registers["isolation_ohm"] = self.isolation.reading_ohm
+        registers["imd_self_test_ok"] = self.isolation.passed
+
+    def status(self) -> dict[str, object]:
+        """What the rig can see of this connector; numbers rounded for people."""
+        car = self.car
+        mode, duty = self._pilot
+        return {
+            "car": car.state,
+            "policy": car.policy,
+            "wants_power": car.wants_power,
+            "soc_percent": round(car.battery.soc_percent, 3),
+            "charged_wh": round(car.battery.charged_wh, 2),
+            "current_a": [round(amps, 2) for amps in car.current_a],
+            "cable_a": self.cable_a if car.plugged else 0.0,
+            "locked": self.lock.state == LOCKED,
+            "pilot": mode,
+            "duty_percent": round(duty, 2) if mode == "duty" else None,
+            "line_v": [round(volts, 2) for volts in self._line_v],
+            "coil": self.registers["coil"] == 1.0,
+            "closed": self.contactor.closed or self.dc_contactor.closed,
+            "operations": self.contactor.operations + self.dc_contactor.operations,
+            "voltage_v": [round(volts, 1) for volts in self._volts],
+            "dc_voltage_v": round(self.supply.voltage_v, 1),
+            "dc_current_a": round(self.supply.current_a, 2),
+            "power_w": round(self.power_w, 1),
+            "energy_wh": round(self.energy_wh, 3),
+            "temperature_c": round(self.contacts.temperature_c, 1),
+            "tokens": int(self.registers["token_count"]),
+            "de_energised": self.de_energised,
+            "faults": self.faults(),
+        }
+
+    def faults(self) -> list[str]:
+        """Every fault that rig control has put in and not taken out again, by name."""
+        car, rcd = self.car, self.rcd
+        present = {
+            "diode_fault": not car.diode,
+            "short": car.short,
+            "weld": self.contactor.welded,
+            "stuck_open": self.contactor.stuck_open,
+            "emergency_stop": self.emergency_stop,
+            "pe_fault": self.pe_fault,
+            "tamper": self.tamper,
+            "mains_fail": self.mains_failed,
+            "phase_loss": bool(self.grid.lost),
+            "grid": self.grid.nominal_v != 230.0,
+            "meter_fault": self.meter_fault,
+            "adc_fault": self.adc_fault,
+            "leak": rcd.leak_dc_ma > 0.0 or rcd.leak_ac_ma > 0.0,
+            "rcd_dead": rcd.dead,
+            "temperature": self.contacts.forced_c is not None or self.contacts.sensor_fault,
+            "lock_jam": self.lock.jammed,
+            "isolation": self.isolation.real_ohm < 500_000.0 or self.isolation.broken,
+        }
+        return [name for name, is_present in present.items() if is_present]

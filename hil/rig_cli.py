@@ -1,0 +1,105 @@
+"""`pilotline rig`: rig control for people. The subcommands are made from the command classes of hil/plant/commands.py."""
+
+import argparse
+import json
+import sys
+import types
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from hil.places import PlaceError, control_socket
+from hil.plant.commands import COMMANDS, Command, RigError
+from hil.rig import JsonObject, SocketLink
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code 0 when the rig did it, 1 when it refused or is not there."""
+    options = vars(_parser().parse_args(argv))
+    path, as_json = options.pop("control"), options.pop("json", False)
+    request = {name: value for name, value in options.items() if value is not None}
+    try:
+        link = SocketLink(path or control_socket())
+        reply = link.request(request)
+    except (RigError, PlaceError) as error:
+        print(f"rig: {error}", file=sys.stderr)
+        return 1
+    if not reply["ok"]:
+        print(f"rig: {reply['error']}", file=sys.stderr)
+        return 1
+    print(json.dumps(reply) if as_json else _for_people(reply) if request["do"] == "status" else "ok")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pilotline rig", description="Move the rig's plant: plug, car, faults, grid.")
+    parser.add_argument("--control", type=Path, help="rig-control socket (default: the rig's folder)")
+    commands = parser.add_subparsers(dest="do", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        text = (command.__doc__ or "").split("\n", 1)[0]
+        spelled = name.replace("_", "-")
+        sub = commands.add_parser(spelled, help=text, description=command.__doc__)
+        sub.set_defaults(do=name)
+        _add_fields(sub, command)
+        if name == "status":
+            sub.add_argument("--json", action="store_true", help="as one JSON object")
+    return parser
+
+
+def _add_fields(parser: argparse.ArgumentParser, command: type[Command]) -> None:
+    """Required fields and on/off become positional, the rest options."""
+    hints = get_type_hints(command, include_extras=True)
+    for field in msgspec.structs.fields(command):
+        kind, choices = _argument_type(hints[field.name])
+        required = field.default is msgspec.NODEFAULT
+        extra: dict[str, Any] = {"type": kind, "choices": choices}
+        if kind is _on_off:
+            extra["metavar"] = "on|off"
+        if field.name == "on":
+            parser.add_argument("on", nargs="?", help="default: on", **extra)
+        elif required:
+            parser.add_argument(field.name, **extra)
+        else:
+            option = f"--{field.name.replace('_', '-')}"
+            if kind is _on_off and field.default is False:
+                parser.add_argument(option, action="store_true", default=None)
+            else:
+                parser.add_argument(option, **extra)
+
+
+def _argument_type(hint: Any) -> tuple[Any, tuple[Any, ...] | None]:
+    """Field type -> argparse type and choices."""
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    if get_origin(hint) in {Union, types.UnionType}:
+        return _argument_type(next(part for part in get_args(hint) if part is not type(None)))
+    if get_origin(hint) is Literal:
+        choices = get_args(hint)
+        return type(choices[0]), choices
+    return (_on_off if hint is bool else hint), None
+
+
+def _on_off(text: str) -> bool:
+    if text not in {"on", "off"}:
+        raise argparse.ArgumentTypeError("on or off")
+    return text == "on"
+
+
+def _for_people(status: JsonObject) -> str:
+    guard = "alive" if status["guard_alive"] else "not there: the watchdog holds the coils open"
+    lines = [f"guard {guard}"]
+    for number, seen in status["connectors"].items():
+        duty = "" if seen["duty_percent"] is None else f" {seen['duty_percent']:g} %"
+        contactor = "closed" if seen["closed"] else "open"
+        lines += [
+            f"connector {number}: state {seen['car']}, pilot {seen['pilot']}{duty}, contactor {contactor}",
+            f"  {seen['power_w'] / 1000:.2f} kW  {seen['energy_wh'] / 1000:.3f} kWh  "
+            f"battery {seen['soc_percent']:.1f} %  {seen['temperature_c']:.0f} °C",
+            f"  faults put in: {', '.join(seen['faults']) or 'none'}",
+        ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
