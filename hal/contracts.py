@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 
 class Driver(Protocol):
-    """What every `Driver` dataclass of hal/drivers has beside its contract. Its fields are the keys of its TOML section;
+    """What every `Driver` dataclass of hal/drivers has beside its contract. Its fields are its section's TOML keys;
     `__post_init__` may raise ValueError for what their types cannot say (and must not touch the hardware)."""
 
     def attach(self, place: Place) -> None:
@@ -131,7 +131,7 @@ class ResidualCurrentMonitor(Protocol):
 
 
 class SafetyInput(Protocol):
-    """One digital input of the safety chain: emergency stop, PE/open-PEN monitor, mains-fail, tamper. True = tripped."""
+    """One input of the safety chain: emergency stop, PE/open-PEN monitor, mains-fail, tamper. True = tripped."""
 
     def active(self) -> bool: ...
 
