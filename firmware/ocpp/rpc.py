@@ -1,0 +1,355 @@
+"""OCPP-J's remote procedure calls without any socket or clock: fed frames and time, asked for frames and events.
+
+One object lives as long as one connection. It checks what comes in against the dialect's message classes, answers what
+is wrong with the right error code, keeps at most one own CALL in flight and pairs answers with it. What a message
+means, what is sent next and when to give up a connection is left to `session`.
+
+Sources: OCPP-J 1.6 ch. 4 and errata; OCPP 2.0.1 and 2.1 part 4 ch. 4. `now` is any monotonic clock, in seconds.
+"""
+
+import re
+import uuid
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+import msgspec
+
+from firmware.ocpp.payload import Payload
+
+MAX_FRAME: Final = 65_536  # characters; 99 % of OCPP messages stay below 2 kB
+MAX_OPEN: Final = 16  # unanswered CALLs of the peer; it may only have one, so more is a flood
+MAX_ID: Final = 36
+UNREADABLE_ID: Final = "-1"  # 2.0.1 part 4, 4.2.3
+
+
+class MessageType(IntEnum):
+    CALL = 2
+    CALLRESULT = 3
+    CALLERROR = 4
+    CALLRESULTERROR = 5  # 2.1
+    SEND = 6  # 2.1
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """How one version of OCPP-J differs from the others on the wire."""
+
+    version: str
+    subprotocol: str
+    format_violation: str = "FormatViolation"
+    occurrence_violation: str = "OccurrenceConstraintViolation"
+    framework_error: str | None = "RpcFrameworkError"  # None: a frame without readable id gets no answer
+    unknown_type: str | None = None  # error code that answers an unknown message type; None: ignore
+    refuses_results: bool = False  # CALLRESULTERROR exists
+    sends: bool = False  # SEND exists
+
+
+# 1.6 keeps two misspelt words on the wire.
+V16: Final = Flavour("1.6", "ocpp1.6", "FormationViolation", "OccurenceConstraintViolation", framework_error=None)
+V201: Final = Flavour("2.0.1", "ocpp2.0.1", unknown_type="MessageTypeNotSupported")  # part 4, 4.4
+V21: Final = Flavour("2.1", "ocpp2.1", refuses_results=True, sends=True)
+
+
+class RpcError(Exception):
+    """We used the connection against the rules of OCPP-J: a second CALL in flight, an answer to nothing."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One own CALL, as it goes over the wire and as it is retried."""
+
+    id: str
+    action: str
+    frame: str
+    response: type[Payload]
+
+
+# --- events -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Called:
+    """The peer asks something; answer with `Rpc.answer` or `Rpc.refuse`."""
+
+    id: str
+    action: str
+    request: Payload
+
+
+@dataclass(frozen=True)
+class Answered:
+    call: Sent
+    response: Payload
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The peer answered our CALL with an error, or with a result that breaks its schema (`unusable`)."""
+
+    call: Sent
+    code: str
+    description: str
+    unusable: bool = False
+
+
+@dataclass(frozen=True)
+class Silent:
+    """No answer in time. A later answer is dropped."""
+
+    call: Sent
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A frame that changed nothing, and why."""
+
+    why: str
+
+
+Event = Called | Answered | Refused | Silent | Dropped
+
+
+# --- checking -----------------------------------------------------------------------------------------------------
+
+
+class Violation(Exception):
+    """A payload breaks its schema: the JSON-schema keyword that fails, and where."""
+
+    def __init__(self, keyword: str, text: str) -> None:
+        super().__init__(text)
+        self.keyword = keyword
+
+
+# msgspec tells the failing rule only in words; these are its words (a test pins them).
+_KEYWORDS: Final = (
+    (re.compile(r"missing required field"), "required"),
+    (re.compile(r"unknown field"), "additionalProperties"),
+    (re.compile(r"Invalid enum value"), "enum"),
+    (re.compile(r"`array` of length"), "items"),
+    (re.compile(r"`str` of length"), "length"),
+    (re.compile(r"matching regex|RFC3339"), "format"),
+    (re.compile(r"Expected `(int|float)` [<>]|multiple of|out of range"), "range"),
+    (re.compile(r"Expected `"), "type"),
+)
+
+
+def check(raw: msgspec.Raw | bytes, kind: type[Payload]) -> Payload:
+    """JSON text as a checked message. Raises Violation."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        raise Violation(next((word for shape, word in _KEYWORDS if shape.search(text)), "type"), text) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise Violation("syntax", str(error)) from None
+
+
+def code_of(keyword: str, flavour: Flavour) -> str:
+    """The error code for a failing schema keyword (1.6-J 4.2.3, 2.0.1 part 4 4.3)."""
+    match keyword:
+        case "required" | "items":
+            return flavour.occurrence_violation
+        case "type":
+            return "TypeConstraintViolation"
+        case "enum" | "range" | "format":
+            return "PropertyConstraintViolation"
+        case _:  # syntax, length, additionalProperties
+            return flavour.format_violation
+
+
+def encode_call(action: str, payload: Payload, message_id: str | None = None) -> tuple[str, str]:
+    """(message id, frame) of a CALL. Ids are UUIDs: unique over all connections and restarts of this identity."""
+    message_id = message_id or str(uuid.uuid4())
+    return message_id, _frame(MessageType.CALL, message_id, action, payload)
+
+
+def _frame(*parts: object) -> str:
+    return msgspec.json.encode(parts).decode()
+
+
+# A frame too big to parse still names its id near the front.
+_CALL_HEAD: Final = re.compile(r'\s*\[\s*2\s*,\s*"([^"\\]{1,36})"')
+
+
+class Rpc:
+    """One connection's calls. `requests` are the actions we serve, `known` those of the version that we do not."""
+
+    def __init__(
+        self, flavour: Flavour, requests: Mapping[str, type[Payload]], known: frozenset[str] = frozenset()
+    ) -> None:
+        self.flavour = flavour
+        self._requests = requests
+        self._known = known
+        self._out: deque[str] = deque()
+        self._flight: Sent | None = None
+        self._deadline = 0.0
+        self._open: dict[str, str] = {}
+
+    # --- our side ---------------------------------------------------------------------------------------------------
+
+    @property
+    def in_flight(self) -> Sent | None:
+        return self._flight
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` should be called next, or None."""
+        return self._deadline if self._flight else None
+
+    def call(self, call: Sent, now: float, timeout_s: float) -> None:
+        """Send an own CALL. Raises RpcError while another one is in flight (2.0.1 part 4, 4.1.1)."""
+        if self._flight is not None:
+            raise RpcError(f"{call.action} while {self._flight.action} is in flight")
+        self._flight = call
+        self._deadline = now + timeout_s
+        self._out.append(call.frame)
+
+    def send(self, action: str, payload: Payload) -> None:
+        """Send without wanting an answer (2.1 SEND); allowed while a CALL is in flight."""
+        if not self.flavour.sends:
+            raise RpcError(f"{action}: OCPP {self.flavour.version} has no SEND")
+        self._out.append(_frame(MessageType.SEND, str(uuid.uuid4()), action, payload))
+
+    def answer(self, message_id: str, response: Payload) -> None:
+        """Answer a `Called`. Raises RpcError when nothing with this id is open."""
+        self._close(message_id)
+        self._out.append(_frame(MessageType.CALLRESULT, message_id, response))
+
+    def refuse(self, message_id: str, code: str, description: str = "") -> None:
+        """Answer a `Called` with an error. Raises RpcError when nothing with this id is open."""
+        self._close(message_id)
+        self._error(message_id, code, description)
+
+    def is_open(self, message_id: str) -> bool:
+        return message_id in self._open
+
+    def frames(self) -> list[str]:
+        """What is to be written to the socket now, in order."""
+        out = list(self._out)
+        self._out.clear()
+        return out
+
+    def tick(self, now: float) -> Silent | None:
+        """Let time pass: gives up the CALL in flight when its time is over."""
+        if self._flight is None or now < self._deadline:
+            return None
+        lost, self._flight = self._flight, None
+        return Silent(lost)
+
+    def _close(self, message_id: str) -> None:
+        if self._open.pop(message_id, None) is None:
+            raise RpcError(f"no open call {message_id}")
+
+    def _error(self, message_id: str, code: str, description: str) -> None:
+        self._out.append(_frame(MessageType.CALLERROR, message_id, code, description[:255], {}))
+
+    # --- their side -------------------------------------------------------------------------------------------------
+
+    def feed(self, frame: str | bytes) -> Event:
+        """Take one text frame. Never raises on what the peer sends."""
+        if isinstance(frame, bytes):
+            return Dropped("binary frame")  # OCPP-J is text
+        if len(frame) > MAX_FRAME:
+            return self._too_big(frame)
+        try:
+            parts = msgspec.json.decode(frame, type=list[msgspec.Raw])
+            kind = msgspec.json.decode(parts[0], type=int)
+            message_id = msgspec.json.decode(parts[1], type=str)
+        except (msgspec.MsgspecError, RecursionError, UnicodeError, IndexError) as error:
+            return self._unreadable(str(error))
+        if not 0 < len(message_id) <= MAX_ID:
+            return self._unreadable("message id is empty or too long")
+        match kind:
+            case MessageType.CALL:
+                return self._on_call(message_id, parts)
+            case MessageType.CALLRESULT:
+                return self._on_result(message_id, parts)
+            case MessageType.CALLERROR:
+                return self._on_error(message_id, parts)
+            case MessageType.CALLRESULTERROR if self.flavour.refuses_results:
+                return Dropped(f"the peer could not use our answer to {message_id}")
+            case MessageType.SEND if self.flavour.sends:
+                return Dropped("SEND from the back office: 2.1 defines none")
+        if self.flavour.unknown_type is not None:
+            self._error(message_id, self.flavour.unknown_type, f"message type {kind}")
+        return Dropped(f"message type {kind}")
+
+    def _too_big(self, frame: str) -> Event:
+        head = _CALL_HEAD.match(frame[:256])
+        if head is None:
+            return Dropped(f"frame of {len(frame)} characters")
+        self._error(head[1], self.flavour.format_violation, f"frame of {len(frame)} characters")
+        return Dropped(f"CALL of {len(frame)} characters")
+
+    def _unreadable(self, why: str) -> Event:
+        if self.flavour.framework_error is not None:
+            self._error(UNREADABLE_ID, self.flavour.framework_error, why)
+        return Dropped(f"unreadable frame: {why}")
+
+    def _on_call(self, message_id: str, parts: list[msgspec.Raw]) -> Event:
+        if message_id in self._open:
+            return Dropped(f"call {message_id} is still being answered")
+        try:
+            action = msgspec.json.decode(parts[2], type=str)
+            if len(parts) != 4:
+                raise Violation("syntax", "a CALL has four elements")
+            kind = self._requests.get(action)
+            if kind is None:
+                code = "NotSupported" if action in self._known else "NotImplemented"
+                self._error(message_id, code, action)
+                return Dropped(f"{action[:50]}: {code}")
+            request = check(_object(parts[3]), kind)
+        except (msgspec.MsgspecError, UnicodeError, IndexError):
+            return self._bad_call(message_id, Violation("syntax", "the action cannot be read"))
+        except Violation as violation:
+            return self._bad_call(message_id, violation)
+        if len(self._open) >= MAX_OPEN:
+            self._error(message_id, "GenericError", "too many unanswered calls")
+            return Dropped(f"{action}: too many unanswered calls")
+        self._open[message_id] = action
+        return Called(message_id, action, request)
+
+    def _bad_call(self, message_id: str, violation: Violation) -> Event:
+        self._error(message_id, code_of(violation.keyword, self.flavour), str(violation))
+        return Dropped(f"bad call: {violation}")
+
+    def _on_result(self, message_id: str, parts: list[msgspec.Raw]) -> Event:
+        call = self._take(message_id)
+        if call is None:
+            return Dropped(f"answer to {message_id}, which is not in flight")
+        try:
+            if len(parts) != 3:
+                raise Violation("syntax", "a CALLRESULT has three elements")
+            return Answered(call, check(_object(parts[2]), call.response))
+        except Violation as violation:
+            code = code_of(violation.keyword, self.flavour)
+            if self.flavour.refuses_results:
+                self._out.append(_frame(MessageType.CALLRESULTERROR, message_id, code, str(violation)[:255], {}))
+            return Refused(call, code, str(violation), unusable=True)
+
+    def _on_error(self, message_id: str, parts: list[msgspec.Raw]) -> Event:
+        call = self._take(message_id)
+        if call is None:
+            return Dropped(f"error for {message_id}, which is not in flight")
+        texts: list[Any] = []
+        for part in parts[2:4]:
+            try:
+                texts.append(msgspec.json.decode(part, type=str))
+            except (msgspec.MsgspecError, UnicodeError):  # an error stays an error, however badly it is spelt
+                texts.append("")
+        code, description = [*texts, "", ""][:2]
+        return Refused(call, code or "GenericError", description)
+
+    def _take(self, message_id: str) -> Sent | None:
+        if self._flight is None or self._flight.id != message_id:
+            return None
+        call, self._flight = self._flight, None
+        return call
+
+
+def _object(raw: msgspec.Raw) -> msgspec.Raw | bytes:
+    """An empty payload may be written `null` (2.0.1 part 4, 4.1.5)."""
+    return b"{}" if bytes(raw).strip() == b"null" else raw
