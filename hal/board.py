@@ -1,7 +1,7 @@
 """A board file becomes drivers and limits: [connector.pilot] driver = "x" -> `Driver` of hal/drivers/x.py.
 
 Reads and checks without touching hardware (`pilotline check` needs none); `attach` of each part does that later.
-Wrong keys, kinds and drivers are all reported at once by file, line, section and key. What a part does: hal/contracts.py.
+Wrong keys, kinds and drivers are all reported at once by file, line, section and key. Contracts: hal/contracts.py.
 """
 
 import importlib
@@ -17,6 +17,7 @@ from msgspec import Meta
 import hal.drivers
 from hal import contracts
 from hal.contracts import Place
+from hal.linux.settings import LinuxSettings
 from hal.toml import ConfigError, Document, Fault, Keys, Table, load_section, nearest, read
 from hal.wire import ConnectorCapability
 
@@ -179,13 +180,16 @@ class Board(NamedTuple):
     registers: Path | None
     connectors: tuple[Connector, ...]
     parts: dict[str, Part]  # those of the whole station
+    linux: LinuxSettings = LinuxSettings()
 
     def attach(self, registers: Path | None = None) -> None:
         """Take all hardware; `registers` overrides [sim]. On DeviceError what was taken is left safe again."""
         taken: list[Part] = []
+        sysfs, dev = Path(self.linux.sysfs), Path(self.linux.dev)
         try:
+            self.linux.apply()
             for number, part in self._numbered():
-                part.driver.attach(Place(number, part.name, registers or self.registers))
+                part.driver.attach(Place(number, part.name, registers or self.registers, sysfs, dev))
                 taken.append(part)
         except contracts.DeviceError:
             for part in taken:
@@ -319,10 +323,11 @@ def load(path: Path) -> Board:
     reading = _Reading(document)
     data = document.data
     for name in data:
-        if name not in (known := ["board", "sim", "connector", *STATION_PARTS]):
+        if name not in (known := ["board", "sim", "linux", "connector", *STATION_PARTS]):
             reading.complain((name,), "unknown section", nearest(name, known))
     settings = load_section(document, ("board",), data.get("board", {}), BoardSettings, reading.faults)
     sim = load_section(document, ("sim",), data["sim"], SimSettings, reading.faults) if "sim" in data else None
+    linux = load_section(document, ("linux",), data.get("linux", {}), LinuxSettings, reading.faults)
     parts = reading.parts((), data, STATION_PARTS)
     tables = data.get("connector", [])
     if not isinstance(tables, list) or not tables:
@@ -333,7 +338,7 @@ def load(path: Path) -> Board:
     _check_board(reading, settings, found, parts)
     if reading.faults or settings is None:
         raise ConfigError(reading.faults)
-    return Board(settings, Path(sim.registers) if sim else None, found, parts)
+    return Board(settings, Path(sim.registers) if sim else None, found, parts, linux or LinuxSettings())
 
 
 def _check_board(

@@ -23,11 +23,14 @@ class DeviceError(Exception):
 
 
 class Place(NamedTuple):
-    """Where a driver sits. Connector 0 is the whole station; `registers` is set on simulated boards only."""
+    """Where a driver sits. Connector 0 is the whole station; `registers` is set on simulated boards only; `sysfs` and
+    `dev` are where drivers of Linux pins look, another place than the machine's own in tests."""
 
     connector: int
     part: str  # section name: pilot, meter, emergency_stop, ...
     registers: Path | None = None
+    sysfs: Path = Path("/sys")
+    dev: Path = Path("/dev")
 
     def __str__(self) -> str:
         return f"connector {self.connector} {self.part}" if self.connector else self.part
