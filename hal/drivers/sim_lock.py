@@ -1,0 +1,32 @@
+"""Simulated cable lock. `reach_s` is how long the bolt may take; 0 hands over the command without waiting."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from hal.contracts import LockState
+from hal.sim.part import SimPart
+
+_STATES = (LockState.UNLOCKED, LockState.LOCKED, LockState.MOVING, LockState.UNKNOWN)
+_LOCK, _UNLOCK = 1.0, 2.0
+
+
+@dataclass
+class Driver(SimPart):
+    reach_s: Annotated[float, Meta(ge=0, le=10)] = 2.0
+
+    def lock(self) -> None:
+        self._move(_LOCK, LockState.LOCKED)
+
+    def unlock(self) -> None:
+        self._move(_UNLOCK, LockState.UNLOCKED)
+
+    def _move(self, command: float, goal: LockState) -> None:
+        self.slots["lock_command"] = command
+        if self.reach_s and not self.wait_until("lock_state", float(_STATES.index(goal)), self.reach_s):
+            raise self.fail(f"the bolt is {self.state()} after {self.reach_s:g} s, not {goal}")
+
+    def state(self) -> LockState:
+        index = int(self.slots["lock_state"])
+        return _STATES[index] if 0 <= index < len(_STATES) else LockState.UNKNOWN
