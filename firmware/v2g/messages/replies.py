@@ -1,0 +1,79 @@
+"""Failure replies, derived from the response class alone.
+
+The car ignores everything but the response code, so mandatory fields get the smallest valid values and
+optional ones are left out [V2G2-736]. Deciding which code applies is left to the session.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
+
+import msgspec
+
+from firmware.v2g.messages.declare import Field, Integer, Octets, Record, Response, Text
+
+A = TypeVar("A", bound=Response)
+
+
+def failure_reply(answer: type[A], code: str, **known: Any) -> A:
+    """An `answer` carrying `code`; `known` overrides single fields (a header, an EVSE id)."""
+    return answer(**{**_smallest_fields(answer), "response_code": code, **known})
+
+
+@cache
+def _smallest_fields(cls: type[Record]) -> dict[str, Any]:
+    chosen: set[str] = set()  # choices already satisfied
+    values: dict[str, Any] = {}
+    for field in cls.wire.fields:
+        if field.kind == "wildcard":
+            continue
+        if field.choice:
+            if field.choice in chosen:
+                continue
+            chosen.add(field.choice)
+        elif field.default is not msgspec.NODEFAULT:
+            continue
+        values[field.name] = _smallest(field.annotation, field)
+    return values
+
+
+def _smallest(kind: Any, field: Field | None = None) -> Any:
+    origin, args = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return _smallest(next(arg for arg in args if arg is not NoneType), field)
+    if origin is tuple:
+        return (_smallest(args[0]),)
+    if origin is Annotated:
+        return _smallest_simple(args[0], args[1])
+    if issubclass(kind, StrEnum):
+        return next(iter(kind))
+    if issubclass(kind, Record):
+        concrete = _first_concrete(kind)
+        return concrete(**_smallest_fields(concrete))
+    return cast(Any, kind)()  # str, bytes, bool
+
+
+def _smallest_simple(kind: type, facet: Any) -> Any:
+    match facet:
+        case Integer(minimum=minimum, maximum=maximum):
+            low = 0 if minimum is None else minimum
+            return 0 if low <= 0 and (maximum is None or maximum >= 0) else low
+        case Text(min_length=length):
+            return "0" * length
+        case Octets(min_length=length):
+            return bytes(length)
+    return kind()
+
+
+def _first_concrete(cls: type[Record]) -> type[Record]:
+    return next(_concrete(cls))
+
+
+def _concrete(cls: type[Record]) -> Any:
+    if not cls.wire.abstract:
+        yield cls
+    for member in cls.__subclasses__():
+        yield from _concrete(member)
