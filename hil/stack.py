@@ -1,0 +1,166 @@
+"""A whole station on this machine as real processes: plant, guard, controller, and on request a back office.
+
+Tests and the demo start one in a folder of its own; logs, sockets, journal and reports live there. Who plugs in and
+charges is the business of the rig (`stack.rig`) and of the cars.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hil.rig import Rig, SocketLink
+
+BOARDS = Path(__file__).parents[1] / "board-configs"
+START_S = 30.0
+STOP_S = 10.0
+
+
+class StackError(RuntimeError):
+    """A process did not start or ended; the text has its last log lines."""
+
+
+def station_toml(folder: Path, *, authorization: str = 'mode = "free"', v2g: str = "", ocpp: str = "") -> str:
+    """A station file for one EVSE with everything it keeps in `folder`; `v2g` and `ocpp` are the keys of a section."""
+    text = f"""
+[station]
+vendor = "Pilotline"
+model = "Rig"
+serial = "RIG-1"
+storage = "{folder}/storage"
+guard_socket = "{folder}/guard.sock"
+control_socket = "{folder}/control.sock"
+
+[[evse]]
+id = 1
+
+[authorization]
+{authorization}
+"""
+    if v2g:
+        text += f"\n[[v2g]]\nevse = 1\n{v2g}\n"
+    if ocpp:
+        text += f"\n[ocpp]\n{ocpp}\n"
+    return text
+
+
+class Stack:
+    """The processes of one station. `prefix` runs guard and controller inside something (ip netns exec NAME)."""
+
+    def __init__(
+        self, folder: Path, station: str, *, board: str = "sim-ac-type2", prefix: Sequence[str] = (), kind: str = "ac"
+    ) -> None:
+        self.folder = folder
+        self.board = BOARDS / f"{board}.toml"
+        self.prefix = list(prefix)
+        self.kind = kind
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        self.station_file = folder / "station.toml"
+        self.station_file.write_text(station)
+        self.control = folder / "control.sock"
+        self._rig: Rig | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start_plant()
+            self.start_guard()
+            self.start_controller()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def rig(self) -> Rig:
+        if self._rig is None:
+            self._rig = Rig(SocketLink(self.folder / "rig.sock"))
+        return self._rig
+
+    def start_plant(self) -> None:
+        registers, control = self.folder / "board.registers", self.folder / "rig.sock"
+        command = ["-m", "hil.plant", "--registers", str(registers), "--control", str(control), "--board", self.kind]
+        self.start("plant", command)
+        self.wait("plant", control.exists)
+
+    def start_guard(self) -> None:
+        socket, registers = self.folder / "guard.sock", self.folder / "board.registers"
+        command = ["-m", "hal", "--board", str(self.board), "--socket", str(socket), "--sim", str(registers)]
+        self.start("guard", command, prefix=self.prefix)
+        self.wait("guard", lambda: "guard ready" in self.log("guard"))
+
+    def start_controller(self) -> None:
+        command = ["-m", "firmware", "run", "--guard", "attach", "--station", str(self.station_file)]
+        self.start("station", command, prefix=self.prefix)
+        self.wait("station", lambda: "controller ready" in self.log("station"))
+
+    def start(
+        self, name: str, arguments: Sequence[str], *, prefix: Sequence[str] = (), env: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
+        """Start `python ARGUMENTS` under a name; its output goes to NAME.log, emptied first."""
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [*prefix, sys.executable, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+                cwd=BOARDS.parent,
+            )
+        self.processes[name] = process
+        return process
+
+    def wait(self, name: str, holds: Callable[[], bool], within: float = START_S) -> None:
+        """Wait until it holds. Raises StackError when the process ends first or time runs out."""
+        until = time.monotonic() + within
+        while not holds():
+            code = self.processes[name].poll()
+            if code is not None:
+                raise StackError(f"{name} ended with {code}:\n{self.tail(name)}")
+            if time.monotonic() > until:
+                raise StackError(f"{name} is not there after {within:.0f} s:\n{self.tail(name)}")
+            time.sleep(0.02)
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def tail(self, name: str, lines: int = 20) -> str:
+        return "\n".join(self.log(name).splitlines()[-lines:])
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal; after SIGKILL wait until the process is gone."""
+        self.processes[name].send_signal(number)
+        if number == signal.SIGKILL:
+            self.processes[name].wait(STOP_S)
+
+    def close(self) -> None:
+        """End everything, the controller first, so that the guard sees it go and opens."""
+        for name in (
+            "station",
+            *(name for name in reversed(self.processes) if name not in {"station", "guard", "plant"}),
+        ):
+            self._end(name)
+        for name in ("guard", "plant"):
+            self._end(name)
+
+    def _end(self, name: str) -> None:
+        process = self.processes.pop(name, None)
+        if process is None or process.poll() is not None:
+            return
+        process.send_signal(signal.SIGCONT)  # a stopped process hears no SIGTERM
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
