@@ -1,0 +1,66 @@
+"""Watchdog timer of the machine (/dev/watchdogN): when the guard's tick stops feeding it, the processor is reset and
+with it every output. Linux: Documentation/watchdog/watchdog-api.rst.
+"""
+
+import fcntl
+import os
+import struct
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from hal.contracts import DeviceError, Place
+
+_SET_TIMEOUT: Final = 0xC004_5706  # WDIOC_SETTIMEOUT, whole seconds
+_DISARM: Final = b"V"
+_FEED_EVERY_S: Final = 0.1
+
+
+@dataclass
+class Driver:
+    """[watchdog] driver = "linux_watchdog". A guard that dies leaves it armed; only `detach` disarms it."""
+
+    device: str = "watchdog0"
+    timeout_s: Annotated[int, Meta(ge=1, le=10)] = 1
+    _descriptor: int = field(init=False, default=-1, repr=False)
+    _fed: float = field(init=False, default=0.0, repr=False)
+
+    def attach(self, place: Place) -> None:
+        """Arm it. Raises DeviceError when another process (systemd's RuntimeWatchdogSec=) holds it, or when it cannot
+        do the wanted time."""
+        path = place.dev / self.device
+        try:
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise DeviceError(f"watchdog {path}: {error.strerror}") from error
+        try:
+            set_to = fcntl.ioctl(self._descriptor, _SET_TIMEOUT, struct.pack("i", self.timeout_s))
+            if struct.unpack("i", set_to)[0] != self.timeout_s:
+                raise DeviceError(f"watchdog {path}: cannot do {self.timeout_s} s")
+        except OSError as error:
+            self.detach()
+            raise DeviceError(f"watchdog {path}: cannot do {self.timeout_s} s: {error.strerror}") from error
+        except DeviceError:
+            self.detach()
+            raise
+
+    def detach(self) -> None:
+        if self._descriptor >= 0:
+            try:
+                os.write(self._descriptor, _DISARM)
+            finally:
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+    def feed(self) -> None:
+        """Every call counts as life; the timer itself is written ten times a second."""
+        now = time.monotonic()
+        if now - self._fed < _FEED_EVERY_S:
+            return
+        try:
+            os.write(self._descriptor, b"\0")
+        except OSError as error:
+            raise DeviceError(f"watchdog {self.device}: {error.strerror}") from error
+        self._fed = now
