@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 from hil.plant.commands import RigError
 
 JsonObject = dict[str, Any]
-TOKEN: Final = "04A2B3C4D5E680"  # the card that the rig holds to the reader
+CARD: Final = "04A2B3C4D5E680"  # what the rig holds to the reader
 
 
 class Link(Protocol):
@@ -106,7 +106,7 @@ CONDITIONS: Final = {
 class Rig:
     """One connector of a plant. `token` is the card that `reach("charging")` uses."""
 
-    def __init__(self, link: Link, connector: int = 1, token: str = TOKEN, step_s: float = 0.02) -> None:
+    def __init__(self, link: Link, connector: int = 1, token: str = CARD, step_s: float = 0.02) -> None:
         self.link = link
         self.connector = connector
         self.token = token
@@ -125,7 +125,7 @@ class Rig:
         return seen
 
     def wait(self, condition: str | Callable[[JsonObject], bool], within: float) -> float:
-        """Let time pass until it holds; the seconds that took. Raises RigError with the last status when it does not."""
+        """Let time pass until it holds; the seconds that took. Raises RigError with the last status if it does not."""
         holds = CONDITIONS[condition].holds if isinstance(condition, str) else condition
         waited = 0.0
         while not holds(seen := self.status()):
@@ -144,6 +144,6 @@ class Rig:
         return self.status()
 
     def check_healthy(self) -> None:
-        """After a test: take faults and plug out, then no contact may be closed and nothing may flow. Raises RigError."""
+        """After a test: take faults and plug out; then no contact may be closed, nothing may flow. Raises RigError."""
         self.do("heal")
         self.wait("healthy", within=1.0)

@@ -1,4 +1,4 @@
-"""`pilotline rig`: rig control for people. The subcommands are made from the command classes of hil/plant/commands.py."""
+"""`pilotline rig`: rig control for people, with subcommands made from the classes of hil/plant/commands.py."""
 
 import argparse
 import json

@@ -6,6 +6,7 @@ from typing import Final
 
 VOLTAGE_RAMP_V_S: Final = 500.0
 CURRENT_RAMP_A_S: Final = 200.0  # >= 100 A/s down, >= 20 A/s up (IEC 61851-23)
+BLOCKED_A_S: Final = 25_000.0  # output stage blocked: 500 A are gone in 20 ms (emergency: < 5 A within 30 ms)
 BLEED_TIME_S: Final = 0.25  # the output falls below 60 V within 1 s
 LOOP_OHM: Final = 0.08
 MEASURE_S: Final = 1.0  # one reading of the insulation monitor
@@ -16,16 +17,16 @@ SELF_TEST_S: Final = 0.5
 class DcSupply:
     """Power modules and their output; V, A, W."""
 
-    max_voltage_v: float = 920.0
-    max_current_a: float = 250.0
-    max_power_w: float = 150_000.0
+    max_voltage_v: float = 1000.0
+    max_current_a: float = 500.0
+    max_power_w: float = 200_000.0
     voltage_v: float = 0.0
     current_a: float = 0.0
 
     def step(self, dt: float, on: bool, set_v: float, set_a: float, battery_v: float | None) -> None:
         """`battery_v` is the voltage behind closed contactors, None while the output is open."""
         if not on:
-            self.current_a = max(0.0, self.current_a - 5.0 * CURRENT_RAMP_A_S * dt)
+            self.current_a = 0.0 if battery_v is None else max(0.0, self.current_a - BLOCKED_A_S * dt)
             settled = battery_v if battery_v is not None else 0.0
             self.voltage_v += (settled - self.voltage_v) * min(1.0, dt / BLEED_TIME_S)
             return
