@@ -1,0 +1,370 @@
+"""Everything besides the pilot that forbids energy, as a pure step: safety chain, contactor feedback, residual current
+and its self test, current, mains, temperature, stale data.
+
+Conditions are judged on raw inputs every tick. A fault opens at once, stays visible at least `HOLD_S` and, where the
+table says latched, until it is cleared or the car leaves. The guard reads the inputs and applies the result.
+"""
+
+import math
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hal.board import ConnectorSettings
+from hal.contracts import LockState, MeterReading, Plug
+from hal.wire import Fault
+
+HOLD_S: Final = 1.0  # so that a flicker is seen by the controller, and a grant that was under way does not re-close
+SELF_TEST_S: Final = 0.5  # from test current to trip, and from its end to clear (hal reference 4)
+TEST_VALID_S: Final = 10.0  # a passed self test serves one closing, and no longer than this
+EDGE_S: Final = 0.015  # a mirror contact bounces: an edge counts when two ticks see it
+FOLLOW_S: Final = 5.0  # a car must follow a new duty within this; do not police before
+
+
+class Rule(NamedTuple):
+    """How one fault behaves. `latched`: needs clear_fault or (if `leaves`) the car's departure."""
+
+    text: str
+    latched: bool = False
+    leaves: bool = True  # the departure of the car clears it
+    opens: bool = True
+
+
+FAULTS: Final[dict[str, Rule]] = {
+    "pilot_short": Rule("control pilot shorted to PE"),
+    "pilot_diode": Rule("no diode in the car's pilot circuit"),
+    "pilot_fault": Rule("control pilot voltage is that of no state"),
+    "pilot_stale": Rule("control pilot is not being measured"),
+    "ventilation": Rule("car asks for ventilation, which this place has not"),
+    "cable_invalid": Rule("proximity resistor between the windows"),
+    "cable_button": Rule("release button of the plug is pressed"),
+    "rcd_tripped": Rule("residual current", latched=True),
+    "rcd_self_test": Rule("residual current monitor failed its self test", latched=True),
+    "emergency_stop": Rule("emergency stop pressed"),
+    "pe_lost": Rule("protective earth or PEN conductor lost", latched=True),
+    "mains_fail": Rule("mains supply failed"),
+    "tamper": Rule("housing opened", opens=False),
+    "weld": Rule("contactor does not open", latched=True, leaves=False),
+    "stuck_open": Rule("contactor does not close", latched=True),
+    "unexpected_edge": Rule("contactor moved without command", latched=True),
+    "over_current": Rule("car draws more than offered", latched=True),
+    "bad_limit": Rule("limit outside what the connector carries", latched=True),
+    "under_voltage": Rule("mains voltage too low"),
+    "over_voltage": Rule("mains voltage too high"),
+    "lost_phase": Rule("a phase is missing"),
+    "over_temperature": Rule("too hot"),
+    "temperature_sensor": Rule("temperature is not being measured"),
+    "meter_stale": Rule("meter does not answer"),
+    "lock_open": Rule("plug is not locked"),
+    "device": Rule("part of the board does not answer"),
+}
+
+
+class SelfTest(StrEnum):
+    """Residual current monitor before a closing."""
+
+    IDLE = "idle"
+    TRIPPING = "tripping"  # test current on, waiting for the trip output
+    CLEARING = "clearing"  # test current off, waiting for quiet
+    PASSED = "passed"
+
+
+class Inputs(NamedTuple):
+    """One tick's view of the connector; None = the board has no such part (or, for values, none is known yet)."""
+
+    commanded: bool  # contactor, since the previous tick
+    feedback: bool | None
+    waiting: bool  # the pilot step would close now
+    plugged: bool
+    limit_a: float  # what is policed: grant, cable and board
+    pilot_fault: str = ""
+    plug: Plug | None = None
+    rcd_tripped: bool | None = None
+    emergency_stop: bool = False
+    pe_lost: bool = False
+    mains_fail: bool = False
+    tamper: bool = False
+    lock: LockState | None = None
+    meter: MeterReading | None = None
+    meter_at: float = 0.0
+    meter_fresh: bool = True  # True without a meter
+    temperature_c: float | None = None
+    temperature_fresh: bool = True  # True without a thermometer
+    device: str = ""  # a part failed: what it said
+    clear: frozenset[str] = frozenset()  # codes the controller asks to clear
+
+
+class Interlocks(msgspec.Struct, frozen=True, gc=False):
+    """`healthy` lets the contactor stay closed, `ready` lets it close; the rest are orders to the parts and memory."""
+
+    faults: tuple[Fault, ...] = ()
+    seen: tuple[float, ...] = ()  # when each fault was last true
+    healthy: bool = True
+    ready: bool = False
+    hold_up: str = ""  # what `ready` waits for, for people
+    self_test: SelfTest = SelfTest.IDLE
+    test_since: float = 0.0
+    shunt_trip: bool = False
+    commanded: bool = False
+    closed_at: float = -math.inf  # last closing
+    apart_since: float | None = None  # mirror contact differs from the command
+    commanded_apart: bool = False  # ... because the command changed, not the contact
+    rcd_reset: bool = False  # order for this tick
+    rcd_reset_at: float = -math.inf
+    limit_a: float = 0.0
+    allowed_before_a: float = 0.0  # the limit before the last change, in force for FOLLOW_S
+    limit_since: float = -math.inf
+    excess_since: float | None = None
+    mains: str = ""  # mains condition that is building up
+    mains_since: float = 0.0
+    hot: bool = False
+
+
+def step(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> Interlocks:
+    """One tick."""
+    s = _follow_command(s, i, now)
+    s = _follow_limit(s, board, i, now)
+    s = _follow_mains(s, board, i, now)
+    s = _reset(_self_test(s, i, now), i, s.self_test, now)
+    hot = _hot(s, board, i)
+    conditions = _conditions(s, board, i, hot, now)
+    faults, seen = _merge(s, i, conditions, now)
+    healthy = all(not FAULTS[fault.code].opens for fault in faults)
+    hold_up = _hold_up(s, board, i, now) if healthy else ""
+    return _changed(
+        s,
+        faults=faults,
+        seen=seen,
+        hot=hot,
+        healthy=healthy,
+        ready=healthy and not hold_up,
+        hold_up=hold_up,
+        shunt_trip=s.shunt_trip or "weld" in conditions,
+    )
+
+
+def _changed(s: Interlocks, **new: object) -> Interlocks:
+    """The same state where nothing is new: most ticks."""
+    for name, value in new.items():
+        if getattr(s, name) != value:
+            return msgspec.structs.replace(s, **new)
+    return s
+
+
+# --- contactor and its mirror contact -------------------------------------------------------------------------------
+
+
+def _follow_command(s: Interlocks, i: Inputs, now: float) -> Interlocks:
+    if i.commanded != s.commanded:
+        closing = i.commanded
+        s = _changed(
+            s,
+            commanded=i.commanded,
+            closed_at=now if closing else s.closed_at,
+            apart_since=now,
+            commanded_apart=True,
+            # the test that let it close is used up
+            self_test=SelfTest.IDLE if closing and s.self_test is SelfTest.PASSED else s.self_test,
+        )
+    if i.feedback is None or i.feedback == i.commanded:
+        return _changed(s, apart_since=None, commanded_apart=False)
+    return s if s.apart_since is not None else _changed(s, apart_since=now)
+
+
+def _contactor(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> list[tuple[str, str]]:
+    if s.apart_since is None:
+        return []
+    found: list[tuple[str, str]] = []
+    apart = now - s.apart_since
+    if not s.commanded_apart and apart >= EDGE_S:
+        found.append(("unexpected_edge", f"mirror contact says {'closed' if i.feedback else 'open'} without command"))
+    if apart > board.policy.feedback_s:
+        code, is_, to = ("weld", "closed", "open") if i.feedback else ("stuck_open", "open", "close")
+        found.append((code, f"still {is_} {apart * 1000:.0f} ms after the command to {to}"))
+    return found
+
+
+# --- residual current -----------------------------------------------------------------------------------------------
+
+
+def _self_test(s: Interlocks, i: Inputs, now: float) -> Interlocks:
+    """Before each closing: quiet, test on -> trip, test off -> quiet, each within SELF_TEST_S."""
+    if i.rcd_tripped is None:
+        return s
+    if s.self_test is SelfTest.IDLE:
+        begin = i.waiting and not i.commanded and not i.rcd_tripped and s.healthy
+        return _changed(s, self_test=SelfTest.TRIPPING, test_since=now) if begin else s
+    if s.self_test is SelfTest.TRIPPING:
+        if i.rcd_tripped or not i.waiting:  # a car that went away ends the test early; its trip must still clear
+            return _changed(s, self_test=SelfTest.CLEARING, test_since=now)
+        return s
+    if s.self_test is SelfTest.CLEARING:
+        if i.rcd_tripped:
+            return s
+        return _changed(s, self_test=SelfTest.PASSED if i.waiting else SelfTest.IDLE, test_since=now)
+    if (not i.waiting and not i.commanded) or now - s.test_since > TEST_VALID_S:
+        return _changed(s, self_test=SelfTest.IDLE)
+    return s
+
+
+def _reset(s: Interlocks, i: Inputs, before: SelfTest, now: float) -> Interlocks:
+    """A latching monitor is reset after its test, and when its fault is cleared; at most once a second."""
+    tested = s.self_test is SelfTest.CLEARING and before is not SelfTest.CLEARING
+    cleared = bool(i.rcd_tripped) and s.self_test is SelfTest.IDLE and ("rcd_tripped" in i.clear or not i.plugged)
+    if tested or (cleared and now - s.rcd_reset_at >= 1.0):
+        return _changed(s, rcd_reset=True, rcd_reset_at=now)
+    return _changed(s, rcd_reset=False)
+
+
+def _residual_current(s: Interlocks, i: Inputs, now: float) -> tuple[str, str] | None:
+    if i.rcd_tripped is None:
+        return None
+    if s.self_test in (SelfTest.IDLE, SelfTest.PASSED):
+        return ("rcd_tripped", "residual current monitor tripped") if i.rcd_tripped else None
+    if now - s.test_since > SELF_TEST_S:
+        missed = "does not trip on" if s.self_test is SelfTest.TRIPPING else "does not clear after"
+        return "rcd_self_test", f"{missed} its test current within {SELF_TEST_S * 1000:.0f} ms"
+    return None
+
+
+# --- current, mains, heat -------------------------------------------------------------------------------------------
+
+
+def _follow_limit(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> Interlocks:
+    if i.limit_a != s.limit_a:
+        in_force = _allowed_a(s, now)
+        s = _changed(s, allowed_before_a=in_force, limit_a=i.limit_a, limit_since=now)
+    if i.meter is None or not i.commanded or not i.meter_fresh:
+        return _changed(s, excess_since=None)
+    policy = board.policy
+    most = _allowed_a(s, now) * (1 + policy.over_current_tolerance_percent / 100) + policy.over_current_margin_a
+    if max(i.meter.current_a, default=0.0) <= most:
+        return _changed(s, excess_since=None)
+    # counted from the reading, not from when we looked: an old reading must not make a new excess
+    return s if s.excess_since is not None else _changed(s, excess_since=i.meter_at)
+
+
+def _allowed_a(s: Interlocks, now: float) -> float:
+    """The limit to police: for FOLLOW_S after a change the higher of old and new."""
+    return max(s.limit_a, s.allowed_before_a) if now - s.limit_since < FOLLOW_S else s.limit_a
+
+
+def _over_current(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> tuple[str, str] | None:
+    if s.excess_since is None or i.meter is None or i.meter_at - s.excess_since < board.policy.over_current_s:
+        return None
+    return "over_current", f"{max(i.meter.current_a):.1f} A drawn, {_allowed_a(s, now):.1f} A offered"
+
+
+def _mains(board: ConnectorSettings, i: Inputs) -> tuple[str, str] | None:
+    if board.dc or i.meter is None or not i.meter_fresh or not i.meter.voltage_v:
+        return None
+    if board.policy.meter_sees == "load" and not (i.commanded and i.feedback is not False):
+        return None
+    volts, policy = i.meter.voltage_v[: board.phases], board.policy
+    low, high = min(volts) * 100 / board.nominal_voltage_v, max(volts) * 100 / board.nominal_voltage_v
+    if low < policy.lost_phase_percent:
+        return "lost_phase", f"phase {volts.index(min(volts)) + 1} has {min(volts):.0f} V"
+    if low < policy.under_voltage_percent:
+        return "under_voltage", f"{min(volts):.0f} V, nominal {board.nominal_voltage_v:.0f} V"
+    if high > policy.over_voltage_percent:
+        return "over_voltage", f"{max(volts):.0f} V, nominal {board.nominal_voltage_v:.0f} V"
+    return None
+
+
+def _follow_mains(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> Interlocks:
+    found = _mains(board, i)
+    code = found[0] if found else ""
+    return s if code == s.mains else _changed(s, mains=code, mains_since=now)
+
+
+def _hot(s: Interlocks, board: ConnectorSettings, i: Inputs) -> bool:
+    if i.temperature_c is None:
+        return s.hot
+    policy = board.policy
+    back = policy.temperature_stop_c - policy.temperature_hysteresis_k
+    return i.temperature_c >= (back if s.hot else policy.temperature_stop_c)
+
+
+def derated_a(limit_a: float, board: ConnectorSettings, temperature_c: float | None) -> float:
+    """The limit between warn and stop temperature: falls linearly to the connector's minimum."""
+    policy = board.policy
+    if temperature_c is None or temperature_c <= policy.temperature_warn_c or limit_a <= board.min_current_a:
+        return limit_a
+    share = (policy.temperature_stop_c - temperature_c) / (policy.temperature_stop_c - policy.temperature_warn_c)
+    # whole A, so that a sensor's last digit does not move the duty
+    return max(board.min_current_a, float(math.floor(limit_a * max(share, 0.0))))
+
+
+# --- all together ---------------------------------------------------------------------------------------------------
+
+
+def _conditions(s: Interlocks, board: ConnectorSettings, i: Inputs, hot: bool, now: float) -> dict[str, str]:
+    """Code -> text of everything that is wrong in this tick."""
+    found: dict[str, str] = {}
+    if i.pilot_fault:
+        found[i.pilot_fault] = FAULTS[i.pilot_fault].text
+    for code, active in (
+        ("emergency_stop", i.emergency_stop),
+        ("pe_lost", i.pe_lost),
+        ("mains_fail", i.mains_fail),
+        ("tamper", i.tamper),
+        ("cable_invalid", i.plug is Plug.INVALID and i.plugged),
+        ("cable_button", i.plug is Plug.BUTTON and i.commanded),
+        ("temperature_sensor", not i.temperature_fresh),
+        ("meter_stale", not i.meter_fresh and board.policy.on_meter_stale == "stop"),
+        ("lock_open", i.lock is not None and i.commanded and i.lock is LockState.UNLOCKED),
+    ):
+        if active:
+            found[code] = FAULTS[code].text
+    if hot:
+        found["over_temperature"] = f"{i.temperature_c:.0f} °C" if i.temperature_c is not None else "too hot"
+    if i.device:
+        found["device"] = i.device
+    if not 0.0 <= i.limit_a <= board.max_current_a:
+        found["bad_limit"] = f"{i.limit_a:g} A is not between 0 and {board.max_current_a:g} A"
+    if s.mains and now - s.mains_since >= board.policy.mains_s and (mains := _mains(board, i)):
+        found[mains[0]] = mains[1]
+    found.update(_contactor(s, board, i, now))
+    for one in (_residual_current(s, i, now), _over_current(s, board, i, now)):
+        if one is not None:
+            found[one[0]] = one[1]
+    return found
+
+
+def _merge(
+    s: Interlocks, i: Inputs, conditions: dict[str, str], now: float
+) -> tuple[tuple[Fault, ...], tuple[float, ...]]:
+    """Known faults that last, plus new ones."""
+    if not conditions and not s.faults:
+        return (), ()
+    kept: list[Fault] = []
+    seen: list[float] = []
+    for fault, last in zip(s.faults, s.seen, strict=True):
+        rule = FAULTS[fault.code]
+        cleared = fault.code in i.clear or (rule.leaves and not i.plugged)
+        if fault.code in conditions:
+            kept.append(fault)
+            seen.append(now)
+        elif now - last < HOLD_S or (rule.latched and not cleared):
+            kept.append(fault)
+            seen.append(last)
+    known = {fault.code for fault in kept}
+    for code, text in conditions.items():
+        if code not in known:
+            kept.append(Fault(code, text, now, FAULTS[code].latched))
+            seen.append(now)
+    return tuple(kept), tuple(seen)
+
+
+def _hold_up(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> str:
+    """What closing still waits for."""
+    if i.lock is not None and i.lock is not LockState.LOCKED:
+        return "waiting for the plug lock"
+    if now - s.closed_at < board.policy.min_close_interval_s:
+        return f"{board.policy.min_close_interval_s:g} s between two closings"
+    if i.feedback:
+        return "contactor is still opening"
+    if i.rcd_tripped is not None and s.self_test is not SelfTest.PASSED:
+        return "residual current self test"
+    return ""
