@@ -1,0 +1,165 @@
+"""Records every charging session for the session report. A recording that fails never touches charging.
+
+The station's loop only puts facts into a bounded queue; one thread writes. Which file a fact goes to is
+`sessions.py`'s, how a report is made of it `report.py`'s.
+"""
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+import time
+from importlib import metadata
+from pathlib import Path
+
+from firmware.panel.recording import MeterPoint, RecordingBegan
+from firmware.panel.sessions import DEFAULT_BOUNDS, Bounds, Sessions
+from firmware.station.evse import Evse
+from firmware.station.facts import AnyFact
+from firmware.station.station import Station
+
+log = logging.getLogger(__name__)
+
+FLUSH_S = 1.0
+QUEUE_FACTS = 8192  # seconds of the busiest session while the disk stalls
+POWER_STEP = 0.01  # a meter point is written when the power moved by this share, or by 20 W,
+POWER_STEP_W = 20.0
+POINT_EVERY_S = 30.0  # and at least this often
+
+Entry = AnyFact | MeterPoint | RecordingBegan
+
+
+def software_version() -> str:
+    """Our version; "" where the package is not installed."""
+    try:
+        return metadata.version("pilotline")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+class Recorder:
+    """`run()` records until cancelled."""
+
+    def __init__(self, station: Station, folder: Path, bounds: Bounds = DEFAULT_BOUNDS) -> None:
+        self._station = station
+        self._folder = folder
+        self._bounds = bounds
+        self._points: dict[int, MeterPoint] = {}
+
+    async def run(self) -> None:
+        """Listen to the station's facts and sample its meters once a second. Raises RuntimeError when the writing
+        thread has ended by a fault of its own (the task runner starts us again)."""
+        settings = self._station.settings.station
+        name = " ".join(part for part in (settings.vendor, settings.model, settings.serial) if part)
+        version = await asyncio.to_thread(software_version)
+        writer = _Writer(Sessions(self._folder, self._bounds, station=name, software=version))
+        unsubscribe = self._station.subscribe(writer.put)
+        writer.start()
+        try:
+            resumed: set[int] = set()
+            while writer.is_alive():
+                for evse in self._station.evses.values():
+                    self._look_at(evse, writer, resumed)
+                await asyncio.sleep(FLUSH_S)
+            raise RuntimeError("the thread that writes recordings ended")
+        finally:
+            unsubscribe()
+            await asyncio.to_thread(writer.stop)
+
+    def _look_at(self, evse: Evse, writer: "_Writer", resumed: set[int]) -> None:
+        if evse.seen is None:
+            return
+        if evse.id not in resumed:  # first sight of it: a car that was there before us gets its file as well
+            resumed.add(evse.id)
+            if evse.plugged:
+                writer.put(self._began(evse))
+        if evse.plugged and (point := self._meter_point(evse)) is not None:
+            writer.put(point)
+
+    def _began(self, evse: Evse) -> RecordingBegan:
+        clock = self._station.clock
+        return RecordingBegan(
+            at=clock.utc(),
+            mono=clock.mono(),
+            clock_synced=clock.synced,
+            evse=evse.id,
+            cause="plugged_in",
+            transaction_id=evse.transaction_id,
+        )
+
+    def _meter_point(self, evse: Evse) -> MeterPoint | None:
+        """The meter's latest value, where it tells something that the last point did not."""
+        meter = evse.seen.meter if evse.seen is not None else None
+        last = self._points.get(evse.id)
+        if meter is None or meter.quality != "good" or (last is not None and meter.at <= last.mono):
+            return None
+        if last is not None and meter.at - last.mono < POINT_EVERY_S:
+            moved = abs(meter.power_w - last.power_w)
+            if moved < POWER_STEP_W or moved < POWER_STEP * abs(last.power_w):
+                return None
+        clock = self._station.clock
+        point = MeterPoint(
+            at=clock.utc() - (clock.mono() - meter.at),
+            mono=meter.at,
+            clock_synced=clock.synced,
+            evse=evse.id,
+            energy_wh=meter.import_wh,
+            power_w=meter.power_w,
+            voltage_v=meter.voltage_v,
+            current_a=meter.current_a,
+            soc_percent=evse.digital.soc_percent if evse.digital is not None else None,
+        )
+        self._points[evse.id] = point
+        return point
+
+
+class _Writer(threading.Thread):
+    """Takes entries from the queue and gives them to Sessions, which flushes once a second."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        super().__init__(name="recorder", daemon=True)
+        self._sessions = sessions
+        self._queue: queue.Queue[Entry | None] = queue.Queue(QUEUE_FACTS)
+        self._missed = 0
+        self._stopping = False
+
+    def put(self, entry: Entry) -> None:
+        """Called in the station's loop: never waits, counts what finds no room."""
+        try:
+            self._queue.put_nowait(entry)
+        except queue.Full:
+            self._missed += 1
+
+    def stop(self) -> None:
+        """Write what is queued and end. Blocks up to 2 s: call it in a thread."""
+        self._stopping = True
+        with contextlib.suppress(queue.Full):  # a full queue keeps it awake anyway
+            self._queue.put_nowait(None)
+        self.join(2.0)
+
+    def run(self) -> None:
+        next_tick = time.monotonic() + FLUSH_S
+        while not (self._stopping and self._queue.empty()):
+            idle = not self._sessions.open
+            try:
+                entry = self._queue.get(timeout=None if idle else max(0.0, next_tick - time.monotonic()))
+            except queue.Empty:
+                entry = None
+            now = time.monotonic()
+            try:
+                if entry is not None:
+                    self._sessions.take(entry, now)
+                if now >= next_tick:
+                    next_tick = now + FLUSH_S
+                    self._tell_missed()
+                    self._sessions.tick(now)
+            except OSError as error:
+                log.warning("recording: %s; charging goes on", error)
+        self._sessions.close(time.monotonic())
+
+    def _tell_missed(self) -> None:
+        missed, self._missed = self._missed, 0
+        if missed:
+            log.warning("recording: %d facts found no room in the queue", missed)
+            self._sessions.missed(missed)

@@ -1,0 +1,271 @@
+"""A recording as the lanes of one time axis: what the report draws, and nothing about how.
+
+The axis is built from the monotonic clock, so a wall clock that is set during the session moves nothing. Times in the
+result are whole ms since the axis began.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from firmware.panel import recording
+from firmware.panel.ladder import Exchange, Said, folded, paired
+from firmware.panel.recording import Line, MeterPoint, RecordingBegan, RecordingEnded, RecordingThinned
+from firmware.station.facts import (
+    Authorized,
+    BackOfficeLink,
+    BackOfficeMessage,
+    Booted,
+    CarMessage,
+    CarSession,
+    ConnectorStatus,
+    Fact,
+    FaultCleared,
+    FaultRaised,
+    LimitChanged,
+    PilotChanged,
+    Sample,
+    SecurityEvent,
+    TokenPresented,
+    Transaction,
+)
+
+BEFORE_S = 61.0  # what is older than this before plug-in is context, not part of the story
+MOST_POINTS = 8000
+T = TypeVar("T", bound=Fact)
+
+
+class Timed(NamedTuple):
+    """A line at its place on the axis: `ms` exact, `at` whole ms and not before the axis began."""
+
+    ms: float
+    line: Line
+
+    @property
+    def at(self) -> int:
+        return max(0, round(self.ms))
+
+
+class Story:
+    """One session. Times in ms since `began` (UTC seconds)."""
+
+    def __init__(self, path: Path) -> None:
+        read = recording.read(path)
+        self.name = path.name.removesuffix(".jsonl")
+        self.unreadable = read.unreadable
+        placed = _on_one_clock(read.lines)
+        plugged = min((at for at, line in placed if isinstance(line, RecordingBegan)), default=None)
+        if plugged is None:
+            plugged = min((at for at, _ in placed), default=0.0)
+        told = [at for at, _ in placed if at >= plugged - BEFORE_S]
+        self.began = min(told, default=0.0)
+        self.timed = sorted((Timed((at - self.began) * 1000, line) for at, line in placed), key=lambda each: each.ms)
+        self.length = max(1000, self.timed[-1].at if self.timed else 0)
+        self.plugged = round((plugged - self.began) * 1000)
+        self.car_exchanges = paired(self._car_messages())
+        self.office_exchanges = paired(self._office_messages())
+
+    def all(self, kind: type[T]) -> list[tuple[int, T]]:
+        """Every line of one kind with its time, also what already held before the axis began (at 0)."""
+        return [(each.at, each.line) for each in self.timed if isinstance(each.line, kind)]
+
+    def told(self, kind: type[T]) -> list[tuple[int, T]]:
+        """Every line of one kind that happened on the axis."""
+        return [(each.at, each.line) for each in self.timed if isinstance(each.line, kind) and each.ms >= 0]
+
+    # --- lanes ----------------------------------------------------------------------------------------------------
+
+    def pilot(self) -> list[list[Any]]:
+        """[at, level, mode, duty in percent, closed, limit in A, why open]"""
+        return _steps(
+            [at, p.level, p.mode, p.duty_percent, p.closed, p.limit_a, p.why_open] for at, p in self.all(PilotChanged)
+        )
+
+    def limits(self) -> list[list[Any]]:
+        """[at, A, who says so, W]"""
+        return _steps([at, f.limit_a, f.source, f.limit_w] for at, f in self.all(LimitChanged))
+
+    def links(self) -> list[list[Any]]:
+        """[at, connected, OCPP version, reason]"""
+        return _steps([at, f.connected, f.version, f.reason] for at, f in self.all(BackOfficeLink))
+
+    def faults(self) -> list[list[Any]]:
+        """[from, until or None, code, text]"""
+        found: list[list[Any]] = []
+        for each in self.timed:
+            fact = each.line
+            if isinstance(fact, FaultRaised):
+                found.append([each.at, None, fact.code, fact.text])
+            elif isinstance(fact, FaultCleared):
+                for fault in found:
+                    if fault[2] == fact.code and fault[1] is None:
+                        fault[1] = each.at
+        return [fault for fault in found if fault[1] is None or fault[1] > 0]
+
+    def transactions(self) -> list[dict[str, Any]]:
+        """id, from, until, states [[at, charging state]], events [[at, kind, trigger, number, why stopped]]"""
+        found: dict[str, dict[str, Any]] = {}
+        for at, fact in self.all(Transaction):
+            one = found.setdefault(fact.transaction_id, {"id": fact.transaction_id, "from": at, "until": None})
+            if fact.charging_state and (not one.get("states") or one["states"][-1][1] != fact.charging_state):
+                one.setdefault("states", []).append([at, fact.charging_state])
+            one.setdefault("events", []).append([at, fact.kind, fact.trigger, fact.seq_no, fact.stopped_reason])
+            if fact.kind == "Ended":
+                one["until"] = at
+        return list(found.values())
+
+    def car_sessions(self) -> list[list[Any]]:
+        """[from, until or None, protocol, EVCCID, why it ended]"""
+        found: dict[str, list[Any]] = {}
+        for at, fact in self.all(CarSession):
+            one = found.setdefault(fact.session, [at, None, "", "", ""])
+            one[2:] = [fact.protocol or one[2], fact.evccid or one[3], fact.reason or one[4]]
+            if fact.kind == "Ended":
+                one[1] = at
+        return list(found.values())
+
+    def readings(self) -> list[tuple[int, Sample | MeterPoint]]:
+        """Every meter reading, the transaction's samples and the recorder's own points, in order of time."""
+        found: list[tuple[int, Sample | MeterPoint]] = []
+        for each in self.timed:
+            if isinstance(each.line, MeterPoint):
+                found.append((each.at, each.line))
+            elif isinstance(each.line, Transaction):
+                for sample in each.line.samples:
+                    ms = each.ms + (sample.at - each.line.at) * 1000
+                    if -1 <= ms <= self.length:
+                        found.append((max(0, round(ms)), sample))
+        return sorted(found, key=lambda reading: reading[0])
+
+    def curve(self) -> list[list[Any]]:
+        """[at, W, Wh since plug-in, A per phase, state of charge in percent or None]"""
+        readings = self.readings()
+        start = self.energy_at_start()
+        points = [
+            [at, round(r.power_w, 1), round(r.energy_wh - start, 1), list(r.current_a), r.soc_percent]
+            for at, r in readings
+        ]
+        return _fewer(points, MOST_POINTS)
+
+    def energy_at_start(self) -> float:
+        """Meter reading in Wh from which this session counts."""
+        told = (fact.meter_start_wh for _, fact in self.all(Transaction) if fact.meter_start_wh is not None)
+        first = (reading.energy_wh for _, reading in self.readings())
+        return next(told, next(first, 0.0))
+
+    def car(self) -> list[dict[str, Any]]:
+        return folded(self.car_exchanges)
+
+    def office(self) -> list[dict[str, Any]]:
+        return folded(self.office_exchanges)
+
+    def marks(self) -> list[list[Any]]:
+        """[at, kind, title, detail, tone]: what people did and what the station noticed."""
+        found = [[each.at, *told] for each in self.timed if each.ms >= 0 and (told := _mark(each.line)) is not None]
+        return sorted(found, key=lambda mark: mark[0])
+
+    # --- messages -------------------------------------------------------------------------------------------------
+
+    def _car_messages(self) -> list[tuple[float, Said]]:
+        """The car is drawn on top and asks; the station answers."""
+        found = []
+        for each in self.timed:
+            if isinstance(message := each.line, CarMessage) and each.ms >= 0:
+                stem = message.name.removesuffix("Req").removesuffix("Res")
+                asks = not message.name.endswith("Res")
+                from_car = message.direction == "from_car"
+                failed = "FAILED" in message.text
+                text = message.text or message.name
+                found.append((each.ms, Said(each.at, stem, asks, from_car, text, message.size, failed)))
+        return found
+
+    def _office_messages(self) -> list[tuple[float, Said]]:
+        """The station is drawn on top; both may ask."""
+        found = []
+        for each in self.timed:
+            if isinstance(message := each.line, BackOfficeMessage) and each.ms >= 0:
+                asks, sent = message.kind == "call", message.direction == "sent"
+                text = message.text or message.name
+                said = Said(each.at, message.name, asks, sent, text, len(message.text), message.kind == "error")
+                found.append((each.ms, said))
+        return found
+
+
+def turnaround(exchanges: list[Exchange]) -> list[float]:
+    """Sorted answer times in ms."""
+    return sorted(each.took for each in exchanges if each.took is not None)
+
+
+def _on_one_clock(lines: list[Line]) -> list[tuple[float, Line]]:
+    """UTC seconds of every line. Within one life of the controller the monotonic clock orders; the last synchronised
+    wall clock says where that lies in UTC."""
+    placed: list[tuple[float, Line]] = []
+    for life in _lives(lines):
+        known = [line.at - line.mono for line in life if line.mono > 0 and line.clock_synced]
+        known = known or [line.at - line.mono for line in life if line.mono > 0]
+        offset = known[-1] if known else 0.0
+        placed += [(line.mono + offset if line.mono > 0 else line.at, line) for line in life]
+    return placed
+
+
+def _lives(lines: list[Line]) -> list[list[Line]]:
+    found: list[list[Line]] = [[]]
+    for line in lines:
+        if isinstance(line, RecordingBegan) and found[-1]:
+            found.append([])
+        found[-1].append(line)
+    return found
+
+
+def _steps(rows: Any) -> list[list[Any]]:
+    """Rows whose values differ from the row before; of several at the axis' begin only the last."""
+    found: list[list[Any]] = []
+    for row in rows:
+        if found and found[-1][0] == row[0] == 0:
+            found.pop()
+        if not found or found[-1][1:] != row[1:]:
+            found.append(row)
+    return found
+
+
+def _fewer(points: list[list[Any]], most: int) -> list[list[Any]]:
+    """At most about `most` points; peaks and dips of the power (column 1) stay."""
+    if len(points) <= most:
+        return points
+    size = -(-len(points) * 4 // most)
+    chosen: list[list[Any]] = []
+    power: Callable[[int], float] = lambda index: points[index][1]  # noqa: E731
+    for start in range(0, len(points), size):
+        bucket = range(start, min(start + size, len(points)))
+        chosen += [points[i] for i in sorted({bucket[0], min(bucket, key=power), max(bucket, key=power), bucket[-1]})]
+    return chosen
+
+
+def _mark(line: Line) -> tuple[str, str, str, str] | None:
+    match line:
+        case TokenPresented():
+            return "token", "Token presented", f"{line.id_token.token} ({line.id_token.kind})", ""
+        case Authorized():
+            verdict = "Authorised" if line.accepted else "Refused"
+            by = f"{line.id_token.token} by {line.source}: {line.status}" + (f", {line.reason}" if line.reason else "")
+            return "token", verdict, by, "good" if line.accepted else "bad"
+        case ConnectorStatus():
+            info = ", ".join(text for text in (line.error_code.replace("NoError", ""), line.info) if text)
+            return "status", line.detail or line.state, info, "bad" if line.state == "Faulted" else ""
+        case SecurityEvent():
+            return "security", line.kind, line.tech_info, "bad" if line.critical else ""
+        case Booted():
+            return "station", "Controller started", line.reason, ""
+        case RecordingBegan(cause="resumed"):
+            return "station", "Recording resumed", "the controller came back", ""
+        case RecordingThinned():
+            return "station", "Recording thinned", line.reason, ""
+        case RecordingEnded() if line.lost or line.left_out:
+            return "station", "Recording ended", f"{line.left_out} lines left out, {line.lost} lost", ""
+        case CarSession():
+            detail = ", ".join(text for text in (line.protocol, line.evccid, line.reason) if text)
+            return "car", f"Digital session {line.kind.lower()}", detail, ""
+        case BackOfficeLink():
+            word = "Back office connected" if line.connected else "Back office lost"
+            return "office", word, " ".join((line.version, line.reason)).strip(), "" if line.connected else "bad"
+    return None
