@@ -6,8 +6,8 @@ optional ones are left out [V2G2-736]. Deciding which code applies is left to th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
-from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
@@ -23,7 +23,6 @@ def failure_reply(answer: type[A], code: str, **known: Any) -> A:
     return answer(**{**_smallest_fields(answer), "response_code": code, **known})
 
 
-@cache
 def _smallest_fields(cls: type[Record]) -> dict[str, Any]:
     chosen: set[str] = set()  # choices already satisfied
     values: dict[str, Any] = {}
@@ -72,7 +71,7 @@ def _first_concrete(cls: type[Record]) -> type[Record]:
     return next(_concrete(cls))
 
 
-def _concrete(cls: type[Record]) -> Any:
+def _concrete(cls: type[Record]) -> Iterator[type[Record]]:
     if not cls.wire.abstract:
         yield cls
     for member in cls.__subclasses__():

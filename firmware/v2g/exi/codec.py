@@ -1,0 +1,158 @@
+"""decode() and encode(): whole EXI streams, documents and fragments, of one schema set.
+
+The header, the root and the end of the stream are handled here; what is between them by the generated code.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from firmware.v2g.exi import bits
+from firmware.v2g.exi.errors import ExiError
+from firmware.v2g.exi.grammar import Complex, QName, SchemaSet, Simple
+from firmware.v2g.exi.interpreter import Reader, Writer, relaxed_state_codes
+from firmware.v2g.exi.schemas import home, schema_set
+from firmware.v2g.messages.declare import Message, Record
+
+HEADER = 0x80  # distinguishing bits 10, no options, final version 1
+
+# Roots met under another schema set than their own, or as an element that is not theirs alone:
+# id of the object -> (it, schema, element). An entry goes when its object goes.
+_origins: dict[int, tuple[weakref.ref[Any], str, QName]] = {}
+
+
+def decode(data: bytes, schema: str, *, fragment: bool = False, relaxed: bool = True) -> Message:
+    """The message in `data`, a stream of the schema set `schema`; ExiError when there is none.
+
+    `relaxed` False reads an eMAID fragment by its own type's grammar, as some stacks sign it. Trailing bytes
+    and non-zero padding are accepted, as peers send both.
+    """
+    grammar = _schema(schema)
+    if len(data) < 2:
+        raise ExiError("the stream ends too early", bit=8 * len(data))
+    if data[0] != HEADER:
+        raise ExiError(f"an EXI header {data[0]:#04x}, V2G streams begin with 0x80", bit=0)
+    total = len(data) * 8
+    reader = Reader(grammar, int.from_bytes(data, "big"), total - 8, total)
+    if fragment:
+        return _decode_fragment(reader, grammar, relaxed)
+    code = reader.take(grammar.document_width)
+    if code >= len(grammar.documents):
+        raise reader.fail(f"root {code} is none of the {len(grammar.documents)} elements of {schema}")
+    qname, cls = grammar.documents[code]
+    return met_as(reader.element(qname[0], Complex(cls)), schema, qname)
+
+
+def _decode_fragment(reader: Reader, grammar: SchemaSet, relaxed: bool) -> Message:
+    code = reader.take(grammar.fragment_width)
+    if code >= len(grammar.fragments):
+        raise reader.fail(f"root {code} is none of the {len(grammar.fragments)} elements of {grammar.name}")
+    qname = grammar.fragments[code]
+    value = grammar.fragment_values[qname]
+    if not isinstance(value, Complex):
+        raise reader.fail(f"{qname[0]} alone is no message")
+    if relaxed and qname in grammar.relaxed:
+        message = _decode_relaxed(reader, grammar, qname, value.cls)
+    else:
+        message = reader.element(qname[0], value)
+    if reader.take(grammar.fragment_width) != len(grammar.fragments) + 1:
+        raise reader.fail("a second element in a fragment")
+    return met_as(message, grammar.name, qname)
+
+
+def _decode_relaxed(reader: Reader, grammar: SchemaSet, qname: QName, cls: type[Record]) -> Message:
+    width, id_code, text_code, later_width, end_code = relaxed_state_codes(grammar, qname)
+    reader.path.append(qname[0])
+    identifier, text = (slot.alternatives[0] for slot in grammar.shape(cls).slots)
+    if reader.take(width) != id_code or not isinstance(identifier.value, Simple):
+        raise reader.fail("no Id attribute")
+    found = {identifier.field: reader.simple(identifier.value)}
+    if reader.take(width) != text_code or not isinstance(text.value, Simple):
+        raise reader.fail("no text")
+    found[text.field] = reader.simple(text.value)
+    if reader.take(later_width) != end_code:
+        raise reader.fail("content after the text")
+    reader.path.pop()
+    return cls(**found)
+
+
+def encode(
+    message: Message,
+    schema: str | None = None,
+    *,
+    fragment: bool = False,
+    relaxed: bool = True,
+    element: str | None = None,
+) -> bytes:
+    """`message` as an EXI stream; ExiError naming the field when it holds what the schema does not allow.
+
+    `schema` defaults to the set it was decoded from or declared in. A fragment's root element is `element`, or
+    the one it was decoded as, or the only one of its type. `relaxed` as in `decode`.
+    """
+    met = _origins.get(id(message))
+    name = schema or (met[1] if met else home(type(message)))
+    grammar = _schema(name)
+    writer = Writer(grammar)
+    if not fragment:
+        roots = [cls for _, cls in grammar.documents]
+        if type(message) not in roots or type(message).wire.abstract:
+            raise ExiError(f"{type(message).__name__} is no document of {name}")
+        code = roots.index(type(message))
+        root = writer.element(grammar.documents[code][0][0], Complex(type(message)), message)
+        return bits.to_bytes(f"{HEADER:08b}{code:0{grammar.document_width}b}{root}")
+    qname = fragment_qname(grammar, message, element)
+    if relaxed and qname in grammar.relaxed:
+        root = _encode_relaxed(writer, grammar, qname, message)
+    else:
+        root = writer.element(qname[0], Complex(type(message)), message)
+    width, code = grammar.fragment_width, grammar.fragments.index(qname)
+    return bits.to_bytes(f"{HEADER:08b}{code:0{width}b}{root}{len(grammar.fragments) + 1:0{width}b}")
+
+
+def _encode_relaxed(writer: Writer, grammar: SchemaSet, qname: QName, message: Message) -> str:
+    width, id_code, text_code, later_width, end_code = relaxed_state_codes(grammar, qname)
+    writer.path.append(qname[0])
+    identifier, text = (
+        writer.simple(alternative.value, getattr(message, alternative.field))
+        for alternative in (slot.alternatives[0] for slot in grammar.shape(type(message)).slots)
+        if isinstance(alternative.value, Simple)
+    )
+    return f"{id_code:0{width}b}{identifier}{text_code:0{width}b}{text}{end_code:0{later_width}b}"
+
+
+def fragment_qname(grammar: SchemaSet, message: Message, element: str | None = None) -> QName:
+    """The element that `message` is when it stands alone in a fragment."""
+    cls = type(message)
+    mine = [qname for qname in grammar.fragments if grammar.fragment_values[qname] == Complex(cls)]
+    met = _origins.get(id(message))
+    wanted = element or (met[2][0] if met else None) or cls.wire.alone_as or cls.wire.element
+    if wanted:
+        mine = [qname for qname in mine if qname[0] == wanted]
+    if len(mine) != 1:
+        names = ", ".join(qname[0] for qname in mine) or "none"
+        raise ExiError(f"which element is this {cls.__name__}? {grammar.name} has {names}; give `element`")
+    return mine[0]
+
+
+def origin(message: Message) -> tuple[str, QName | None]:
+    """(schema set, root element if it was decoded) of a message."""
+    met = _origins.get(id(message))
+    return (met[1], met[2]) if met else (home(type(message)), None)
+
+
+def met_as(message: Any, schema: str, qname: QName) -> Message:
+    """Remember under which schema and element a root was decoded, where its class alone does not tell."""
+    wire = type(message).wire
+    if (wire.element, wire.namespace.uri) != qname or home(type(message)) != schema:
+        key = id(message)
+        _origins[key] = (weakref.ref(message, lambda _: _origins.pop(key, None)), schema, qname)
+    met: Message = message
+    return met
+
+
+def _schema(name: str) -> SchemaSet:
+    try:
+        return schema_set(name)
+    except ValueError as error:
+        raise ExiError(str(error)) from None

@@ -1,0 +1,31 @@
+"""The schema sets by name: which modules of messages make up each; loaded when first asked for."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import Final
+
+from firmware.v2g.exi.grammar import SchemaSet
+from firmware.v2g.messages.declare import Record
+
+_MESSAGES: Final = "firmware.v2g.messages."
+MODULES: Final = {
+    "app_protocol": ("app_protocol",),
+    "iso2": ("iso2", "xmldsig"),
+    "xmldsig": ("xmldsig",),
+}
+
+
+@cache
+def schema_set(name: str) -> SchemaSet:
+    """The set `name`; ValueError for a name that is none of MODULES."""
+    if name not in MODULES:
+        raise ValueError(f"no schema {name!r}; there are {', '.join(MODULES)}")
+    return SchemaSet(name, [import_module(_MESSAGES + module) for module in MODULES[name]])
+
+
+def home(cls: type[Record]) -> str:
+    """The schema set that `cls` was declared in."""
+    module = cls.__module__.removeprefix(_MESSAGES)
+    return next((name for name, modules in MODULES.items() if modules[0] == module), "")
