@@ -2,6 +2,7 @@
 with it every output. Linux: Documentation/watchdog/watchdog-api.rst.
 """
 
+import errno
 import fcntl
 import os
 import struct
@@ -12,6 +13,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from hal.contracts import DeviceError, Place
+from hal.linux.sysfs import read_once
 
 _SET_TIMEOUT: Final = 0xC004_5706  # WDIOC_SETTIMEOUT, whole seconds
 _DISARM: Final = b"V"
@@ -36,15 +38,13 @@ class Driver:
         except OSError as error:
             raise DeviceError(f"watchdog {path}: {error.strerror}") from error
         try:
-            set_to = fcntl.ioctl(self._descriptor, _SET_TIMEOUT, struct.pack("i", self.timeout_s))
-            if struct.unpack("i", set_to)[0] != self.timeout_s:
-                raise DeviceError(f"watchdog {path}: cannot do {self.timeout_s} s")
-        except OSError as error:
-            self.detach()
-            raise DeviceError(f"watchdog {path}: cannot do {self.timeout_s} s: {error.strerror}") from error
+            running_s = self._set_timeout(place)
         except DeviceError:
             self.detach()
             raise
+        if running_s > self.timeout_s:
+            self.detach()
+            raise DeviceError(f"watchdog {path}: fires after {running_s} s, {self.timeout_s} s wanted")
 
     def detach(self) -> None:
         if self._descriptor >= 0:
@@ -64,3 +64,13 @@ class Driver:
         except OSError as error:
             raise DeviceError(f"watchdog {self.device}: {error.strerror}") from error
         self._fed = now
+
+    def _set_timeout(self, place: Place) -> int:
+        """The time it really has, s. Some timers have one fixed time, which sysfs tells."""
+        try:
+            answer = fcntl.ioctl(self._descriptor, _SET_TIMEOUT, struct.pack("i", self.timeout_s))
+        except OSError as error:
+            if error.errno not in (errno.ENOTTY, errno.EOPNOTSUPP):
+                raise DeviceError(f"watchdog {self.device}: {self.timeout_s} s refused: {error.strerror}") from error
+            return int(read_once(place.sysfs / "class/watchdog" / self.device / "timeout"))
+        return int(struct.unpack("i", answer)[0])
