@@ -1,0 +1,298 @@
+"""The car link of one EVSE: joins pilot, interface, SDP, TCP and session scripts, and tells the station of it.
+
+Decides nothing: `evse_link.step` says what the pilot shows and whether a session may live, the scripts say what is
+talked about. Here their words become sockets, timers, wishes to the station and facts.
+"""
+
+import asyncio
+import logging
+import socket
+from typing import Final
+
+import firmware.v2g.exi.plain  # noqa: F401 - loaded before the first car, not with it
+from firmware.config import V2gSettings
+from firmware.station.charging import Digital
+from firmware.station.evse import Evse
+from firmware.station.facts import CarMessage, CarSession, StopTransaction
+from firmware.station.station import Station
+from firmware.v2g import sdp
+from firmware.v2g.ac_station import AcStation
+from firmware.v2g.conversation import Conversation
+from firmware.v2g.ending import Ending, Resume
+from firmware.v2g.evse_link import X1, Inputs, Link, Phase, Session, due, step
+from firmware.v2g.exi import log_line
+from firmware.v2g.interface import Interface, NotUsable, look
+from firmware.v2g.language import ISO2
+from firmware.v2g.peer import Exchanged, Peer
+from firmware.v2g.server import CarConnection, Listener
+from firmware.v2g.sessions import iso2
+from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
+
+log = logging.getLogger(__name__)
+
+INTERFACE_CHECK_S: Final = 1.0  # modems come and go; the first look is at once
+
+
+class CarLink:
+    """Digital communication of one EVSE. `run()` until cancelled; leaves the connector in its safe state."""
+
+    def __init__(self, station: Station, evse: Evse, settings: V2gSettings) -> None:
+        self.link = Link()
+        self.waiting_for = "the first look at the interface"  # why no car can find us, "" when one can
+        self._station = station
+        self._evse = evse
+        self._settings = settings
+        self._sdp = sdp.SdpServer(self.endpoint, settings.tls)
+        self._interface: Interface | None = None
+        self._listener: Listener | None = None
+        self._connection: CarConnection | None = None
+        self._car = AcStation(evse, self._update)
+        self._session = Session.NONE
+        self._session_id = ""
+        self._resume: Resume | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._updating = False
+        self._again = False
+
+    async def run(self) -> None:
+        unsubscribe = self._evse.changed.subscribe(self._evse_changed)
+        try:
+            while True:
+                await self._look_at_interface()
+                self._update()
+                await asyncio.sleep(INTERFACE_CHECK_S)
+        finally:
+            unsubscribe()
+            self._end_session("car link stops")
+            self._close_sockets()
+            if self._timer is not None:
+                self._timer.cancel()
+            self._evse.set_digital(None if self.link.pilot is None else Digital(X1, energise=False))
+
+    def endpoint(self) -> sdp.Endpoint | None:
+        """Where a car may connect now; None while it shall not find us."""
+        if self._interface is None or self._listener is None:
+            return None
+        return sdp.Endpoint(self._interface.packed, self._listener.port)
+
+    # --- interface ------------------------------------------------------------------------------------------------
+
+    async def _look_at_interface(self) -> None:
+        """Open the sockets when the interface has come, close them when it went."""
+        found = look(self._settings.interface)
+        if isinstance(found, NotUsable):
+            if self._interface is not None or found.reason != self.waiting_for:
+                log.warning("EVSE %d: no car can find us: %s", self._evse.id, found.reason)
+            self.waiting_for = found.reason
+            self._close_sockets()
+        elif found != self._interface:
+            self._close_sockets()
+            await self._serve_on(found)
+
+    async def _serve_on(self, interface: Interface) -> None:
+        try:
+            udp = sdp.open_socket(interface, self._settings.sdp_port)
+        except OSError as error:
+            self.waiting_for = f"SDP on {interface.name} port {self._settings.sdp_port}: {error}"
+            log.warning("EVSE %d: %s", self._evse.id, self.waiting_for)
+            return
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self._sdp, sock=udp)
+        self._interface = interface
+        self.waiting_for = ""
+        log.info("EVSE %d: SDP ready on %s [%s]", self._evse.id, interface.name, interface.address)
+
+    def _close_sockets(self) -> None:
+        self._sdp.close()
+        self._close_listener()
+        self._interface = None
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    # --- the link ---------------------------------------------------------------------------------------------------
+
+    def _evse_changed(self) -> None:
+        self._car.look()
+        self._update()
+        if self._connection is not None:
+            self._connection.station_changed()
+
+    def _update(self) -> None:
+        """Step the link and apply what it says, until nothing changes any more."""
+        if self._updating:
+            self._again = True
+            return
+        self._updating = True
+        try:
+            self._again = True
+            while self._again:
+                self._again = False
+                self._step()
+        finally:
+            self._updating = False
+
+    def _step(self) -> None:
+        now = asyncio.get_running_loop().time()
+        before, self.link = self.link, step(self.link, self._inputs(), now, self._settings.nominal_after_s)
+        if self.link.phase is not before.phase:
+            log.info("EVSE %d: %s", self._evse.id, self.link.phase)
+            self._again = True
+        if self.link.phase is Phase.UNPLUGGED:
+            self._session = Session.NONE
+            self._resume = None
+            self._sdp.limit.forget()
+        if not self.link.session_may_live:
+            self._end_session(str(self.link.phase))
+        self._open_or_close_listener()
+        self._tell_station()
+        if self._timer is not None:
+            self._timer.cancel()
+        at = due(self.link, self._settings.nominal_after_s)
+        self._timer = None if at is None else asyncio.get_running_loop().call_at(at, self._update)
+
+    def _inputs(self) -> Inputs:
+        return Inputs(
+            level=self._evse.level,
+            authorised=self._evse.id_token is not None,
+            link_up=self._evse.plugged and self._interface is not None,  # no modem: up while the plug is in
+            session=self._session,
+            closed=self._evse.closed,
+            stop_wanted=self._evse.stop_wanted is not None,
+        )
+
+    def _open_or_close_listener(self) -> None:
+        wanted = self.link.findable and self._session is not Session.RUNNING
+        if not wanted:
+            self._close_listener()
+        elif self._listener is None and self._interface is not None:
+            try:
+                self._listener = Listener(self._interface, self._accepted)
+            except OSError as error:  # the interface is going away: the next look says so
+                log.warning("EVSE %d: cannot listen on %s: %s", self._evse.id, self._interface.name, error)
+
+    def _tell_station(self) -> None:
+        pilot, wish = self.link.pilot, self._car.wish
+        if pilot is None:
+            self._evse.set_digital(None)
+            return
+        live = self.link.phase is Phase.SESSION
+        status = wish.status if live and wish.status else str(self.link.phase)
+        if self.link.findable and self.waiting_for:
+            status = self.waiting_for
+        self._evse.set_digital(
+            Digital(
+                pilot,
+                energise=live and wish.energise,
+                protocol=wish.protocol,
+                evccid=wish.evccid,
+                soc_percent=wish.soc_percent,
+                status=status,
+            )
+        )
+
+    # --- the session ------------------------------------------------------------------------------------------------
+
+    def _accepted(self, connected: socket.socket) -> None:
+        """A car has connected: its session runs from here on, and nobody else finds us."""
+        if self._session is Session.RUNNING or not self.link.findable:
+            connected.close()
+            return
+        if self._connection is not None:
+            self._connection.abort()  # a finished session whose car never closed
+        self._session = Session.RUNNING
+        self._session_id = ""
+        self._car = AcStation(self._evse, self._update)
+        self._connection = CarConnection(self._begin, self._said, self._ended)
+        self._update()
+        self._keep(asyncio.ensure_future(self._connect(connected, self._connection)))
+
+    async def _connect(self, connected: socket.socket, connection: CarConnection) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, connected)
+        except OSError as error:
+            connected.close()
+            self._ended(Ending(Session.FAILED, f"connection lost: {error}"))
+
+    def _begin(self, now: float) -> Conversation:
+        return Conversation(self._converse, Peer(self._car.release), now)
+
+    async def _converse(self, ev: Peer) -> Ending:
+        """The whole conversation: agree on a protocol, then its script."""
+        agreement = await agree_on_protocol(ev, self._offers())
+        if agreement is None:
+            return Ending(Session.REFUSED, "no common protocol")
+        return await agreement.offer.script(ev, agreement.answer)
+
+    def _offers(self) -> list[Offer]:
+        """What can be served here: settings and hardware."""
+        car, paused = self._car, self._resume
+        digital_ac = self._evse.capability is None or not self._evse.capability.dc
+        if "iso2" not in self._settings.protocols or not digital_ac:
+            return []
+        return [Offer(iso2.NAMESPACE, 2, 0, ISO2, lambda ev, hello: iso2.charge_ac(ev, car, hello, paused))]
+
+    def _end_session(self, reason: str) -> None:
+        if self._session is Session.RUNNING and self._connection is not None:
+            self._connection.cancel(reason)
+
+    def _ended(self, ending: Ending) -> None:
+        if self._session is not Session.RUNNING:
+            return
+        log.info("EVSE %d: session %s %s: %s", self._evse.id, self._session_id, ending.outcome, ending.reason)
+        self._session = ending.outcome
+        self._resume = ending.resume
+        self._tell_session("Ended", ending.reason)
+        transaction = self._evse.transaction_id
+        if ending.outcome is Session.TERMINATED and transaction is not None and self._evse.stop_wanted is None:
+            stop = StopTransaction(by="car", transaction_id=transaction, reason="StoppedByEV")
+            self._keep(asyncio.ensure_future(self._station.do(stop)))
+        self._update()
+
+    def _keep(self, task: "asyncio.Task[object]") -> None:
+        """Hold on to a short task until it is done."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- facts ------------------------------------------------------------------------------------------------------
+
+    def _said(self, messages: list[Exchanged]) -> None:
+        conversation = self._connection.conversation if self._connection is not None else None
+        peer = conversation.peer if conversation is not None else None
+        if peer is not None and peer.session_id and not self._session_id:
+            self._session_id = peer.session_id.hex().upper()
+            self._tell_session("Started")
+        clock = self._station.clock
+        for each in messages:
+            self._station.emit(
+                CarMessage(
+                    at=clock.utc() - (clock.mono() - each.mono),
+                    mono=each.mono,
+                    clock_synced=clock.synced,
+                    evse=self._evse.id,
+                    session=self._session_id,
+                    direction=each.direction,
+                    protocol=each.protocol,
+                    name=type(each.message).__name__,
+                    text=log_line(each.message),
+                    size=each.size,
+                )
+            )
+
+    def _tell_session(self, kind: str, reason: str = "") -> None:
+        clock = self._station.clock
+        self._station.emit(
+            CarSession(
+                at=clock.utc(),
+                mono=clock.mono(),
+                clock_synced=clock.synced,
+                evse=self._evse.id,
+                session=self._session_id,
+                kind="Started" if kind == "Started" else "Ended",
+                protocol=self._car.wish.protocol,
+                evccid=self._car.wish.evccid,
+                reason=reason,
+            )
+        )

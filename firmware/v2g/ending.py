@@ -1,0 +1,22 @@
+"""How a session ended, as its script tells the link: the outcome, the reason, and what a paused one needs later."""
+
+from dataclasses import dataclass
+
+from firmware.v2g.evse_link import Session
+
+
+@dataclass(frozen=True)
+class Resume:
+    """What a paused session must offer again [V2G2-740, -741]."""
+
+    session_id: bytes
+    sa_schedule_tuple_id: int
+
+
+@dataclass(frozen=True)
+class Ending:
+    """`reason` is for people."""
+
+    outcome: Session
+    reason: str
+    resume: Resume | None = None

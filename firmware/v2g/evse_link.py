@@ -1,0 +1,212 @@
+"""Interplay of control pilot, car link and session (ISO 15118-3 clauses 6 and 7) as one pure step.
+
+Says what the pilot shows, whether a car may find us, and whether a session may live. Touches nothing: `car_link`
+applies it. What the session wants while it lives (energise or not) is the session script's word.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from hal.contracts import PilotMode, PilotOutput
+
+FIVE_PERCENT: Final = PilotOutput(PilotMode.DUTY, 5.0)  # "ask me digitally" (IEC 61851-1 Annex A)
+X1: Final = PilotOutput(PilotMode.X1)
+STATE_F: Final = PilotOutput(PilotMode.F)
+
+COMMUNICATION_SETUP_S: Final = 18.0  # ISO 15118-2 Table 111: link ready -> SessionSetupRes
+STEP_EF_S: Final = 4.0  # ISO 15118-3 T_step_EF: the car takes what follows for a fresh plug-in
+AFTER_EF_S: Final = 0.75  # X1 between E/F and 5 %; field knowledge, cars miss a direct change
+STEP_X1_S: Final = 3.0  # ISO 15118-3 T_step_X1: from 5 % to nominal, and time for the car to let go
+RETRIES: Final = 2  # ISO 15118-3 C_sequ_retry
+TOGGLE_S: Final = 3.5  # ISO 15118-3: B-C-B within this time is the car waking us
+STOP_GRACE_S: Final = 8.0  # ours: a car asked to stop and still in the loop is sent away (the station waits 10 s)
+
+
+class Phase(StrEnum):
+    UNPLUGGED = "no car"
+    OFFER = "waiting for the car's digital communication"
+    SESSION = "digital session"
+    LET_GO = "car shall let go"
+    STEP_EF = "waking the car up"
+    STEP_X1 = "waking the car up (X1)"
+    WAIT = "car does not communicate; waiting for authorisation"
+    TO_NOMINAL = "changing to basic charging"
+    NOMINAL = "basic charging"
+    ENDED = "car ended the session"
+    PAUSED = "car paused the session"
+    FAULT = "control pilot in E or F"
+
+
+class Session(StrEnum):
+    """What became of the TCP connection: none yet, one runs, or how the last one ended."""
+
+    NONE = "none"
+    RUNNING = "running"
+    TERMINATED = "terminated"
+    PAUSED = "paused"
+    REFUSED = "refused"  # no common protocol: trying again is of no use
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the link sees. `level` is the debounced IEC 61851-1 state A..F, "?" when nobody knows."""
+
+    level: str
+    authorised: bool
+    link_up: bool
+    session: Session
+    closed: bool = False
+    stop_wanted: bool = False
+
+
+@dataclass(frozen=True)
+class Link:
+    """State of the interplay. `since`: when this phase began."""
+
+    phase: Phase = Phase.UNPLUGGED
+    since: float = 0.0
+    retries: int = 0
+    authorised_since: float | None = None
+    stop_since: float | None = None
+    after: Phase = Phase.ENDED  # where LET_GO leads
+    rearmed: bool = False  # the authorisation of the ended session is gone; the next one is new
+    quiet: bool = False  # level B was seen in this phase: a C now may begin a toggle
+    toggle_since: float | None = None
+
+    @property
+    def pilot(self) -> PilotOutput | None:
+        """What the pilot shows; None = the station's basic charging rules."""
+        match self.phase:
+            case Phase.UNPLUGGED | Phase.NOMINAL:
+                return None
+            case Phase.OFFER | Phase.SESSION:
+                return FIVE_PERCENT
+            case Phase.STEP_EF:
+                return STATE_F
+            case _:
+                return X1
+
+    @property
+    def findable(self) -> bool:
+        """SDP answers and TCP accepts. A car that speaks although we show X1 is awake: lenient, it gets its session."""
+        return self.phase in {Phase.OFFER, Phase.WAIT, Phase.ENDED, Phase.PAUSED}
+
+    @property
+    def session_may_live(self) -> bool:
+        return self.phase is Phase.SESSION or self.findable
+
+
+def step(link: Link, inputs: Inputs, now: float, nominal_after_s: float = 20.0) -> Link:
+    """The next state. Unplugging and pilot faults come first, whatever else is going on."""
+    if inputs.level in {"A", "?"}:
+        return Link()
+    if inputs.level in {"E", "F"} and link.phase not in {Phase.STEP_EF, Phase.STEP_X1}:
+        return link if link.phase is Phase.FAULT else _enter(link, Phase.FAULT, now)
+    return _in_phase(_note_authorisation(link, inputs, now), inputs, now, nominal_after_s)
+
+
+def due(link: Link, nominal_after_s: float = 20.0) -> float | None:
+    """When time alone may change something: `step` again then, if nothing else happened before."""
+    match link.phase:
+        case Phase.OFFER if link.authorised_since is not None:
+            return max(link.since, link.authorised_since) + nominal_after_s
+        case Phase.OFFER:
+            return link.since + COMMUNICATION_SETUP_S
+        case Phase.SESSION if link.stop_since is not None:
+            return link.stop_since + STOP_GRACE_S
+        case Phase.LET_GO | Phase.TO_NOMINAL:
+            return link.since + STEP_X1_S
+        case Phase.STEP_EF:
+            return link.since + STEP_EF_S
+        case Phase.STEP_X1:
+            return link.since + AFTER_EF_S
+        case _:
+            return None
+
+
+def _enter(link: Link, phase: Phase, now: float) -> Link:
+    return Link(phase=phase, since=now, retries=link.retries, authorised_since=link.authorised_since)
+
+
+def _note_authorisation(link: Link, inputs: Inputs, now: float) -> Link:
+    if not inputs.authorised:
+        return link if link.authorised_since is None else replace(link, authorised_since=None)
+    return link if link.authorised_since is not None else replace(link, authorised_since=now)
+
+
+def _in_phase(link: Link, inputs: Inputs, now: float, nominal_after_s: float) -> Link:
+    waited = now - link.since
+    if link.findable and inputs.session is Session.RUNNING:
+        return _enter(link, Phase.SESSION, now)
+    match link.phase:
+        case Phase.UNPLUGGED | Phase.FAULT:
+            return _enter(link, Phase.OFFER, now)
+        case Phase.OFFER:
+            return _offer(link, now, nominal_after_s)
+        case Phase.SESSION:
+            return _session(link, inputs, now)
+        case Phase.LET_GO:  # never a state F under load
+            return _enter(link, link.after, now) if waited >= STEP_X1_S and not inputs.closed else link
+        case Phase.STEP_EF:
+            return _enter(link, Phase.STEP_X1, now) if waited >= STEP_EF_S else link
+        case Phase.STEP_X1:
+            again = replace(link, retries=link.retries + 1)
+            return _enter(again, Phase.OFFER, now) if waited >= AFTER_EF_S else link
+        case Phase.WAIT if inputs.authorised:
+            return replace(_enter(link, Phase.TO_NOMINAL, now), since=link.since)  # X1 is being shown already
+        case Phase.TO_NOMINAL:
+            return _enter(link, Phase.NOMINAL, now) if waited >= STEP_X1_S else link
+        case Phase.WAIT | Phase.ENDED | Phase.PAUSED:
+            return _asleep(link, inputs, now)
+        case _:
+            return link
+
+
+def _offer(link: Link, now: float, nominal_after_s: float) -> Link:
+    """Authorised and silent: basic charging [V2G3-M06-06]. Not authorised and silent: wake it up, at most twice."""
+    if link.authorised_since is not None:
+        silent_since = max(link.since, link.authorised_since)
+        return _enter(link, Phase.TO_NOMINAL, now) if now - silent_since >= nominal_after_s else link
+    if now - link.since < COMMUNICATION_SETUP_S:
+        return link
+    return _enter(link, Phase.STEP_EF if link.retries < RETRIES else Phase.WAIT, now)  # [V2G3-M06-07]
+
+
+def _session(link: Link, inputs: Inputs, now: float) -> Link:
+    match inputs.session:
+        case Session.TERMINATED:
+            return _enter(link, Phase.ENDED, now)
+        case Session.PAUSED:
+            return _enter(link, Phase.PAUSED, now)
+        case Session.REFUSED:
+            return replace(_enter(link, Phase.LET_GO, now), after=Phase.WAIT)
+        case Session.RUNNING if inputs.link_up:
+            return _stopping(link, inputs, now)
+        case _:  # failed, or the link below it is gone: D-LINK_ERROR [V2G3-M07-05]
+            after = Phase.STEP_EF if link.retries < RETRIES and not inputs.stop_wanted else Phase.WAIT
+            return replace(_enter(link, Phase.LET_GO, now), after=after)
+
+
+def _stopping(link: Link, inputs: Inputs, now: float) -> Link:
+    if not inputs.stop_wanted:
+        return link if link.stop_since is None else replace(link, stop_since=None)
+    if link.stop_since is None:
+        return replace(link, stop_since=now)
+    if now - link.stop_since < STOP_GRACE_S:
+        return link
+    return replace(_enter(link, Phase.LET_GO, now), after=Phase.ENDED)
+
+
+def _asleep(link: Link, inputs: Inputs, now: float) -> Link:
+    """5 % stays off until the car toggles B-C-B or somebody is authorised anew."""
+    if link.phase is Phase.ENDED and link.rearmed and inputs.authorised:
+        return replace(_enter(link, Phase.OFFER, now), retries=0)
+    link = link if inputs.authorised or link.rearmed else replace(link, rearmed=True)
+    if inputs.level != "B":
+        begins = link.quiet and link.toggle_since is None
+        return replace(link, toggle_since=now) if begins else link
+    if link.toggle_since is not None and now - link.toggle_since <= TOGGLE_S:
+        return replace(_enter(link, Phase.OFFER, now), retries=0)
+    return link if link.quiet and link.toggle_since is None else replace(link, quiet=True, toggle_since=None)

@@ -1,0 +1,164 @@
+"""The TCP side of the car link: one listener on one interface, one car at a time, bytes to and from a conversation.
+
+A listener lives only while a car may find us. What is said is the conversation's, when a session may live is
+`evse_link`'s. TLS will sit between `data_received` and the conversation.
+"""
+
+import asyncio
+import errno
+import logging
+import random
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from firmware.v2g.conversation import Conversation
+from firmware.v2g.ending import Ending
+from firmware.v2g.interface import Interface
+from firmware.v2g.peer import Exchanged
+
+log = logging.getLogger(__name__)
+
+DYNAMIC_PORTS: Final = (49152, 65535)  # RFC 6335; the car learns the port by SDP
+PORT_TRIES: Final = 20
+CLOSING_S: Final = 5.0  # after our last byte the car closes first; this long we wait for its FIN
+
+
+def open_listener(interface: Interface) -> socket.socket:
+    """A listening TCP socket on a free dynamic port, bound to the interface. Raises OSError."""
+    for _ in range(PORT_TRIES):
+        tcp = socket.socket(socket.AF_INET6, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode() + b"\0")
+            tcp.bind(interface.endpoint(random.randint(*DYNAMIC_PORTS)))  # noqa: S311 - no secret
+            tcp.listen(1)
+        except OSError as error:
+            tcp.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return tcp
+    raise OSError(errno.EADDRINUSE, f"no free port on {interface.name}")
+
+
+class Listener:
+    """Accepts cars until closed. `accepted` gets each connected socket."""
+
+    def __init__(self, interface: Interface, accepted: Callable[[socket.socket], None]) -> None:
+        self._socket = open_listener(interface)
+        self.port: int = self._socket.getsockname()[1]
+        self._accepted = accepted
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._socket, self._accept)
+
+    def _accept(self) -> None:
+        try:
+            connected, _ = self._socket.accept()
+        except OSError as error:  # the car gave up while it waited
+            log.debug("accept: %s", error)
+            return
+        connected.setblocking(False)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._accepted(connected)
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+
+class CarConnection(asyncio.Protocol):
+    """One TCP connection and its conversation. Ends by half-closing and waiting for the car's FIN."""
+
+    def __init__(
+        self,
+        begin: Callable[[float], Conversation],
+        said: Callable[[list[Exchanged]], None],
+        ended: Callable[[Ending], None],
+    ) -> None:
+        self._begin = begin
+        self._said = said
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._told = False
+        self.conversation: Conversation | None = None
+
+    # --- the socket's side ----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError("a car connection is a TCP stream")
+        self._transport = transport
+        self.conversation = self._begin(self._loop.time())
+        self._go_on()
+
+    def data_received(self, data: bytes) -> None:
+        if self.conversation is not None:
+            self.conversation.receive(data, self._loop.time())
+            self._go_on()
+
+    def eof_received(self) -> bool:
+        """The car has closed its side: nothing more to come. False lets asyncio close ours."""
+        if self.conversation is not None:
+            self.conversation.lost("the car closed the connection", self._loop.time())
+            self._go_on()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.conversation is not None:
+            self.conversation.lost(f"connection lost: {exc or 'closed'}", self._loop.time())
+            self._go_on()
+        self._transport = None
+
+    # --- the station's side -----------------------------------------------------------------------------------------
+
+    def station_changed(self) -> None:
+        """Something a waiting answer may depend on has changed."""
+        if self.conversation is not None and self.conversation.ended is None:
+            self.conversation.poke(self._loop.time())
+            self._go_on()
+
+    def cancel(self, reason: str) -> None:
+        """End the session now, without a word to the car."""
+        if self.conversation is not None:
+            self.conversation.cancel(reason)
+            self._go_on()
+
+    def abort(self) -> None:
+        """Close at once, whatever state the connection is in."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- both -------------------------------------------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """Send what is to be sent, tell what was said, and see to the next deadline or the end."""
+        conversation = self.conversation
+        if conversation is None:
+            return
+        if self._transport is not None and (data := conversation.take()):
+            self._transport.write(data)
+        if messages := conversation.take_messages():
+            self._said(messages)
+        if conversation.ended is not None:
+            self._finish(conversation.ended)
+        else:
+            self._wake_at(conversation.deadline, self.station_changed)
+
+    def _wake_at(self, when: float | None, what: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if when is None else self._loop.call_at(when, what)
+
+    def _finish(self, ending: Ending) -> None:
+        """Once: no more bytes from us, some time for the car to close, and the news."""
+        if self._told:
+            return
+        self._told = True
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write_eof()
+            self._wake_at(self._loop.time() + CLOSING_S, self.abort)
+        self._ended(ending)
