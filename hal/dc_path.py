@@ -36,9 +36,9 @@ def step(wish: Wish, board: ConnectorSettings, limit_a: float, reading: DcReadin
     """The set point of this tick. Without closed contactor the output is off; a limit of 0 (no grant) ramps down."""
     if not closed or reading is None:
         return OFF
-    if wish.phase in ("idle", "ramp_down") or limit_a <= 0.0:
-        return SetPoint(reading.voltage_v, 0.0, on=True)
     voltage = min(wish.voltage_v, board.dc_max_voltage_v)
+    if wish.phase in ("idle", "ramp_down") or limit_a <= 0.0:
+        return SetPoint(voltage, 0.0, on=True)
     most = TEST_CURRENT_A if wish.phase in ("cable_check", "precharge") else min(limit_a, board.dc_max_current_a)
     if voltage > 0:
         most = min(most, board.dc_max_power_w / voltage)

@@ -57,6 +57,9 @@ FAULTS: Final[dict[str, Rule]] = {
     "temperature_sensor": Rule("temperature is not being measured"),
     "meter_stale": Rule("meter does not answer"),
     "lock_open": Rule("plug is not locked"),
+    "lock_failed": Rule("plug lock does not reach its place"),
+    "supply_stale": Rule("DC supply does not answer"),
+    "isolation": Rule("insulation of the DC output too low", latched=True),
     "device": Rule("part of the board does not answer"),
 }
 
@@ -86,11 +89,14 @@ class Inputs(NamedTuple):
     mains_fail: bool = False
     tamper: bool = False
     lock: LockState | None = None
+    lock_failed: str = ""
     meter: MeterReading | None = None
     meter_at: float = 0.0
     meter_fresh: bool = True  # True without a meter
     temperature_c: float | None = None
     temperature_fresh: bool = True  # True without a thermometer
+    supply_fresh: bool = True  # True without a DC supply
+    isolation_fault: str = ""
     device: str = ""  # a part failed: what it said
     clear: frozenset[str] = frozenset()  # codes the controller asks to clear
 
@@ -313,14 +319,16 @@ def _conditions(s: Interlocks, board: ConnectorSettings, i: Inputs, hot: bool, n
         ("cable_button", i.plug is Plug.BUTTON and i.commanded),
         ("temperature_sensor", not i.temperature_fresh),
         ("meter_stale", not i.meter_fresh and board.policy.on_meter_stale == "stop"),
+        ("supply_stale", not i.supply_fresh),
         ("lock_open", i.lock is not None and i.commanded and i.lock is LockState.UNLOCKED),
     ):
         if active:
             found[code] = FAULTS[code].text
     if hot:
         found["over_temperature"] = f"{i.temperature_c:.0f} °C" if i.temperature_c is not None else "too hot"
-    if i.device:
-        found["device"] = i.device
+    for code, text in (("lock_failed", i.lock_failed), ("isolation", i.isolation_fault), ("device", i.device)):
+        if text:
+            found[code] = text
     if not 0.0 <= i.limit_a <= board.max_current_a:
         found["bad_limit"] = f"{i.limit_a:g} A is not between 0 and {board.max_current_a:g} A"
     if s.mains and now - s.mains_since >= board.policy.mains_s and (mains := _mains(board, i)):

@@ -38,3 +38,11 @@ def send(state: str) -> bool:
         except OSError:
             return False
     return True
+
+
+def watchdog_period_s() -> float | None:
+    """How often to call `watchdog`: half of the unit's WatchdogSec, s; None when this process is not watched."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()) or not microseconds.isdigit():
+        return None
+    return int(microseconds) / 2e6 or None

@@ -34,6 +34,7 @@ class Poller(Generic[T]):
         self._period_s = period_s
         self._stale_s = stale_s
         self._due = now
+        self._clock: Callable[[], float] = time.monotonic
         self._actions: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -44,6 +45,10 @@ class Poller(Generic[T]):
     def request(self, action: Callable[[], object]) -> None:
         """Do this next (move the lock, set the supply). A DeviceError of it stays in `action_error` until one works."""
         self._actions.put(action)
+
+    def refresh(self) -> None:
+        """Read now, at the end of an action that changed the value. Raises DeviceError."""
+        self.latest = Reading(self._read(), self._clock())
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
@@ -57,6 +62,7 @@ class Poller(Generic[T]):
 
     def run_due(self, now: float) -> None:
         """In virtual time: do what is due, here and now."""
+        self._clock = lambda: now
         while not self._actions.empty():
             if (action := self._actions.get()) is not None:
                 self._do(action)

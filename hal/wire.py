@@ -10,10 +10,12 @@ nothing. A lost lease starts a new epoch; intents that carry an older epoch are 
 All `at` are seconds of the machine's CLOCK_MONOTONIC, which both processes share.
 """
 
-from typing import Final
+import io
+from typing import Annotated, Final, Literal
 
 import cbor2
 import msgspec
+from msgspec import Meta
 
 from hal.contracts import Light, LockState, PilotMode, Plug
 
@@ -26,6 +28,16 @@ BAD_FRAMES_IN_A_ROW: Final = 3
 
 class WireError(ValueError):
     """A packet that is no message of this version: names what is wrong."""
+
+
+# A bound is also what refuses NaN and infinity: no comparison with them holds.
+Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+ConnectorNumber = Annotated[int, Meta(ge=1, le=64)]
+Amps = Annotated[float, Meta(ge=0, le=1000)]
+Volts = Annotated[float, Meta(ge=0, le=2000)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+Text = Annotated[str, Meta(max_length=255)]
 
 
 class _Message(msgspec.Struct, frozen=True, tag_field="t", forbid_unknown_fields=True):
@@ -158,63 +170,63 @@ class Token(_Message, frozen=True, tag="token"):
 class Lease(_Message, frozen=True, tag="lease"):
     """I am alive: echo of the guard's last Beat."""
 
-    tick: int
-    epoch: int
+    tick: Number
+    epoch: Number
 
 
 class SetPilot(_Message, frozen=True, tag="pilot"):
     """Wanted pilot. A nominal duty (>= 8 %) needs a running grant, else the guard shows X1."""
 
-    epoch: int
-    connector: int
+    epoch: Number
+    connector: ConnectorNumber
     mode: PilotMode
-    duty_percent: float = 0.0
+    duty_percent: Percent = 0.0
 
 
 class GrantIntent(_Message, frozen=True, tag="grant"):
     """Connector may energise for `session` up to limit_a. A repeated grant for the same session changes its limits."""
 
-    epoch: int
-    connector: int
-    session: str
-    limit_a: float
-    failsafe_limit_a: float = 6.0
-    ride_through_s: float = 120.0
+    epoch: Number
+    connector: ConnectorNumber
+    session: Annotated[str, Meta(min_length=1, max_length=255)]
+    limit_a: Amps
+    failsafe_limit_a: Amps = 6.0
+    ride_through_s: Seconds = 120.0
 
 
 class Revoke(_Message, frozen=True, tag="revoke"):
     """End the grant: let the car ramp down, open when it let go, at the latest after 6 s (at once when `now`)."""
 
-    epoch: int
-    connector: int
-    reason: str
+    epoch: Number
+    connector: ConnectorNumber
+    reason: Text
     now: bool = False
 
 
 class DcIntent(_Message, frozen=True, tag="dc"):
-    epoch: int
-    connector: int
-    phase: str  # idle | cable_check | precharge | deliver | ramp_down
-    voltage_v: float = 0.0
-    current_a: float = 0.0
+    epoch: Number
+    connector: ConnectorNumber
+    phase: Literal["idle", "cable_check", "precharge", "deliver", "ramp_down"]
+    voltage_v: Volts = 0.0
+    current_a: Amps = 0.0
 
 
 class LockIntent(_Message, frozen=True, tag="lock"):
-    epoch: int
-    connector: int
+    epoch: Number
+    connector: ConnectorNumber
     locked: bool
 
 
 class IndicatorIntent(_Message, frozen=True, tag="light"):
-    epoch: int
-    connector: int
+    epoch: Number
+    connector: ConnectorNumber
     light: Light
 
 
 class ClearFault(_Message, frozen=True, tag="clear"):
-    epoch: int
-    connector: int
-    code: str
+    epoch: Number
+    connector: ConnectorNumber
+    code: Annotated[str, Meta(max_length=64)]
 
 
 FromGuard = Hello | Beat | Observation | Token
@@ -229,10 +241,14 @@ def encode(message: FromGuard | FromController) -> bytes:
 def _load(packet: bytes) -> object:
     if len(packet) > MAX_PACKET:
         raise WireError(f"packet of {len(packet)} bytes; at most {MAX_PACKET}")
+    stream = io.BytesIO(packet)
     try:
-        return cbor2.loads(packet)
+        loaded: object = cbor2.load(stream)
     except (cbor2.CBORDecodeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
         raise WireError(f"not CBOR: {error}") from error
+    if stream.read(1):
+        raise WireError("more than one CBOR item in a packet")
+    return loaded
 
 
 def decode_from_guard(packet: bytes) -> FromGuard:

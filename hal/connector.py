@@ -1,0 +1,356 @@
+"""One connector inside the guard: reads its parts, runs the pure steps in order, applies their result.
+
+The steps decide (pilot, interlocks, grants, dc_path); here only reading, applying and remembering what was applied.
+The guard calls `tick` every 10 ms and carries the intents; reports are built by hal/observation.py.
+"""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeVar
+
+from hal import dc_path, grants, interlocks, pilot
+from hal.board import Connector, Part
+from hal.contracts import (
+    CableLock,
+    Contactor,
+    ControlPilot,
+    DcReading,
+    DcSupply,
+    DeviceError,
+    Indicator,
+    IsolationMonitor,
+    Light,
+    Meter,
+    MeterReading,
+    PilotOutput,
+    PilotSample,
+    Plug,
+    Proximity,
+    ResidualCurrentMonitor,
+    SafetyInput,
+    ShuntTrip,
+    Thermometer,
+    Watchdog,
+)
+from hal.plug_lock import PlugLock
+from hal.polling import Poller
+
+T = TypeVar("T")
+
+NOTHING_CLEARED: Final[frozenset[str]] = frozenset()
+PLUGGED: Final = (pilot.Level.B, pilot.Level.C, pilot.Level.D)
+
+
+class StationInputs(NamedTuple):
+    """What the parts of the whole station say in this tick."""
+
+    emergency_stop: bool = False
+    mains_fail: bool = False
+    tamper: bool = False
+    device: str = ""
+
+
+class ConnectorGuard:
+    """State of one connector and the wishes of the controller for it."""
+
+    def __init__(self, connector: Connector, now: float) -> None:
+        self.board = connector.settings
+        self.capability = connector.capability
+        self.circuit = pilot.Circuit(ventilation=self.board.ventilation, dc=self.board.dc)
+        self.pilot = pilot.Pilot(output_since=now)
+        self.interlocks = interlocks.Interlocks()
+        self.granted = grants.Granted()
+        self.sample = PilotSample(0, 0)
+        self.sample_at = now
+        self.feedback: bool | None = None
+        self.plug: Plug | None = None
+        self.rating_a = self.board.cable_rating_a or 0.0
+        self.cap_a = 0.0
+        self.policed_a = 0.0
+        self.wish = pilot.X1
+        self.dc_wish = dc_path.Wish()
+        self.lock_wish = False
+        self._set_point = dc_path.OFF
+        self._clear = NOTHING_CLEARED
+        self._device = ""  # what a part said in this tick
+        self._plug_before: Plug | None = None
+        self._coil: bool | None = None  # last command that reached the contactor
+        self._shown: PilotOutput | None = None
+        self._rcd_test = False
+        self._tripped_upstream = False
+        self._imd_on = False
+        self._take_parts(connector.parts, now)
+
+    def _take_parts(self, parts: dict[str, Part], now: float) -> None:
+        self._control_pilot: ControlPilot = parts["pilot"].driver
+        self._contactor: Contactor = parts["contactor"].driver
+        self._proximity: Proximity | None = _driver(parts, "proximity")
+        self._rcd: ResidualCurrentMonitor | None = _driver(parts, "rcd")
+        self._inputs: dict[str, SafetyInput] = {
+            name: parts[name].driver
+            for name in ("emergency_stop", "pe_monitor", "mains_fail", "tamper")
+            if name in parts
+        }
+        self._shunt_trip: ShuntTrip | None = _driver(parts, "shunt_trip")
+        self._watchdog: Watchdog | None = _driver(parts, "watchdog")
+        self._indicator: Indicator | None = _driver(parts, "indicator")
+        self._imd: IsolationMonitor | None = _driver(parts, "isolation_monitor")
+        self._supply: DcSupply | None = _driver(parts, "dc_supply")
+        meter: Meter | None = _driver(parts, "meter")
+        thermometer: Thermometer | None = _driver(parts, "thermometer")
+        lock: CableLock | None = _driver(parts, "lock")
+
+        def poller(name: str, read: Callable[[], T]) -> Poller[T]:
+            return Poller(f"{self.board.id}.{name}", read, parts[name].poll_s, parts[name].stale_s, now)
+
+        self.meter: Poller[MeterReading] | None = poller("meter", meter.read) if meter else None
+        self.thermometer: Poller[float] | None = poller("thermometer", thermometer.read) if thermometer else None
+        self.supply: Poller[DcReading] | None = poller("dc_supply", self._supply.read) if self._supply else None
+        self.isolation: Poller[float | None] | None = (
+            poller("isolation_monitor", self._read_isolation) if self._imd else None
+        )
+        self.lock: PlugLock | None = PlugLock(lock, poller("lock", lock.state)) if lock else None
+        self.lights: Poller[None] | None = (
+            Poller(f"{self.board.id}.indicator", _nothing, 3600.0, 3600.0, now) if self._indicator else None
+        )
+        self.pollers: list[Poller[Any]] = [
+            part
+            for part in (
+                self.meter,
+                self.thermometer,
+                self.supply,
+                self.isolation,
+                self.lock.poller if self.lock else None,
+                self.lights,
+            )
+            if part is not None
+        ]
+
+    # --- intents ----------------------------------------------------------------------------------------------------
+
+    def clear(self, code: str) -> None:
+        """Ask for one fault to be cleared in the next tick."""
+        self._clear |= {code}
+
+    def show(self, light: Light) -> None:
+        if self.lights and self._indicator:
+            indicator = self._indicator
+            self.lights.request(lambda: indicator.show(light))
+
+    def give(self, grant: grants.Grant) -> None:
+        self.granted = grants.give(self.granted, grant, self.fault_text)
+
+    def revoke(self, reason: str, *, now: bool) -> None:
+        self.granted = grants.end(self.granted, reason, now=now)
+
+    def open(self) -> None:
+        """Open now, outside of any tick."""
+        with contextlib.suppress(DeviceError):
+            self._contactor.open()
+
+    # --- the tick ---------------------------------------------------------------------------------------------------
+
+    @property
+    def fault_text(self) -> str:
+        """Text of the first fault that forbids energy, '' when none does."""
+        for fault in self.interlocks.faults:
+            if interlocks.FAULTS[fault.code].opens:
+                return fault.text
+        return ""
+
+    @property
+    def plugged(self) -> bool:
+        return self.pilot.level in PLUGGED
+
+    def tick(self, now: float, station: StationInputs, *, lease: bool) -> None:
+        """Read, decide, apply. Never raises DeviceError: a part that fails is a fault."""
+        self._device, failed_before = "", self._device
+        inputs = self._read(now, station, failed_before)
+        self.interlocks = interlocks.step(self.interlocks, self.board, inputs, now)
+        self._clear = NOTHING_CLEARED
+        self._step_grants(now, lease=lease)
+        supply = self.supply.latest.value if self.supply else None
+        self.pilot = pilot.step(
+            self.pilot,
+            self.circuit,
+            pilot.Inputs(
+                sample=self.sample,
+                age_s=now - self.sample_at,
+                wish=grants.permitted(
+                    self.wish,
+                    self.cap_a,
+                    lease=lease,
+                    riding=self.granted.riding_since is not None,
+                    granted=self.granted.grant is not None,
+                ),
+                allowed=self._allowed,
+                healthy=self.interlocks.healthy and not self.granted.open_now,
+                ready=self.interlocks.ready,
+                unloaded=dc_path.unloaded(supply),
+            ),
+            now,
+        )
+        self._apply(now)
+
+    def _step_grants(self, now: float, *, lease: bool) -> None:
+        self.granted = grants.step(
+            self.granted,
+            grants.Inputs(
+                lease=lease,
+                closed=self.pilot.closed,
+                output=self.pilot.output,
+                plugged=self.plugged,
+                gone=self.pilot.level is pilot.Level.A,
+                dc=self.board.dc,
+                fault=self.fault_text,
+            ),
+            now,
+        )
+        if not lease and self.granted.riding_since is None:
+            self.wish = pilot.X1
+            self.lock_wish = False
+            if self.dc_wish.phase != "idle":
+                self.dc_wish = self.dc_wish._replace(phase="ramp_down" if self.pilot.closed else "idle")
+        temperature = self.thermometer.latest.value if self.thermometer else None
+        most = min(self.granted.limit_a, self.rating_a, self.board.max_current_a)
+        self.cap_a = interlocks.derated_a(most, self.board, temperature)
+        # while the contactor waits for the car to let go, the car is held to what it was last offered
+        if self.granted.grant is not None or not self.pilot.closed:
+            self.policed_a = self.cap_a
+
+    @property
+    def _allowed(self) -> bool:
+        if self.granted.grant is None:
+            return False
+        return not self.board.dc or self.dc_wish.phase in ("cable_check", "precharge", "deliver")
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def _try(self, read: Callable[[], T], otherwise: T) -> T:
+        try:
+            return read()
+        except DeviceError as error:
+            self._device = str(error)
+            return otherwise
+
+    def _read(self, now: float, station: StationInputs, failed_before: str) -> interlocks.Inputs:
+        with contextlib.suppress(DeviceError):  # the sample grows old: the pilot step's fault
+            self.sample, self.sample_at = self._control_pilot.read(), now
+        self.feedback = self._try(self._contactor.closed, None)
+        self._read_plug()
+        active = {name: self._try(part.active, True) for name, part in self._inputs.items()}
+        meter = self.meter.latest if self.meter else None
+        dc = self.supply.latest.value if self.supply else None
+        ohm = self.isolation.latest.value if self.isolation else None
+        return interlocks.Inputs(
+            commanded=self.pilot.closed,
+            feedback=self.feedback,
+            waiting=self.pilot.waiting,
+            plugged=self.plugged,
+            limit_a=self.policed_a,
+            pilot_fault=self.pilot.fault,
+            plug=self.plug,
+            rcd_tripped=self._try(self._rcd.tripped, True) if self._rcd else None,
+            emergency_stop=station.emergency_stop or active.get("emergency_stop", False),
+            pe_lost=active.get("pe_monitor", False),
+            mains_fail=station.mains_fail or active.get("mains_fail", False),
+            tamper=station.tamper or active.get("tamper", False),
+            lock=self.lock.state if self.lock else None,
+            lock_failed=self.lock.failed if self.lock else "",
+            meter=meter.value if meter else None,
+            meter_at=meter.at if meter else 0.0,
+            meter_fresh=self.meter.fresh(now) if self.meter else True,
+            temperature_c=self.thermometer.latest.value if self.thermometer else None,
+            temperature_fresh=self.thermometer.fresh(now) if self.thermometer else True,
+            supply_fresh=self.supply.fresh(now) if self.supply else True,
+            isolation_fault=dc_path.isolation_fault(self.dc_wish, dc, ohm),
+            device=self._device or failed_before or station.device,
+            clear=self._clear,
+        )
+
+    def _read_plug(self) -> None:
+        if self._proximity is None:
+            return
+        plug = self._try(self._proximity.read, Plug.INVALID)
+        if plug is self._plug_before:  # a cable does not change within 10 ms: two equal readings
+            self.plug, self.rating_a = plug, float(plug.rating_a)
+        self._plug_before = plug
+
+    def _read_isolation(self) -> float | None:
+        return self._imd.read() if self._imd and self._imd_on else None
+
+    # --- applying ---------------------------------------------------------------------------------------------------
+
+    def _apply(self, now: float) -> None:
+        if not self.pilot.closed:
+            self._switch(close=False)
+        if self._shown != self.pilot.output:
+            output = self.pilot.output
+            if self._do(lambda: self._control_pilot.drive(output)):
+                self._shown = output
+        if self.pilot.closed:
+            self._switch(close=True)
+        self._apply_safety()
+        if self.lock:
+            needed = self.lock_wish or self.pilot.waiting or self.pilot.closed or bool(self.feedback)
+            self.lock.keep(locked=needed, now=now)
+        if self.supply:
+            self._apply_dc()
+
+    def _do(self, action: Callable[[], None]) -> bool:
+        try:
+            action()
+        except DeviceError as error:
+            self._device = str(error)
+            return False
+        return True
+
+    def _switch(self, *, close: bool) -> None:
+        """On change only, again every tick until it reached the hardware."""
+        if self._coil is not close and self._do(self._contactor.close if close else self._contactor.open):
+            self._coil = close
+
+    def _apply_safety(self) -> None:
+        testing = self.interlocks.self_test is interlocks.SelfTest.TRIPPING
+        if self._rcd and testing is not self._rcd_test:
+            rcd = self._rcd
+            if self._do(lambda: rcd.test(testing)):
+                self._rcd_test = testing
+        if self._rcd and self.interlocks.rcd_reset:
+            self._do(self._rcd.reset)
+        if self._shunt_trip and self.interlocks.shunt_trip and not self._tripped_upstream:
+            self._tripped_upstream = self._do(self._shunt_trip.trip)
+        if self._watchdog:
+            self._do(self._watchdog.feed)
+
+    def _apply_dc(self) -> None:
+        assert self.supply is not None  # noqa: S101 - for the type checker; the caller asked
+        closed = self.pilot.closed and self.feedback is not False
+        limit_a = 0.0 if self.pilot.stopping_since is not None else self.cap_a
+        wanted = dc_path.step(self.dc_wish, self.board, limit_a, self.supply.latest.value, closed=closed)
+        if wanted != self._set_point and self._supply:
+            supply = self._supply
+            self.supply.request(lambda: supply.set(wanted.voltage_v, wanted.current_a, on=wanted.on))
+            self._set_point = wanted
+        monitor = self.dc_wish.phase in ("cable_check", "precharge", "deliver") and closed
+        if self.isolation and monitor is not self._imd_on:
+            self._imd_on = monitor
+            self.isolation.request(self._start_isolation if monitor else self._stop_isolation)
+
+    def _start_isolation(self) -> None:
+        if self._imd:
+            self._imd.start()
+            if not self._imd.self_test():
+                raise DeviceError(f"connector {self.board.id}: insulation monitor failed its self test")
+
+    def _stop_isolation(self) -> None:
+        if self._imd:
+            self._imd.stop()
+
+
+def _driver(parts: dict[str, Part], name: str) -> T | None:
+    return parts[name].driver if name in parts else None
+
+
+def _nothing() -> None:
+    return None

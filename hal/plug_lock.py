@@ -1,0 +1,61 @@
+"""Keeps the plug locked or unlocked: repeats the movement when the bolt did not reach its place, then says so.
+
+The movement itself blocks and runs in the lock's own thread; when to lock is decided by the connector.
+"""
+
+from typing import Final
+
+from hal.contracts import CableLock, LockState
+from hal.polling import Poller
+
+TRIES: Final = 5  # hal reference 5: five pulses, one second apart
+PAUSE_S: Final = 1.0
+
+
+class PlugLock:
+    """Wanted and real state of one lock."""
+
+    def __init__(self, part: CableLock, poller: Poller[LockState]) -> None:
+        self.poller = poller
+        self._part = part
+        self._wanted = False  # a bolt found locked at start is opened: no cable stays trapped after a restart
+        self._tries = 0
+        self._next_at = 0.0
+
+    @property
+    def state(self) -> LockState:
+        return self.poller.latest.value or LockState.UNKNOWN
+
+    @property
+    def failed(self) -> str:
+        """What is wrong when all tries were in vain, else ''."""
+        if self._tries < TRIES or self._reached:
+            return ""
+        return self.poller.action_error or f"plug lock is {self.state} after {TRIES} tries"
+
+    @property
+    def _reached(self) -> bool:
+        return self.state is (LockState.LOCKED if self._wanted else LockState.UNLOCKED)
+
+    def keep(self, *, locked: bool, now: float) -> None:
+        """Call every tick. A change of mind starts anew; a bolt that moved by itself is moved back."""
+        if locked is not self._wanted:
+            self._wanted, self._tries, self._next_at = locked, 0, now
+        elif self._reached:
+            self._tries = 0
+        if not self._reached and self._tries < TRIES and now >= self._next_at:
+            self._tries += 1
+            self._next_at = now + PAUSE_S
+            self.poller.request(self._lock if locked else self._unlock)
+
+    def _lock(self) -> None:
+        try:
+            self._part.lock()
+        finally:
+            self.poller.refresh()
+
+    def _unlock(self) -> None:
+        try:
+            self._part.unlock()
+        finally:
+            self.poller.refresh()
