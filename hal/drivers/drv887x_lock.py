@@ -35,7 +35,7 @@ class Driver:
     in2_active_low: bool = False
     fault_line: str = ""  # nFAULT of the bridge, low = over-current or over-temperature
     pulse_s: Annotated[float, Meta(gt=0, le=4)] = 0.6
-    attempts: Annotated[int, Meta(ge=1, le=20)] = 5
+    attempts: Annotated[int, Meta(ge=1, le=20)] = 1  # pulses per command; the guard repeats the command
     pause_s: Annotated[float, Meta(ge=0, le=10)] = 1.0
     settle_s: Annotated[float, Meta(ge=0, le=5)] = 0.5  # the plug must sit before the first pulse
     capacitor_channel: str = ""
