@@ -1,12 +1,31 @@
-"""What one EVSE wants from its connector, as a pure step: pilot, grant, lock, light.
+"""What one EVSE wants from its connector, as a pure step: pilot, grant, lock, light, and the state others read.
 
 The rules of basic charging (IEC 61851-1) and of digital communication meet here. Safety is not decided here: the
-guard refuses what it thinks unsafe. Sending the wishes is `evse`'s.
+guard refuses what it thinks unsafe. Sending the wishes is `evse`'s, starting and ending transactions too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
-from hal.contracts import PilotOutput
+from firmware.station.facts import ChargingState
+from firmware.station.limits import MIN_A
+from hal.contracts import Light, PilotMode, PilotOutput
+
+X1: Final = PilotOutput(PilotMode.X1)
+
+_SETTLE_S: Final = 15.0  # an offer this fresh: the car is still making up its mind, not "SuspendedEV"
+_WIND_DOWN_S: Final = 10.0  # what a digital session gets to end itself before its grant is taken
+
+
+def duty_percent(amps: float) -> float | None:
+    """Duty cycle that offers `amps` (IEC 61851-1 table A.7); None below 6 A: no duty says so little."""
+    if amps < MIN_A:
+        return None
+    if amps <= 51.0:
+        return amps / 0.6
+    if amps < 52.5:  # the two formulas leave a gap here
+        return 85.0
+    return min(amps, 80.0) / 2.5 + 64.0
 
 
 @dataclass(frozen=True)
@@ -19,3 +38,151 @@ class Digital:
     evccid: str = ""
     soc_percent: float | None = None
     status: str = ""  # for "why is it not charging?"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What the guard may energise for, in its own words (hal.wire.GrantIntent)."""
+
+    session: str
+    limit_a: float
+    failsafe_limit_a: float
+    ride_through_s: float
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the step looks at. `level`: debounced pilot state, "?" while nothing is known."""
+
+    level: str = "?"
+    closed: bool = False
+    session: str | None = None  # the open transaction
+    authorised: bool = False
+    stopping: str = ""  # why the transaction shall end; empty = it goes on
+    at_once: bool = False  # ... without giving anybody time
+    ended: bool = False  # a transaction ended and the plug is still in
+    faulted: bool = False
+    operative: bool = True
+    limit_a: float = 0.0
+    failsafe_limit_a: float = MIN_A
+    ride_through_s: float = 0.0
+    digital: Digital | None = None
+    has_lock: bool = False
+
+    @property
+    def plugged(self) -> bool:
+        return self.level in {"B", "C", "D"}
+
+
+@dataclass(frozen=True)
+class Charging:
+    """Wishes (pilot, grant, lock, light) and what the step must remember."""
+
+    pilot: PilotOutput = X1
+    grant: Grant | None = None
+    lock: bool = False
+    light: Light = Light.OFF
+    charging_state: ChargingState = "Idle"  # OCPP 2.x
+    detail: str = "Available"  # OCPP 1.6 ChargePointStatus
+    charged: bool = False  # current could flow in this transaction
+    offered_since: float | None = None
+    stopping_since: float | None = None
+    revoke_reason: str = ""  # for the guard, when the grant is taken
+    at_once: bool = False  # ... without a grace for the car
+
+
+def step(state: Charging, inputs: Inputs, now: float) -> Charging:
+    """Next wishes."""
+    stopping_since = (state.stopping_since if state.stopping_since is not None else now) if inputs.stopping else None
+    reason = inputs.stopping or "the car's session needs no current now"
+    state = replace(state, stopping_since=stopping_since, revoke_reason=reason, at_once=inputs.at_once)
+    pilot = _pilot(inputs)
+    grant = _grant(state, inputs, now)
+    offering = grant is not None and (inputs.digital is not None or pilot.mode is PilotMode.DUTY)
+    offered_since = (state.offered_since if state.offered_since is not None else now) if offering else None
+    charging = inputs.closed and inputs.level in {"C", "D"}
+    charged = inputs.session is not None and (state.charged or charging)
+    state = replace(state, pilot=pilot, grant=grant, charged=charged, offered_since=offered_since)
+    state = replace(state, lock=_lock(state, inputs), charging_state=_charging_state(state, inputs, charging, now))
+    detail = _detail(state.charging_state, inputs)
+    return replace(state, detail=detail, light=Light.OFF if inputs.level == "?" else LIGHTS[detail])
+
+
+def _pilot(inputs: Inputs) -> PilotOutput:
+    if inputs.digital is not None and not inputs.at_once:
+        return inputs.digital.pilot
+    duty = duty_percent(inputs.limit_a)
+    if inputs.session is None or inputs.stopping or inputs.faulted or duty is None:
+        return X1  # nobody may draw, or less than a duty cycle can say: pause
+    return PilotOutput(PilotMode.DUTY, round(duty, 2))
+
+
+def _grant(state: Charging, inputs: Inputs, now: float) -> Grant | None:
+    """Granted as long as current may flow. A pause by X1 keeps its grant: the car stays the same, and a restart can
+    tell from it that the transaction still runs. A fault takes it: closing again needs a fresh one."""
+    if inputs.session is None or inputs.faulted or inputs.at_once:
+        return None
+    if inputs.digital is not None:
+        overdue = state.stopping_since is not None and now - state.stopping_since >= _WIND_DOWN_S
+        if not inputs.digital.energise or overdue:
+            return None
+    elif inputs.stopping:
+        return None
+    paused = inputs.limit_a < MIN_A
+    if paused and state.grant is None:
+        return None  # nothing runs yet
+    limit = state.grant.limit_a if paused and state.grant is not None else inputs.limit_a
+    return Grant(inputs.session, limit, min(limit, inputs.failsafe_limit_a), inputs.ride_through_s)
+
+
+def _lock(state: Charging, inputs: Inputs) -> bool:
+    """Locked in C and D and while a transaction runs; free only after the contactor is confirmed open (hal.md §5)."""
+    if not inputs.has_lock:
+        return False
+    wanted = inputs.level in {"C", "D"} or (inputs.session is not None and inputs.level != "A")
+    return wanted or (state.lock and inputs.closed)
+
+
+def _charging_state(state: Charging, inputs: Inputs, charging: bool, now: float) -> ChargingState:
+    """OCPP 2.0.1 ChargingStateEnumType."""
+    if inputs.session is None:
+        return "EVConnected" if inputs.plugged else "Idle"
+    if charging and not inputs.stopping:
+        return "Charging"
+    if inputs.level == "A":
+        return "Idle"
+    if inputs.stopping or inputs.faulted or inputs.limit_a < MIN_A:
+        return "SuspendedEVSE"
+    if inputs.digital is not None and not state.charged:
+        return "EVConnected"  # the handshake
+    if state.charged or (state.offered_since is not None and now - state.offered_since >= _SETTLE_S):
+        return "SuspendedEV"
+    return "EVConnected"
+
+
+def _detail(charging_state: ChargingState, inputs: Inputs) -> str:
+    """OCPP 1.6 ChargePointStatus (edition 2, section 7.7)."""
+    if inputs.faulted:
+        return "Faulted"
+    if inputs.session is not None:
+        if charging_state in {"Charging", "SuspendedEV", "SuspendedEVSE"}:
+            return "Finishing" if inputs.stopping else charging_state
+        return "Preparing"
+    if not inputs.operative:
+        return "Unavailable"
+    if inputs.ended and inputs.plugged:
+        return "Finishing"
+    return "Preparing" if inputs.plugged or inputs.authorised else "Available"
+
+
+LIGHTS: Final = {
+    "Available": Light.AVAILABLE,
+    "Preparing": Light.PREPARING,
+    "Charging": Light.CHARGING,
+    "SuspendedEV": Light.SUSPENDED,
+    "SuspendedEVSE": Light.SUSPENDED,
+    "Finishing": Light.FINISHING,
+    "Reserved": Light.RESERVED,
+    "Unavailable": Light.UNAVAILABLE,
+    "Faulted": Light.FAULTED,
+}

@@ -1,31 +1,116 @@
-"""One EVSE: what is seen of it, what it may draw, whose it is now; turns the wishes of `charging` into intents."""
+"""One EVSE: what is seen of it, whose it is now, its transaction; turns the wishes of `charging` into intents.
 
-from firmware.config import EvseSettings
-from firmware.station.charging import Digital
-from firmware.station.facts import ChargingState, ConnectorStatus, IdToken, Sample
-from firmware.station.limits import Limit
+Rules live in the pure neighbours (`charging`, `transaction`, `limits`, `connector_status`); who may charge is decided
+by the station. Everything happens on an observation, a command or the station's one-second tick: no timers here.
+"""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+import msgspec
+
+from firmware.config import BudgetSettings, EvseSettings
+from firmware.station import connector_status, transaction
+from firmware.station.authorization import Verdict, same_token
+from firmware.station.charging import Charging, Digital, Grant, Inputs, step
+from firmware.station.clock import Clock
+from firmware.station.facts import AnyFact, ChargingState, ConnectorStatus, IdToken, Sample, Transaction
+from firmware.station.guard_client import GuardClient
+from firmware.station.limits import Limit, Want, lowest
+from firmware.station.orders import Orders
+from firmware.station.reasons import why
+from firmware.station.reports import Reports, present_status
 from firmware.station.signal import Signal
+from firmware.station.transaction import STOPS, Moment, Open, Stop
 from hal.wire import ConnectorCapability, Fault, Observation
+
+log = logging.getLogger(__name__)
+
+_GUARD_AWAY_S: Final = 3.0  # a link that is gone no longer: nobody looks at the connector
+_CHECKPOINT_S: Final = 5.0  # the meter is stored this often: what a power cut can cost of the record
+_OPENED_BY_S: Final = 15.0  # a transaction ends at the latest this long after its stop, whatever the contactor says
+_SETTLED_ROUNDS: Final = 8  # an advance may cause the next; never endlessly
+
+
+class Surroundings(Protocol):
+    """What an EVSE needs of its station."""
+
+    clock: Clock
+    guard: GuardClient
+
+    @property
+    def budget_settings(self) -> BudgetSettings: ...
+
+    @property
+    def boot_id(self) -> str: ...
+
+    @property
+    def free_token(self) -> IdToken | None: ...
+
+    @property
+    def offline(self) -> bool: ...
+
+    @property
+    def connection_timeout_s(self) -> float: ...
+
+    @property
+    def sample_interval_s(self) -> float: ...
+
+    def emit(self, fact: AnyFact) -> None: ...
+
+    def record(self, event: Transaction | None, kept: Open | None, transaction_id: str) -> None: ...
+
+    def share_out(self) -> None: ...
 
 
 class Evse:
-    """State of one EVSE. Others read the attributes and subscribe to `changed`; only v2g calls set_digital()."""
+    """State of one EVSE. Others read the attributes and subscribe to `changed`; only v2g calls set_digital().
 
-    def __init__(self, settings: EvseSettings) -> None:
+    `connector` counts from 1 within the EVSE (as OCPP does); `board_connector` is its number on the board.
+    """
+
+    def __init__(self, settings: EvseSettings, station: Surroundings) -> None:
         self.id = settings.id
         self.settings = settings
-        self.connector = settings.connectors[0]
+        self.board_connector = settings.connectors[0]
         self.capability: ConnectorCapability | None = None
         self.seen: Observation | None = None
         self.id_token: IdToken | None = None
         self.limit = Limit(0.0, "hardware")
-        self.stop_wanted: str | None = None
-        self.transaction_id: str | None = None
-        self.charging_state: ChargingState = "Idle"
         self.operative = True
-        self.status: ConnectorStatus | None = None
+        self.status: ConnectorStatus | None = None  # as last reported
         self.digital: Digital | None = None
+        self.refusal = ""  # why the last token was refused, until something better happens
+        self.ended: Stop | None = None  # how the last transaction ended, while its car is still there
+        self.authorised_at: float | None = None  # monotonic
         self.changed = Signal()
+        self.wishes = Charging()
+        self.bounds: dict[str, float] = {}  # source -> A, set by commands
+        self.share_a: float | None = None  # of the station's budget; None = there is none
+        self._station = station
+        self._verdict = Verdict()
+        self._remote_start_id: int | None = None
+        self._open: Open | None = None
+        self._restored: Open | None = None
+        self._after_reset = False
+        self._orders = Orders(station.guard)
+        self._reports = Reports(settings.id, station.emit)
+        self._stop_since: float | None = None
+        self._lost_since: float | None = None
+        self._sample_due = 0.0
+        self._checkpoint_due = 0.0
+        self._charging_since: float | None = None
+        self._view: object = None
+        self._busy = self._again = False
+
+    # --- what others read ---------------------------------------------------------------------------------------
+
+    @property
+    def connector(self) -> int:
+        return self.settings.connectors.index(self.board_connector) + 1
 
     @property
     def plugged(self) -> bool:
@@ -33,6 +118,7 @@ class Evse:
 
     @property
     def level(self) -> str:
+        """Debounced pilot state, "?" while nobody looks at it."""
         return self.seen.level if self.seen is not None else "?"
 
     @property
@@ -43,16 +129,483 @@ class Evse:
     def faults(self) -> tuple[Fault, ...]:
         return self.seen.faults if self.seen is not None else ()
 
+    @property
+    def transaction_id(self) -> str | None:
+        return self._open.transaction_id if self._open is not None else None
+
+    @property
+    def transaction(self) -> Open | None:
+        """The running transaction as the journal has it."""
+        return self._open
+
+    @property
+    def stop_wanted(self) -> str | None:
+        """Reason for which the station wants the car to stop, None while it may charge."""
+        return self._open.stop.reason if self._open is not None and self._open.stop is not None else None
+
+    @property
+    def charging_state(self) -> ChargingState:
+        return self.wishes.charging_state
+
+    @property
+    def has_lock(self) -> bool:
+        return self.capability is not None and self.capability.lock
+
+    @property
+    def resuming(self) -> bool:
+        """The journal knows a transaction here and the guard was not heard yet."""
+        return self._restored is not None
+
+    @property
+    def guard_problem(self) -> str:
+        return self._station.guard.problem
+
+    def why(self) -> str:
+        """Why it charges or does not: one line for people, the same everywhere."""
+        return why(self, self._station.clock.mono(), self._station.connection_timeout_s)
+
+    def sample(self, context: str = "Sample.Periodic") -> Sample | None:
+        """The latest meter values, or None without a fresh reading."""
+        meter = self.seen.meter if self.seen is not None else None
+        if meter is None or meter.quality != "good":
+            return None
+        age = max(0.0, self._station.clock.mono() - meter.at)
+        return Sample(
+            at=self._station.clock.utc() - age,
+            energy_wh=meter.import_wh,
+            power_w=meter.power_w,
+            voltage_v=meter.voltage_v,
+            current_a=meter.current_a,
+            soc_percent=self.digital.soc_percent if self.digital is not None else None,
+            offered_a=self.wishes.grant.limit_a if self.wishes.grant is not None else 0.0,
+            context=context,
+        )
+
+    # --- what happens to it -------------------------------------------------------------------------------------
+
     def set_digital(self, wish: Digital | None) -> None:
         """What the car's protocol wants now; None gives the pilot back to basic charging."""
         if wish != self.digital:
             self.digital = wish
+            self._advance()
+
+    def authorise(self, id_token: IdToken, verdict: Verdict, remote_start_id: int | None = None) -> None:
+        """This token may charge here, from plug-in on or from now on."""
+        self.id_token = id_token
+        self.refusal = ""
+        self.authorised_at = self._station.clock.mono()
+        self._verdict = verdict
+        self._remote_start_id = remote_start_id
+        self._advance()
+
+    def refuse(self, reason: str) -> None:
+        """A token was refused here: the answer to "why is it not charging?" until another one is accepted."""
+        self.refusal = reason
+        self._advance()
+
+    def stop(self, stop: Stop) -> None:
+        """End the transaction: no more current; the fact follows when the contactor is confirmed open."""
+        if self._open is not None and self._open.stop is None:
+            self._open = msgspec.structs.replace(self._open, stop=stop)
+            self._stop_since = self._station.clock.mono()
+            self._station.record(None, self._open, self._open.transaction_id)
+        elif self._open is None:
+            self._drop_token()
+        self._advance()
+
+    def withdraw(self) -> None:
+        """The token that was authorised before the plug came is taken back."""
+        if self._open is None:
+            self._drop_token()
+            self._advance()
+
+    def join_group(self, group: IdToken | None) -> None:
+        """The back office told the group of the running transaction's token."""
+        if self._open is not None and group is not None and group != self._open.group:
+            self._open = msgspec.structs.replace(self._open, group=group)
+            self._station.record(None, self._open, self._open.transaction_id)
+
+    def release_lock(self) -> None:
+        """Try the bolt once more; the caller made sure that nothing runs."""
+        self._orders.release_lock(self.board_connector)
+
+    def owns(self, id_token: IdToken, group: IdToken | None) -> bool:
+        """May this token (of this group) end what runs here (E07.FR.01, C09.FR.03)?"""
+        mine = self._open
+        if mine is None:
+            return same_token(self.id_token, id_token)
+        return same_token(mine.id_token, id_token) or (group is not None and same_token(mine.group, group))
+
+    def set_operative(self, operative: bool) -> None:
+        if operative != self.operative:
+            self.operative = operative
+            self._advance()
+
+    def set_bound(self, source: str, amps: float | None) -> None:
+        """An upper bound of this EVSE's current from `source`; None lifts it."""
+        if amps is None:
+            self.bounds.pop(source, None)
+        else:
+            self.bounds[source] = amps
+        self._advance()
+
+    def set_share(self, amps: float | None) -> None:
+        """This EVSE's part of the station's budget; None = no budget."""
+        if amps != self.share_a:
+            self.share_a = amps
+            self._advance()
+
+    def restore(self, kept: Open, *, after_reset: bool) -> None:
+        """The journal knows this transaction as open: whether it runs on is decided by the guard's first word."""
+        self._restored = kept
+        self._after_reset = after_reset
+
+    def hello(self, capabilities: Sequence[ConnectorCapability]) -> None:
+        """The guard reported what the board can do."""
+        self.capability = next((each for each in capabilities if each.connector == self.board_connector), None)
+        self._lost_since = None
+
+    def resend(self) -> None:
+        """A new epoch: nothing of what was sent before counts any more."""
+        self._orders.forget()
+        self._advance()
+
+    def lost(self) -> None:
+        """The link to the guard is down; what was seen counts for three seconds more."""
+        self._lost_since = self._station.clock.mono()
+        self._orders.forget()
+
+    def observe(self, seen: Observation) -> None:
+        """The guard's word on one of this EVSE's connectors."""
+        self._lost_since = None
+        if not self._concerns_us(seen):
+            return
+        self.seen = seen
+        if self._restored is not None:
+            self._resume_or_close(self._restored, seen)
+        elif seen.grant is not None and seen.grant.session != self.transaction_id:
+            self._orders.disown(seen, self.board_connector)
+        self._reports.faults(seen, self.connector, self._moment())
+        self._advance()
+
+    def tick(self, now: float) -> None:
+        """Once a second: what is due by time."""
+        if self._lost_since is not None and now - self._lost_since >= _GUARD_AWAY_S:
+            self.seen = None
+        mine = self._open
+        if mine is not None:
+            if now >= self._sample_due:
+                self._periodic_sample(mine, now)
+            elif now >= self._checkpoint_due:
+                self._checkpoint(mine, now)
+        elif not self.plugged and self._waited_for_plug(now) >= self._station.connection_timeout_s:
+            log.info("EVSE %d: no plug in time, authorization dropped", self.id)
+            self._drop_token()
+        self._advance()
+
+    def want(self) -> Want | None:
+        """What this EVSE wants of the station's budget; None = nothing, and it cannot be drawing either."""
+        if self._open is None and not self.closed:
+            return None
+        meter = self.seen.meter if self.seen is not None else None
+        drawing = max(meter.current_a, default=0.0) if meter is not None and meter.quality == "good" else None
+        asks = self.level in {"C", "D"} or (self.digital is not None and not self.wishes.charged)
+        able = self._open is not None and self._open.stop is None and not self._forbidden
+        return Want(self.id, self._own_limit().amps if able else 0.0, drawing, asks)
+
+    def _waited_for_plug(self, now: float) -> float:
+        return now - self.authorised_at if self.authorised_at is not None else 0.0
+
+    # --- one round ----------------------------------------------------------------------------------------------
+
+    @property
+    def _forbidden(self) -> bool:
+        return bool(connector_status.forbidding(self.faults))
+
+    def _advance(self) -> None:
+        """Let everything follow what changed; what that changes in turn is followed in the next round."""
+        self._again = True
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            for _ in range(_SETTLED_ROUNDS):
+                if not self._again:
+                    break
+                self._again = False
+                self._round()
+        finally:
+            self._busy = False
+        self._notify()
+
+    def _round(self) -> None:
+        if self._restored is not None:
+            return  # the guard goes first: it may still be charging
+        now = self._station.clock.mono()
+        self._follow_plug(now)
+        self._follow_faults()
+        self._begin_if_due()
+        self._follow_limit()
+        before = self.wishes
+        self.wishes = step(before, self._inputs(), now)
+        self._orders.follow(
+            self.wishes,
+            self.seen,
+            connector=self.board_connector,
+            has_lock=self.has_lock,
+            forbidden=self._forbidden,
+            now=now,
+        )
+        self._follow_charging_state(now)
+        self._end_if_due(now)
+        self._report()
+
+    def _inputs(self) -> Inputs:
+        mine = self._open
+        stop = mine.stop if mine is not None else None
+        return Inputs(
+            level=self.level,
+            closed=self.closed,
+            session=mine.transaction_id if mine is not None else None,
+            authorised=self.id_token is not None,
+            stopping=stop.reason if stop is not None else "",
+            at_once=stop is not None and stop.reason == "EmergencyStop",
+            ended=self.ended is not None,
+            faulted=self._forbidden,
+            operative=self.operative,
+            limit_a=self.limit.amps,
+            failsafe_limit_a=self._station.budget_settings.failsafe_current_a,
+            ride_through_s=self._station.budget_settings.ride_through_s,
+            digital=self.digital,
+            has_lock=self.has_lock,
+        )
+
+    def _follow_plug(self, now: float) -> None:
+        free = self._station.free_token
+        if self.level == "A":
+            self.ended = None
+            if self._open is not None and self._open.stop is None:
+                self.stop(STOPS["EVDisconnected"])
+            elif free is not None and self._open is None:
+                self.id_token = None
+        elif self.plugged and free is not None and self.id_token is None and self.ended is None and self.operative:
+            self.id_token, self._verdict, self.authorised_at = free, Verdict(source="free"), now
+
+    def _follow_faults(self) -> None:
+        reason = connector_status.stop_reason(self.faults)
+        if reason is not None and self._open is not None and self._open.stop is None:
+            self.stop(STOPS[reason])
+
+    def _own_limit(self) -> Limit:
+        """What may be drawn here, apart from the budget."""
+        bounds = [Limit(self.capability.max_current_a if self.capability is not None else 0.0, "hardware")]
+        if self.seen is not None and self.seen.cable_rating_a > 0:
+            bounds.append(Limit(self.seen.cable_rating_a, "cable"))
+        if self.settings.max_current_a is not None:
+            bounds.append(Limit(self.settings.max_current_a, "site"))
+        bounds += [Limit(amps, source) for source, amps in self.bounds.items()]
+        return lowest(bounds)
+
+    def _follow_limit(self) -> None:
+        limit = self._own_limit()
+        if self._open is not None and self.share_a is not None:
+            limit = lowest([limit, Limit(self.share_a, "budget")])
+        if limit == self.limit:
+            return
+        self.limit = limit
+        self._reports.limit(limit, self._moment())
+
+    # --- the guard ----------------------------------------------------------------------------------------------
+
+    def _concerns_us(self, seen: Observation) -> bool:
+        """Follow the connector in use: the one with a car or a grant; else the first."""
+        if seen.connector == self.board_connector:
+            return True
+        in_use = seen.level in {"B", "C", "D"} or seen.grant is not None
+        if not in_use or self._open is not None or self.plugged:
+            return False
+        self.board_connector = seen.connector
+        if self._station.guard.hello is not None:
+            self.hello(self._station.guard.hello.connectors)
+        self._orders.forget()
+        return True
+
+    # --- the transaction ----------------------------------------------------------------------------------------
+
+    def _moment(self) -> Moment:
+        clock = self._station.clock
+        return Moment(clock.utc(), clock.mono(), clock.synced, self._station.offline)
+
+    def _begin_if_due(self) -> None:
+        """TxStartPoint PowerPathClosed: plugged in and authorised (E01.FR.05)."""
+        if self._open is not None or self.id_token is None or not self.plugged or self.ended is not None:
+            return
+        if not self.operative or self._forbidden or not self._station.guard.connected:
+            return
+        now = self._moment()
+        token_last = self.authorised_at is not None and now.mono - self.authorised_at < 1.0
+        trigger = (
+            "RemoteStart" if self._remote_start_id is not None else "Authorized" if token_last else "CablePluggedIn"
+        )
+        fresh = Open(
+            transaction_id=str(uuid.uuid4()),
+            evse=self.id,
+            connector=self.connector,
+            boot_id=self._station.boot_id,
+            started_at=now.at,
+            id_token=self.id_token,
+            group=self._verdict.group,
+            remote_start_id=self._remote_start_id,
+        )
+        cable = self.seen.cable_rating_a if self.seen is not None else 0.0
+        self._open, started = transaction.begin(fresh, now, trigger, self.sample(), cable)
+        self._remote_start_id = None
+        self.wishes = replace(self.wishes, charged=False, offered_since=None)
+        self._sample_due = now.mono + self._interval_s
+        self._checkpoint_due = now.mono + _CHECKPOINT_S
+        log.info("EVSE %d: transaction %s started (%s)", self.id, self._open.transaction_id, trigger)
+        self._station.record(started, self._open, self._open.transaction_id)
+        self._station.share_out()
+
+    @property
+    def _interval_s(self) -> float:
+        """0 = no periodic samples."""
+        return self._station.sample_interval_s or float("inf")
+
+    def _follow_charging_state(self, now: float) -> None:
+        mine = self._open
+        if mine is None or mine.charging_state == self.wishes.charging_state or self.level == "A":
+            return  # an unplugged car's state goes into the last event
+        self._count_charging(now)
+        if mine.stop is not None and self.wishes.charging_state == "SuspendedEVSE":
+            return  # part of the stop, told with it
+        self._update("ChargingStateChanged")
+
+    def _count_charging(self, now: float) -> None:
+        """Time spent charging (transactionInfo.timeSpentCharging)."""
+        if self._open is not None and self._charging_since is not None:
+            spent = self._open.charged_s + now - self._charging_since
+            self._open = msgspec.structs.replace(self._open, charged_s=spent)
+        self._charging_since = now if self.wishes.charging_state == "Charging" else None
+
+    def _update(self, trigger: str, sample: Sample | None = None) -> None:
+        if self._open is None:
+            return
+        sample = sample if sample is not None else self.sample()
+        self._open, updated = transaction.update(
+            self._open, self._moment(), trigger, self.wishes.charging_state, sample
+        )
+        self._station.record(updated, self._open, self._open.transaction_id)
+
+    def _periodic_sample(self, mine: Open, now: float) -> None:
+        interval = self._interval_s
+        self._sample_due = max(self._sample_due + interval, now + interval / 2)  # one, however late
+        sample = self.sample()
+        if sample is not None and mine.stop is None:
+            self._count_charging(now)
+            self._checkpoint_due = now + _CHECKPOINT_S
+            self._update("MeterValuePeriodic", sample)
+
+    def _checkpoint(self, mine: Open, now: float) -> None:
+        self._checkpoint_due = now + _CHECKPOINT_S
+        sample = self.sample()
+        if sample is None or (mine.last is not None and sample.energy_wh == mine.last.energy_wh):
+            return
+        self._count_charging(now)
+        if self._open is not None:
+            self._open = msgspec.structs.replace(self._open, last=sample)
+            self._station.record(None, self._open, self._open.transaction_id)
+
+    def _end_if_due(self, now: float) -> None:
+        """The last event, once no current can flow: confirmed open, or nobody confirmed it for too long."""
+        mine = self._open
+        if mine is None or mine.stop is None:
+            return
+        stopping = now - self._stop_since if self._stop_since is not None else _OPENED_BY_S
+        granted = self.seen is not None and self.seen.grant is not None and self.wishes.grant is not None
+        if (self.closed or granted or self.wishes.grant is not None or self.seen is None) and stopping < _OPENED_BY_S:
+            return
+        self._end(mine, mine.stop, self.sample("Transaction.End"))
+
+    def _end(self, mine: Open, stop: Stop, sample: Sample | None) -> None:
+        self._count_charging(self._station.clock.mono())
+        mine = self._open if self._open is not None else mine
+        state: ChargingState = "EVConnected" if self.plugged else "Idle"
+        last = transaction.end(mine, self._moment(), stop, state, sample)
+        log.info("EVSE %d: transaction %s ended (%s)", self.id, mine.transaction_id, stop.reason)
+        self._open = self._stop_since = self._charging_since = None
+        self._drop_token()
+        self.bounds.pop("transaction", None)
+        self.bounds.pop("authorization", None)
+        self.ended = stop if self.level != "A" else None
+        self.wishes = replace(self.wishes, charged=False, offered_since=None, stopping_since=None)
+        self._station.record(last, None, mine.transaction_id)
+        self._station.share_out()
+        self._again = True
+
+    def _drop_token(self) -> None:
+        self.id_token = self.authorised_at = self._remote_start_id = None
+        self._verdict = Verdict()
+
+    def _resume_or_close(self, kept: Open, seen: Observation) -> None:
+        """design.md: adopt the grant of a transaction that the journal knows, else close it honestly."""
+        self._restored = None
+        now = self._station.clock.mono()
+        grant = seen.grant
+        self._open = kept
+        self.id_token = kept.id_token
+        if grant is not None and grant.session == kept.transaction_id:
+            log.info("EVSE %d: transaction %s goes on", self.id, kept.transaction_id)
+            self._verdict = Verdict(group=kept.group)
+            held = Grant(grant.session, grant.limit_a, grant.failsafe_limit_a, grant.ride_through_s)
+            charged = kept.charging_state in {"Charging", "SuspendedEV"} or kept.charged_s > 0
+            self.wishes = replace(self.wishes, grant=held, charged=charged)
+            self._charging_since = now if kept.charging_state == "Charging" else None
+            self._sample_due = now + self._interval_s
+            self._stop_since = now if kept.stop is not None else None
+            self._station.share_out()
+            return
+        if grant is not None:
+            self._orders.disown(seen, self.board_connector)
+        stop = transaction.interrupted(
+            kept, boot_id=self._station.boot_id, unplugged=seen.level == "A", reset=self._after_reset
+        )
+        sample = self.sample("Transaction.End")
+        if sample is not None and kept.last is not None and sample.energy_wh < kept.last.energy_wh:
+            sample = None  # another meter, or one that starts anew: the last known value is the honest one
+        self._end(kept, stop, sample)
+        if self._station.free_token is not None:
+            self.ended = None  # who charges for free need not unplug because we were away
+
+    # --- telling ------------------------------------------------------------------------------------------------
+
+    def present_status(self) -> ConnectorStatus:
+        """The connector's status as it is now, stamped now."""
+        return present_status(
+            self.id, self.connector, self.wishes.detail, self.seen, guard_problem=self.guard_problem, now=self._moment()
+        )
+
+    def _report(self) -> None:
+        now = self._moment()
+        if self.seen is not None:
+            self._reports.pilot(self.seen, self.connector, now)
+        elif self._lost_since is None:
+            return  # just started: the guard has not spoken yet
+        self.status = self._reports.status(self.present_status())
+
+    def _notify(self) -> None:
+        """Tell subscribers, but only of what they can see: most observations repeat the one before."""
+        seen = self.seen
+        view = (
+            None
+            if seen is None
+            else (seen.level, seen.closed, seen.energised, seen.pilot, seen.duty_percent, seen.meter),
+            None
+            if seen is None
+            else (seen.faults, seen.lock, seen.dc, seen.limit_a, seen.plug, seen.grant, seen.why_open),
+            (self.limit, self.id_token, self.stop_wanted, self.transaction_id, self.digital, self.operative),
+            (self.wishes, self.ended, self.refusal, self.capability),
+        )
+        if view != self._view:
+            self._view = view
             self.changed.notify()
-
-    def why(self) -> str:
-        """Why it charges or does not: one line for people."""
-        return "no vehicle connected" if not self.plugged else self.charging_state
-
-    def sample(self, context: str = "Sample.Periodic") -> Sample | None:
-        """The latest meter values, or None without any."""
-        raise NotImplementedError

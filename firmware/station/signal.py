@@ -3,7 +3,11 @@
 Callbacks run synchronously in the event loop and must be quick; a callback may subscribe or unsubscribe others.
 """
 
+import asyncio
+import logging
 from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 
 class Signal:
@@ -23,8 +27,30 @@ class Signal:
         return unsubscribe
 
     def notify(self) -> None:
-        """Call every subscriber that is still subscribed when its turn comes."""
+        """Call every subscriber that is still subscribed when its turn comes; one that fails does not stop the rest."""
         for key in tuple(self._callbacks):
             callback = self._callbacks.get(key)
-            if callback is not None:
+            if callback is None:
+                continue
+            try:
                 callback()
+            except Exception:  # a task runner: whoever notifies has a connector to look after
+                log.exception("a listener failed")
+
+
+async def until(signal: Signal, condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Wait until `condition` holds, looking at it after every notify(); False when it did not within the time."""
+    if condition():
+        return True
+    changed = asyncio.Event()
+    unsubscribe = signal.subscribe(changed.set)
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not condition():
+                changed.clear()
+                await changed.wait()
+    except TimeoutError:
+        return condition()
+    finally:
+        unsubscribe()
+    return True

@@ -1,74 +1,445 @@
-"""The station: its EVSEs, the guard, the journal; takes commands, emits facts. Knows no protocol."""
+"""The station: its EVSEs, the guard, the journal; takes commands, emits facts, shares out its current.
+
+Knows no protocol: dialects, car protocols and panels read its facts and give it commands.
+"""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any, Final
 
-from firmware.config import Settings
-from firmware.station.authorization import BackOffice, Verdict
+import msgspec
+
+from firmware.config import BudgetSettings, Settings
+from firmware.station import commands, transaction
+from firmware.station.authorization import Authorizer, BackOffice, Verdict
 from firmware.station.clock import Clock, SystemClock
 from firmware.station.evse import Evse
-from firmware.station.facts import AnyFact, Command, ConnectorStatus, IdToken, Outcome
+from firmware.station.facts import (
+    AnyFact,
+    Authorized,
+    Booted,
+    BootReason,
+    Command,
+    ConnectorStatus,
+    FaultCleared,
+    FaultRaised,
+    IdToken,
+    MeterValues,
+    Outcome,
+    Reset,
+    SecurityEvent,
+    SwipeToken,
+    TokenPresented,
+    Transaction,
+)
 from firmware.station.guard_client import GuardClient
-from firmware.station.journal import Journal
+from firmware.station.journal import Change, Contents, Journal
+from firmware.station.limits import Budget
 from firmware.station.signal import Signal
+from firmware.station.transaction import STOPS, Open
+from hal import wire
+
+log = logging.getLogger(__name__)
+
+_TICK_S: Final = 1.0
+_BEFORE_RESET_S: Final = 1.0  # the answer to a reset command goes out first
+_VARIABLE: Final = "variable"
+_DURABLE: Final = (Transaction, SecurityEvent, MeterValues, Booted)
 
 
 class Station:
     """What readers of facts and givers of commands hold on to."""
 
-    def __init__(self, settings: Settings, clock: Clock, guard: GuardClient, journal: Journal) -> None:
+    def __init__(self, settings: Settings, clock: Clock, guard: GuardClient, journal: Journal, boot_id: str) -> None:
         self.settings = settings
         self.clock = clock
         self.guard = guard
         self.journal = journal
-        self.evses = {each.id: Evse(each) for each in settings.evse}
+        self.boot_id = boot_id
+        self.evses = {each.id: Evse(each, self) for each in settings.evse}
+        self.authorizer = Authorizer(settings.authorization, clock, self._keep, self.flag)
         self.changed = Signal()
         self.back_office: BackOffice | None = None
         self.ready = asyncio.Event()
+        self.boot_reason: BootReason = "PowerUp"
         self.reset_wanted: str | None = None
+        self.budget = Budget()
+        self.asking: set[int] = set()  # EVSEs with a token under way
+        if settings.budget.max_current_a is not None:
+            self.budget.bounds["site"] = settings.budget.max_current_a
         self._readers: dict[object, Callable[[AnyFact], None]] = {}
+        self._variables: dict[str, str] = {}
+        self._by_connector = {number: evse for evse in self.evses.values() for number in evse.settings.connectors}
+        self._background: set[asyncio.Task[Outcome]] = set()
+        self._stop = asyncio.Event()
+        self._reset: tuple[str, float] | None = None  # kind, when asked for
+        self._booted = False
+        guard.on_hello.append(self._hello)
+        guard.on_epoch.append(self._new_epoch)
+        guard.on_observation.append(self._observe)
+        guard.on_token.append(self._token)
+        guard.on_lost.append(self._lost)
+        journal.on_problem.append(self._journal_problem)
+        for evse in self.evses.values():
+            evse.changed.subscribe(self.changed.notify)
+
+    # --- facts --------------------------------------------------------------------------------------------------
 
     def subscribe(self, reader: Callable[[AnyFact], None]) -> Callable[[], None]:
         """Hand every fact to `reader`, durable ones after their commit; returns the function that ends it."""
         key = object()
         self._readers[key] = reader
-        return lambda: self._readers.pop(key, None) and None
+
+        def unsubscribe() -> None:
+            self._readers.pop(key, None)
+
+        return unsubscribe
 
     def emit(self, fact: AnyFact) -> None:
-        """Something happened."""
-        for reader in tuple(self._readers.values()):
-            reader(fact)
+        """Something happened. Transactions, security events, meter values and boots are told once they are on disk,
+        in order; everything else at once."""
+        if isinstance(fact, _DURABLE):
+            self.journal.append([fact], then=lambda: self._tell(fact))
+        else:
+            self._tell(fact)
+
+    def record(self, event: Transaction | None, kept: Open | None, transaction_id: str) -> None:
+        """An event of a transaction and what is kept of it, in one commit; kept None = it is over."""
+        change = Change(transaction.KIND, transaction_id, transaction.encode(kept) if kept is not None else None)
+        if event is None:
+            self.journal.append(changes=[change])
+        else:
+            told = event
+            self.journal.append([event], then=lambda: self._tell(told), changes=[change])
+
+    def _tell(self, fact: AnyFact) -> None:
+        for key in tuple(self._readers):
+            reader = self._readers.get(key)
+            if reader is None:
+                continue
+            try:
+                reader(fact)
+            except Exception:  # a task runner: a reader that fails must not stop the others, nor charging
+                log.exception("a reader failed on %s", type(fact).__name__)
+
+    # --- commands -----------------------------------------------------------------------------------------------
 
     async def do(self, command: Command) -> Outcome:
         """Carry out a command. Never raises for what a command asks: the outcome says why not."""
-        raise NotImplementedError
-
-    async def run(self) -> None:
-        """Serve until cancelled, shut down or reset."""
-        raise NotImplementedError
-
-    def shutdown(self) -> None:
-        """End run() cleanly; open transactions stay open and are resumed at the next start."""
-        raise NotImplementedError
+        outcome = await commands.carry_out(self, command)
+        log.info("%s by %s: %s %s", type(command).__name__, command.by, outcome.status, outcome.reason)
+        return outcome
 
     def token_verdict(self, id_token: IdToken, verdict: Verdict, transaction_id: str | None = None) -> None:
-        """What the back office said later about a token that already charges."""
-        raise NotImplementedError
+        """What the back office said later about a token that already charges (C10.FR.05, E05)."""
+        self.authorizer.learn(id_token, verdict)
+        evse = self.by_transaction(transaction_id) if transaction_id is not None else None
+        if evse is None or not evse.owns(id_token, None):
+            return
+        if verdict.accepted:
+            evse.join_group(verdict.group)
+        elif self.flag("TxCtrlr.StopTxOnInvalidId", True):
+            evse.stop(STOPS["DeAuthorized"])
+        else:
+            evse.set_bound("authorization", 0.0)  # E05.FR.02: energy stops, the transaction stays
 
     def clear_cache(self) -> bool:
         """Forget all cached tokens. False where there is no cache."""
-        raise NotImplementedError
+        return self.authorizer.clear()
+
+    def by_transaction(self, transaction_id: str) -> Evse | None:
+        return next((evse for evse in self.evses.values() if evse.transaction_id == transaction_id), None)
+
+    def in_background(self, work: Coroutine[Any, Any, Outcome]) -> None:
+        """Go on with a command whose answer was given already."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def token_presented(self, id_token: IdToken, evse: int) -> None:
+        self.emit(TokenPresented(**self._stamp(), evse=evse, id_token=id_token))
+
+    def accept(self, evse: Evse, id_token: IdToken, verdict: Verdict, remote_start_id: int | None = None) -> None:
+        self._authorized(evse, id_token, verdict)
+        evse.authorise(id_token, verdict, remote_start_id)
+
+    def refuse(self, evse: Evse, id_token: IdToken, verdict: Verdict, *, running: bool = False) -> None:
+        """Tell everybody why not; `running`: the EVSE itself goes on with somebody else."""
+        log.info("token refused at EVSE %d: %s", evse.id, verdict.reason)
+        self._authorized(evse, id_token, verdict)
+        if not running:
+            evse.refuse(verdict.reason)
+
+    def _authorized(self, evse: Evse, id_token: IdToken, verdict: Verdict) -> None:
+        self.emit(
+            Authorized(
+                **self._stamp(),
+                evse=evse.id,
+                id_token=id_token,
+                accepted=verdict.accepted,
+                status=verdict.status,
+                source=verdict.source,
+                reason=verdict.reason,
+            )
+        )
+
+    def _stamp(self) -> dict[str, Any]:
+        return {"at": self.clock.utc(), "mono": self.clock.mono(), "clock_synced": self.clock.synced}
+
+    # --- lasting values -----------------------------------------------------------------------------------------
 
     def variable(self, name: str, default: str = "") -> str:
-        raise NotImplementedError
+        """A value that was set and survives restarts. Names with a dot are "Component.Variable" of OCPP 2.0.1."""
+        return self._variables.get(name, default)
 
     def set_variable(self, name: str, value: str) -> None:
-        raise NotImplementedError
+        if self._variables.get(name) != value:
+            self._variables[name] = value
+            self._keep(Change(_VARIABLE, name, value))
+
+    def number(self, name: str, default: float) -> float:
+        try:
+            return float(self.variable(name, str(default)))
+        except ValueError:
+            return default
+
+    def flag(self, name: str, default: bool) -> bool:
+        return self.variable(name, str(default)).lower() == "true"
+
+    def _keep(self, change: Change) -> None:
+        self.journal.append(changes=[change])
+
+    # --- what EVSEs ask of their station ------------------------------------------------------------------------
+
+    @property
+    def budget_settings(self) -> BudgetSettings:
+        return self.settings.budget
+
+    @property
+    def free_token(self) -> IdToken | None:
+        """The token of free mode, None where somebody has to be asked."""
+        wanted = self.settings.authorization
+        return IdToken(wanted.free_token, "NoAuthorization") if wanted.mode == "free" else None
+
+    @property
+    def offline(self) -> bool:
+        """There is a back office, and it is out of reach."""
+        return self.settings.ocpp is not None and (self.back_office is None or not self.back_office.connected)
+
+    @property
+    def connection_timeout_s(self) -> float:
+        return self.number("TxCtrlr.EVConnectionTimeOut", self.settings.authorization.connection_timeout_s)
+
+    @property
+    def sample_interval_s(self) -> float:
+        """Between periodic samples; 0 = none."""
+        default = self.settings.ocpp.meter_interval_s if self.settings.ocpp is not None else 60.0
+        return self.number("SampledDataCtrlr.TxUpdatedInterval", default)
+
+    def share_out(self) -> None:
+        """Divide the budget anew. Cuts count at once, so nobody ever has what another still may draw."""
+        wants = [want for want in (evse.want() for evse in self.evses.values()) if want is not None]
+        self.budget.divide(wants, self.clock.mono())
+        shares = self.budget.shares if self.budget.limit is not None else None
+        for evse in self.evses.values():
+            share = shares.get(evse.id) if shares is not None else None
+            evse.set_share(None if shares is None else share.allotted_a if share is not None else 0.0)
+
+    def set_budget(self, source: str, amps: float | None) -> None:
+        """An upper bound of what all EVSEs draw together (A per phase); None lifts it."""
+        if amps is None:
+            self.budget.bounds.pop(source, None)
+        else:
+            self.budget.bounds[source] = amps
+        self.share_out()
+
+    # --- availability and reset ---------------------------------------------------------------------------------
+
+    def set_availability(self, evse: int | None, connector: int | None, *, operative: bool) -> None:
+        """Kept as it was set: the most restrictive of station, EVSE and connector counts (G03, G04)."""
+        name = "/".join(["availability", *(str(each) for each in (evse, connector) if each is not None)])
+        self.set_variable(name, "Operative" if operative else "Inoperative")
+        self._follow_availability()
+
+    def _follow_availability(self) -> None:
+        for evse in self.evses.values():
+            levels = ("availability", f"availability/{evse.id}", f"availability/{evse.id}/{evse.connector}")
+            allowed = all(self.variable(level, "Operative") == "Operative" for level in levels)
+            evse.set_operative(allowed and self._reset is None)
 
     def statuses(self) -> list[ConnectorStatus]:
-        """The present status of every connector."""
-        raise NotImplementedError
+        """The present status of every connector; those of an EVSE that are not in use are as good as it is."""
+        found: list[ConnectorStatus] = []
+        for evse in self.evses.values():
+            present = evse.present_status()
+            for number in range(1, len(evse.settings.connectors) + 1):
+                if number == evse.connector:
+                    found.append(present)
+                elif present.state in {"Available", "Unavailable"}:
+                    found.append(msgspec.structs.replace(present, connector=number))
+                else:
+                    blocked = {"state": "Unavailable", "detail": "Unavailable", "error_code": "NoError", "info": ""}
+                    found.append(msgspec.structs.replace(present, connector=number, **blocked))
+        return found
+
+    def reset(self, command: Reset) -> Outcome:
+        """B11, B12: at once, or when the last transaction has ended."""
+        if command.evse is not None:
+            return self._reset_evse(command)
+        busy = [evse for evse in self.evses.values() if evse.transaction_id is not None]
+        self._reset = ("Immediate" if command.immediate else "OnIdle", self.clock.mono())
+        reason = "LocalReset" if command.by != "csms" else "RemoteReset" if command.immediate else "ScheduledReset"
+        self.set_variable("boot/reason", reason)
+        if command.immediate:
+            for evse in busy:
+                evse.stop(STOPS["ImmediateReset"])
+        self._follow_availability()
+        if busy and not command.immediate:
+            return Outcome("Scheduled", "it follows when the last transaction has ended")
+        return Outcome("Accepted")
+
+    def _reset_evse(self, command: Reset) -> Outcome:
+        evse = self.evses.get(command.evse) if command.evse is not None else None
+        if evse is None:
+            return Outcome("Rejected", f"there is no EVSE {command.evse}")
+        if evse.transaction_id is not None and not command.immediate:
+            return Outcome("Scheduled", "nothing is left to reset when its transaction has ended")
+        evse.stop(STOPS["ImmediateReset"])
+        evse.resend()
+        return Outcome("Accepted")
+
+    def _follow_reset(self) -> None:
+        if self._reset is None or self.reset_wanted is not None:
+            return
+        kind, asked = self._reset
+        running = any(evse.transaction_id is not None for evse in self.evses.values())
+        if not running and self.clock.mono() - asked >= _BEFORE_RESET_S:
+            log.info("reset (%s): the controller ends now", kind)
+            self.reset_wanted = kind
+            self.changed.notify()
+            self._stop.set()
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until cancelled, shut down or reset. Open transactions stay open: the guard keeps their current
+        flowing for its ride-through, and the next start resumes them."""
+        self._stop.clear()
+        self.reset_wanted = self._reset = None
+        self._take_over(await self.journal.start())
+        tasks = [asyncio.create_task(self.guard.run()), asyncio.create_task(self._keep_ticking())]
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a task that failed: its error is ours
+        finally:
+            self.ready.clear()
+            running = [*tasks, stopped, *self._background]
+            for each in running:
+                each.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            await self.journal.close()
+
+    def shutdown(self) -> None:
+        """End run() cleanly."""
+        self._stop.set()
+
+    async def _keep_ticking(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self.tick()
+
+    def tick(self) -> None:
+        """What is due by time, once a second."""
+        now = self.clock.mono()
+        for evse in self.evses.values():
+            evse.tick(now)
+        if self.budget.limit is not None:
+            self.share_out()
+        self._follow_reset()
+
+    def _take_over(self, contents: Contents) -> None:
+        """What the last run left behind."""
+        self._variables.update({key: body for (kind, key), body in contents.items() if kind == _VARIABLE})
+        self.authorizer.load(contents)
+        if not self._booted or self.variable("boot/reason"):
+            self.boot_reason = self._find_boot_reason()
+            self._booted = True
+            self.emit(Booted(**self._stamp(), reason=self.boot_reason))
+        self._follow_availability()
+        for (kind, key), body in contents.items():
+            if kind == transaction.KIND:
+                self._restore(key, body)
+        self.ready.set()
+
+    def _find_boot_reason(self) -> BootReason:
+        asked = self.variable("boot/reason")
+        same_boot = self.variable("boot/id") == self.boot_id
+        self.set_variable("boot/reason", "")
+        self.set_variable("boot/id", self.boot_id)
+        known: dict[str, BootReason] = {
+            "RemoteReset": "RemoteReset",
+            "ScheduledReset": "ScheduledReset",
+            "LocalReset": "LocalReset",
+            "FirmwareUpdate": "FirmwareUpdate",
+        }
+        return known.get(asked) or ("ApplicationReset" if same_boot else "PowerUp")
+
+    def _restore(self, transaction_id: str, body: str) -> None:
+        try:
+            kept = transaction.decode(body)
+        except msgspec.MsgspecError as error:
+            log.error("transaction %s in the journal cannot be read, it is dropped: %s", transaction_id, error)
+            self._keep(Change(transaction.KIND, transaction_id, None))
+            return
+        evse = self.evses.get(kept.evse)
+        if evse is None:
+            log.error("transaction %s belongs to EVSE %d, which is no longer configured", transaction_id, kept.evse)
+            moment = transaction.Moment(self.clock.utc(), self.clock.mono(), self.clock.synced, self.offline)
+            self.record(transaction.end(kept, moment, STOPS["Other"], "Idle", None), None, transaction_id)
+        elif evse.transaction_id != transaction_id:
+            evse.restore(kept, after_reset=self.boot_reason in {"RemoteReset", "LocalReset", "ScheduledReset"})
+
+    # --- the guard ----------------------------------------------------------------------------------------------
+
+    def _hello(self, hello: wire.Hello) -> None:
+        known = {each.connector for each in hello.connectors}
+        for number in sorted(set(self._by_connector) - known):
+            log.error("the board has no connector %d, which station.toml gives to an EVSE", number)
+        for evse in self.evses.values():
+            evse.hello(hello.connectors)
+
+    def _new_epoch(self) -> None:
+        for evse in self.evses.values():
+            evse.resend()
+
+    def _observe(self, seen: wire.Observation) -> None:
+        evse = self._by_connector.get(seen.connector)
+        if evse is not None:
+            evse.observe(seen)
+        elif seen.grant is not None:
+            self.guard.send(wire.Revoke(0, seen.connector, "no EVSE of this station has this connector"))
+
+    def _token(self, token: wire.Token) -> None:
+        evse = self._by_connector.get(token.connector)
+        id_token = IdToken(token.token, token.kind)
+        self.in_background(self.do(SwipeToken(id_token=id_token, evse=evse.id if evse is not None else 0, by="local")))
+
+    def _lost(self) -> None:
+        for evse in self.evses.values():
+            evse.lost()
+
+    def _journal_problem(self, kind: str, text: str) -> None:
+        where = {**self._stamp(), "evse": 0, "connector": 0}
+        if kind == "recovered":
+            self.emit(FaultCleared(**where, code="journal"))
+            return
+        self.emit(FaultRaised(**where, code="journal", text=text))
+        if kind in {"full", "lost"}:
+            self.emit(SecurityEvent(**self._stamp(), kind="MemoryExhaustion", tech_info=text[:255], critical=True))
 
 
 def build_station(settings: Settings, clock: Clock | None = None) -> Station:
@@ -78,4 +449,5 @@ def build_station(settings: Settings, clock: Clock | None = None) -> Station:
         clock if clock is not None else SystemClock(),
         GuardClient(Path(settings.station.guard_socket)),
         Journal(settings.storage / "journal.sqlite"),
+        Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
     )

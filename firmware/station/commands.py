@@ -1,0 +1,260 @@
+"""What each command does, and the answer to it: OCPP's words, with the reason for people when it is no plain yes.
+
+A command never raises for what it asks. Rules of tokens are `authorization`'s, those of one EVSE `evse`'s.
+"""
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from firmware.station import connector_status
+from firmware.station.authorization import NEVER_ASKED, Verdict, same_token
+from firmware.station.evse import Evse
+from firmware.station.facts import (
+    ClearFault,
+    Command,
+    IdToken,
+    Outcome,
+    Reset,
+    SetAvailability,
+    SetLimit,
+    StartTransaction,
+    StopTransaction,
+    SwipeToken,
+    Unlock,
+)
+from firmware.station.signal import until
+from firmware.station.transaction import STOPS, Stop
+from hal import wire
+from hal.contracts import LockState
+
+if TYPE_CHECKING:
+    from firmware.station.station import Station
+
+_UNLOCK_S: Final = 5.0  # a bolt has tried five times by then (hal reference 5)
+_CLEAR_S: Final = 2.0
+_OPEN_S: Final = 16.0  # a stop is carried out by then
+
+
+async def carry_out(station: "Station", command: Command) -> Outcome:
+    """Do what the command asks."""
+    match command:
+        case SwipeToken():
+            return await swipe(station, command.id_token, command.evse)
+        case StartTransaction():
+            return await start(station, command)
+        case StopTransaction():
+            return stop(station, command)
+        case Unlock():
+            return await unlock(station, command)
+        case SetAvailability():
+            return availability(station, command)
+        case SetLimit():
+            return limit(station, command)
+        case Reset():
+            return station.reset(command)
+        case ClearFault():
+            return await clear_fault(station, command)
+    return Outcome("Rejected", f"{type(command).__name__} is not known here")
+
+
+# --- tokens and transactions --------------------------------------------------------------------------------------
+
+
+async def swipe(station: "Station", id_token: IdToken, number: int) -> Outcome:
+    """A token at a reader: the second swipe stops, another token is refused, else it is asked for."""
+    station.token_presented(id_token, number)
+    if number != 0 and number not in station.evses:
+        return Outcome("Rejected", f"there is no EVSE {number}")
+    within = list(station.evses.values()) if number == 0 else [station.evses[number]]
+    for evse in within:
+        if evse.transaction_id is not None and evse.owns(id_token, _known_group(station, id_token)):
+            return _stop_by_token(evse, id_token)
+    evse = choose(within, for_token=id_token)
+    if evse.transaction_id is not None:
+        return await _foreign_token(station, evse, id_token)
+    if same_token(evse.id_token, id_token):
+        evse.withdraw()
+        return Outcome("Accepted", "authorization withdrawn")
+    refusal = _cannot_start(evse, remote=False)
+    if refusal:
+        station.refuse(evse, id_token, Verdict("Invalid", source="station", reason=refusal))
+        return Outcome("Rejected", refusal)
+    return await _authorise(station, evse, id_token, None)
+
+
+def _known_group(station: "Station", id_token: IdToken) -> IdToken | None:
+    known = station.authorizer.known(id_token)
+    return known.group if known is not None and known.accepted else None
+
+
+def _stop_by_token(evse: Evse, id_token: IdToken) -> Outcome:
+    transaction_id = evse.transaction_id
+    if evse.stop_wanted is not None:
+        return Outcome("Accepted", "it is stopping already", transaction_id)
+    evse.stop(Stop("Local", "StopAuthorized", id_token))
+    return Outcome("Accepted", "charging stops", transaction_id)
+
+
+async def _foreign_token(station: "Station", evse: Evse, id_token: IdToken) -> Outcome:
+    """Another token during a transaction: only one of the same group may end it (C09.FR.05: ask)."""
+    running = evse.transaction_id
+    if evse.transaction is not None and evse.transaction.group is not None:
+        verdict = await station.authorizer.check(id_token, evse.id, station.back_office)
+        if verdict.accepted and evse.transaction_id == running and evse.owns(id_token, verdict.group):
+            return _stop_by_token(evse, id_token)
+    reason = f"EVSE {evse.id} is in use with another token"
+    station.refuse(evse, id_token, Verdict("Invalid", source="station", reason=reason), running=True)
+    return Outcome("Rejected", reason)
+
+
+async def _authorise(station: "Station", evse: Evse, id_token: IdToken, remote_start_id: int | None) -> Outcome:
+    """Ask, then look again: the world went on meanwhile."""
+    if evse.id in station.asking:
+        return Outcome("Rejected", "a token is being checked already")
+    station.asking.add(evse.id)
+    try:
+        verdict = await station.authorizer.check(id_token, evse.id, station.back_office)
+    finally:
+        station.asking.discard(evse.id)
+    if verdict.accepted:
+        late = _cannot_start(evse, remote=remote_start_id is not None)
+        if late:
+            verdict = Verdict("Invalid", source="station", reason=late)
+    if not verdict.accepted:
+        station.refuse(evse, id_token, verdict)
+        return Outcome("Rejected", verdict.reason)
+    station.accept(evse, id_token, verdict, remote_start_id)
+    return Outcome("Accepted", transaction_id=evse.transaction_id)
+
+
+def _cannot_start(evse: Evse, *, remote: bool) -> str:
+    """Why nothing can start at this EVSE now; empty when it can."""
+    if not evse.operative:
+        return f"EVSE {evse.id} is out of service"
+    faults = connector_status.forbidding(evse.faults)
+    if faults:
+        return f"EVSE {evse.id} has a fault: {faults[0].text}"
+    if evse.transaction_id is not None or evse.resuming:
+        return f"EVSE {evse.id} has a transaction"
+    if evse.id_token is not None:
+        return f"EVSE {evse.id} is waiting for the plug of another token"
+    if evse.ended is not None and not remote:
+        return f"EVSE {evse.id} has finished; unplug to start again"
+    return ""
+
+
+def choose(evses: list[Evse], *, for_token: IdToken | None = None, remote: bool = False) -> Evse:
+    """Which EVSE a token without one is meant for: its own, else one with a waiting car, else a free one."""
+    for evse in evses:
+        if for_token is not None and same_token(evse.id_token, for_token):
+            return evse
+    fitting = [evse for evse in evses if not _cannot_start(evse, remote=remote)]
+    waiting = [evse for evse in fitting if evse.plugged]
+    return next(iter(waiting or fitting or evses))
+
+
+async def start(station: "Station", command: StartTransaction) -> Outcome:
+    """Remote start (F01, F02), or one by panel or rig. "Accepted" means it will be tried."""
+    if command.evse is not None and command.evse not in station.evses:
+        return Outcome("Rejected", f"there is no EVSE {command.evse}")
+    within = list(station.evses.values()) if command.evse is None else [station.evses[command.evse]]
+    evse = choose(within, remote=True)
+    refusal = _cannot_start(evse, remote=True)
+    if refusal:
+        return Outcome("Rejected", refusal)
+    if command.limit_a is not None:
+        evse.set_bound("transaction", command.limit_a)
+    by_csms = command.by == "csms"
+    trusted = not station.flag("AuthCtrlr.AuthorizeRemoteStart", False) or command.id_token.kind in NEVER_ASKED
+    if by_csms and trusted:
+        station.accept(evse, command.id_token, Verdict(source="remote"), command.remote_start_id)
+        return Outcome("Accepted")
+    asking = _authorise(station, evse, command.id_token, command.remote_start_id)
+    if by_csms:  # F01.FR.01: first answer, then ask
+        station.in_background(asking)
+        return Outcome("Accepted")
+    return await asking
+
+
+def stop(station: "Station", command: StopTransaction) -> Outcome:
+    """F03.FR.07/08 and every other reason to end a transaction by its id."""
+    evse = station.by_transaction(command.transaction_id)
+    if evse is None:
+        return Outcome("Rejected", f"no transaction {command.transaction_id} is running")
+    evse.stop(STOPS.get(command.reason, STOPS["Other"]))
+    return Outcome("Accepted", transaction_id=command.transaction_id)
+
+
+# --- connector ----------------------------------------------------------------------------------------------------
+
+
+async def unlock(station: "Station", command: Unlock) -> Outcome:
+    """F05: release the plug, with the bolt's own word for it."""
+    evse = station.evses.get(command.evse)
+    if evse is None or not _has_connector(station, command.evse, command.connector):
+        return Outcome("UnknownConnector", f"there is no connector {command.connector} at EVSE {command.evse}")
+    if evse.transaction_id is not None and evse.stop_wanted is None:
+        return Outcome("OngoingAuthorizedTransaction", "a transaction is running; stop it first", evse.transaction_id)
+    if evse.capability is None:
+        return Outcome("UnlockFailed", evse.guard_problem or "the guard has not reported yet")
+    if not evse.capability.lock:
+        return Outcome("NotSupported", "this connector has no lock")
+    if not await until(evse.changed, lambda: evse.transaction_id is None and not evse.closed, _OPEN_S):
+        return Outcome("UnlockFailed", "the contactor did not open")
+    evse.release_lock()
+    if await until(evse.changed, lambda: evse.seen is not None and evse.seen.lock is LockState.UNLOCKED, _UNLOCK_S):
+        return Outcome("Unlocked")
+    state = evse.seen.lock if evse.seen is not None else LockState.UNKNOWN
+    return Outcome("UnlockFailed", f"the bolt is {state.value} after {_UNLOCK_S:g} s")
+
+
+def _has_connector(station: "Station", evse: int | None, connector: int) -> bool:
+    found = station.evses.get(evse) if evse is not None else None
+    return found is not None and 1 <= connector <= len(found.settings.connectors)
+
+
+def availability(station: "Station", command: SetAvailability) -> Outcome:
+    """G03, G04: kept over restarts, as it was set; a running transaction is not disturbed."""
+    if command.evse is not None and command.evse not in station.evses:
+        return Outcome("Rejected", f"there is no EVSE {command.evse}")
+    if command.connector is not None and not _has_connector(station, command.evse, command.connector):
+        return Outcome("Rejected", f"there is no connector {command.connector}")
+    station.set_availability(command.evse, command.connector, operative=command.operative)
+    concerned = station.evses.values() if command.evse is None else [station.evses[command.evse]]
+    busy = [evse.id for evse in concerned if evse.transaction_id is not None]
+    if busy and not command.operative:
+        return Outcome("Scheduled", f"EVSE {', '.join(map(str, busy))} charges; it follows when the transaction ends")
+    return Outcome("Accepted")
+
+
+def limit(station: "Station", command: SetLimit) -> Outcome:
+    """A bound for one EVSE, or for the budget of all."""
+    if command.limit_a is not None and not (math.isfinite(command.limit_a) and command.limit_a >= 0):
+        return Outcome("Rejected", f"a limit of {command.limit_a} A makes no sense")
+    if command.evse is None:
+        station.set_budget(command.source, command.limit_a)
+    elif command.evse in station.evses:
+        station.evses[command.evse].set_bound(command.source, command.limit_a)
+        station.share_out()
+    else:
+        return Outcome("Rejected", f"there is no EVSE {command.evse}")
+    return Outcome("Accepted")
+
+
+async def clear_fault(station: "Station", command: ClearFault) -> Outcome:
+    """Ask the guard to forget a latched fault; it does so only when the cause is gone."""
+    evse = station.evses.get(command.evse)
+    if evse is None:
+        return Outcome("Rejected", f"there is no EVSE {command.evse}")
+
+    def present() -> bool:
+        return any(fault.code == command.code for fault in evse.faults)
+
+    if not present():
+        return Outcome("Accepted", "there is no such fault")
+    if not station.guard.connected:
+        return Outcome("Rejected", station.guard.problem)
+    station.guard.send(wire.ClearFault(0, evse.board_connector, command.code))
+    if await until(evse.changed, lambda: not present(), _CLEAR_S):
+        return Outcome("Accepted")
+    return Outcome("Rejected", "its cause is still there")

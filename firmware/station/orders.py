@@ -1,0 +1,94 @@
+"""What one connector's guard was told, and what it must be told next: wishes in, intents out.
+
+Sends differences at once, everything again after a new epoch, and asks again (not in a storm) when the guard does not
+hold a grant that nothing forbids. What to wish is `charging`'s.
+"""
+
+import logging
+from typing import Final
+
+from firmware.station.charging import Charging
+from firmware.station.guard_client import GuardClient
+from hal import wire
+from hal.wire import Observation
+
+log = logging.getLogger(__name__)
+
+_AGAIN_S: Final = 2.0  # between attempts when the guard does not hold what was granted
+
+
+class Orders:
+    """The intents of one EVSE; `connector` is the board's number of its active connector."""
+
+    def __init__(self, guard: GuardClient) -> None:
+        self._guard = guard
+        self._sent: Charging | None = None
+        self._sent_at = 0.0
+
+    def forget(self) -> None:
+        """Nothing of what was sent counts any more."""
+        self._sent = None
+
+    def follow(
+        self, wishes: Charging, seen: Observation | None, *, connector: int, has_lock: bool, forbidden: bool, now: float
+    ) -> None:
+        """Tell the guard what changed."""
+        if not self._guard.connected:
+            return
+        again = self._sent is not None and not forbidden and self._not_held(wishes, seen, now)
+        old = None if again else self._sent
+        if old is not None and _same(old, wishes):
+            return
+        if has_lock and (old is None or old.lock != wishes.lock):
+            self._guard.send(wire.LockIntent(0, connector, wishes.lock))
+        self._send_current(old, wishes, seen, connector, "fault" if forbidden else "")
+        if old is None or old.light != wishes.light:
+            self._guard.send(wire.IndicatorIntent(0, connector, wishes.light))
+        self._sent, self._sent_at = wishes, now
+
+    def disown(self, seen: Observation, connector: int) -> None:
+        """A grant of no transaction of ours must not run on; one that was on its way out is left alone."""
+        if seen.grant is None or (self._sent is not None and seen.at <= self._sent_at):
+            return
+        log.warning("connector %d has a grant for unknown session %s: revoked", connector, seen.grant.session)
+        self._guard.send(wire.Revoke(0, connector, f"session {seen.grant.session} is not known here"))
+        self._sent = None
+
+    def release_lock(self, connector: int) -> None:
+        """Try the bolt (again)."""
+        self._guard.send(wire.LockIntent(0, connector, False))
+
+    def _send_current(
+        self, old: Charging | None, new: Charging, seen: Observation | None, connector: int, cause: str
+    ) -> None:
+        """Pilot and grant, in the order that never offers more than is granted."""
+        pilot = wire.SetPilot(0, connector, new.pilot.mode, new.pilot.duty_percent)
+        pilot_changed = old is None or old.pilot != new.pilot
+        lowering = new.grant is None or (
+            old is not None and old.grant is not None and old.grant.limit_a > new.grant.limit_a
+        )
+        if pilot_changed and lowering:
+            self._guard.send(pilot)
+        if new.grant is not None:
+            if old is None or old.grant != new.grant:
+                grant = new.grant
+                self._guard.send(
+                    wire.GrantIntent(
+                        0, connector, grant.session, grant.limit_a, grant.failsafe_limit_a, grant.ride_through_s
+                    )
+                )
+        elif old.grant is not None if old is not None else (seen is not None and seen.grant is not None):
+            reason = cause or new.revoke_reason
+            self._guard.send(wire.Revoke(0, connector, reason, now=new.at_once))
+        if pilot_changed and not lowering:
+            self._guard.send(pilot)
+
+    def _not_held(self, wishes: Charging, seen: Observation | None, now: float) -> bool:
+        """The guard has had time for our grant, and does not hold it."""
+        if wishes.grant is None or seen is None or now - self._sent_at < _AGAIN_S:
+            return False
+        return seen.grant is None and seen.at > self._sent_at
+
+
+def _same(one: Charging, other: Charging) -> bool:
+    return (one.pilot, one.grant, one.lock, one.light) == (other.pilot, other.grant, other.lock, other.light)

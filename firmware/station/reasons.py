@@ -1,0 +1,60 @@
+"""Why is it not charging? One answer per EVSE, the same on the status page, in logs and in refusals.
+
+The first reason that applies, from the hardware up to the car; no rule is decided here.
+"""
+
+from typing import TYPE_CHECKING
+
+from firmware.station import connector_status
+from firmware.station.limits import MIN_A
+
+if TYPE_CHECKING:
+    from firmware.station.evse import Evse
+
+
+def why(evse: "Evse", now: float, connection_timeout_s: float) -> str:
+    """One line for people."""
+    if evse.guard_problem and evse.seen is None:
+        return evse.guard_problem
+    if evse.resuming or evse.seen is None:
+        return "waiting for the guard's first report"
+    forbidding = connector_status.forbidding(evse.faults)
+    if forbidding:
+        return "fault: " + "; ".join(fault.text for fault in forbidding)
+    if evse.transaction_id is not None:
+        return _in_transaction(evse)
+    if not evse.operative:
+        return "out of service, set by the operator"
+    if evse.id_token is not None and not evse.plugged:
+        left = connection_timeout_s - (now - evse.authorised_at if evse.authorised_at is not None else 0.0)
+        return f"authorised, waiting for the plug ({max(0.0, left):.0f} s left)"
+    if evse.level == "E":
+        return "the control pilot is at 0 V: plug or cable defective, or the car switched it off"
+    if not evse.plugged:
+        return f"no vehicle connected{_last_refusal(evse)}"
+    if evse.ended is not None:
+        return f"finished ({evse.ended.reason}); unplug to start again"
+    return f"waiting for authorization{_last_refusal(evse)}"
+
+
+def _last_refusal(evse: "Evse") -> str:
+    return f"; the last token was refused: {evse.refusal}" if evse.refusal else ""
+
+
+def _in_transaction(evse: "Evse") -> str:
+    if evse.stop_wanted is not None:
+        return f"stopping ({evse.stop_wanted})"
+    limit = f"{evse.limit.amps:g} A, set by {evse.limit.source}"
+    if evse.charging_state == "Charging":
+        return f"charging, at most {limit}"
+    if evse.limit.amps < MIN_A:
+        if evse.limit.source == "budget":
+            return "waiting in turn: the station's current is in use by other vehicles"
+        return f"paused: {limit}, is less than the {MIN_A:g} A a car can follow"
+    if evse.digital is not None and evse.digital.status:
+        return evse.digital.status
+    if evse.digital is not None and not evse.digital.energise:
+        return f"{evse.digital.protocol or 'digital'} session with the vehicle is not at charging yet"
+    if evse.level in {"C", "D"} and evse.seen is not None and evse.seen.why_open:
+        return evse.seen.why_open
+    return f"offering {limit}; the vehicle does not ask for current"

@@ -1,0 +1,143 @@
+"""The facts of one EVSE that follow from what is seen: connector status, faults, pilot, limit; told on change only.
+
+Transactions are not told here: their facts belong together with what the journal keeps (`transaction`, `evse`).
+"""
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from firmware.station import connector_status
+from firmware.station.facts import (
+    AnyFact,
+    ConnectorStatus,
+    FaultCleared,
+    FaultRaised,
+    LimitChanged,
+    PilotChanged,
+    SecurityEvent,
+)
+from firmware.station.limits import Limit
+from firmware.station.transaction import Moment
+from hal.wire import Fault, Observation
+
+log = logging.getLogger(__name__)
+
+
+class Reports:
+    """Remembers what was told of one EVSE and tells what is new."""
+
+    def __init__(self, evse: int, emit: Callable[[AnyFact], None]) -> None:
+        self._evse = evse
+        self._emit = emit
+        self._status: ConnectorStatus | None = None
+        self._pilot: PilotChanged | None = None
+        self._faults: dict[str, Fault] = {}
+
+    def limit(self, limit: Limit, now: Moment) -> None:
+        self._emit(
+            LimitChanged(
+                at=now.at,
+                mono=now.mono,
+                clock_synced=now.synced,
+                evse=self._evse,
+                limit_a=limit.amps,
+                source=limit.source,
+            )
+        )
+
+    def faults(self, seen: Observation, connector: int, now: Moment) -> None:
+        """Raised and cleared, by code."""
+        present = {fault.code: fault for fault in seen.faults}
+        where = {"evse": self._evse, "connector": connector}
+        for code, fault in present.items():
+            if code not in self._faults:
+                self._raise(fault, connector, now)
+        for code in self._faults:
+            if code not in present:
+                self._emit(FaultCleared(at=now.at, mono=now.mono, clock_synced=now.synced, code=code, **where))
+        self._faults = present
+
+    def _raise(self, fault: Fault, connector: int, now: Moment) -> None:
+        log.warning("EVSE %d: %s: %s", self._evse, fault.code, fault.text)
+        self._emit(
+            FaultRaised(
+                at=now.at,
+                mono=now.mono,
+                clock_synced=now.synced,
+                evse=self._evse,
+                connector=connector,
+                code=fault.code,
+                text=fault.text,
+            )
+        )
+        if fault.code == "tamper":
+            self._emit(
+                SecurityEvent(
+                    at=now.at,
+                    mono=now.mono,
+                    clock_synced=now.synced,
+                    kind="TamperDetectionActivated",
+                    tech_info=fault.text,
+                    critical=True,
+                )
+            )
+
+    def status(self, status: ConnectorStatus) -> ConnectorStatus:
+        """Tell it if it is new; returns what was told last."""
+        told = self._status
+        if told is None or _told_of(status) != _told_of(told):
+            self._status = told = status
+            self._emit(status)
+        return told
+
+    def pilot(self, seen: Observation, connector: int, now: Moment) -> None:
+        fact = PilotChanged(
+            at=now.at,
+            mono=now.mono,
+            clock_synced=now.synced,
+            evse=self._evse,
+            connector=connector,
+            level=seen.level,
+            mode=seen.pilot,
+            duty_percent=seen.duty_percent,
+            closed=seen.closed,
+            limit_a=seen.limit_a,
+            why_open=seen.why_open,
+        )
+        told = self._pilot
+        if (
+            told is None
+            or msgspec.structs.replace(fact, at=told.at, mono=told.mono, clock_synced=told.clock_synced) != told
+        ):
+            self._pilot = fact
+            self._emit(fact)
+
+
+def present_status(
+    evse: int, connector: int, detail: str, seen: Observation | None, *, guard_problem: str, now: Moment
+) -> ConnectorStatus:
+    """A connector's status as OCPP wants it; without a guard nobody can say that it is well."""
+    faults = connector_status.forbidding(seen.faults) if seen is not None else []
+    error, info = "NoError", ""
+    if seen is None:
+        detail, error, info = "Faulted", "InternalError", guard_problem
+    elif faults:
+        error, info = connector_status.ERROR_CODES.get(faults[0].code, "OtherError"), faults[0].text
+    plugged = seen is not None and seen.level in {"B", "C", "D"}
+    return ConnectorStatus(
+        at=now.at,
+        mono=now.mono,
+        clock_synced=now.synced,
+        evse=evse,
+        connector=connector,
+        state=connector_status.state_of(detail, plugged=plugged),
+        detail=detail,
+        error_code=error,
+        info=info[:50],  # CiString50 in 1.6 StatusNotification
+    )
+
+
+def _told_of(status: ConnectorStatus) -> tuple[str, str, str, int]:
+    return status.state, status.detail, status.error_code, status.connector

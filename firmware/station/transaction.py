@@ -1,0 +1,166 @@
+"""One transaction as a value: what is kept on disk of it, and the three facts it is made of (started, updated, ended).
+
+Pure: the caller says when and why, writes fact and value in one commit, and hands on the fact afterwards; so the
+sequence numbers on disk and those told are the same whenever the power goes.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from firmware.station.facts import ChargingState, IdToken, Sample, Transaction
+
+KIND: Final = "transaction"  # of the journal's lasting values
+
+
+class Moment(NamedTuple):
+    """When something happened: UTC and monotonic seconds, whether UTC is right, whether the back office was away."""
+
+    at: float
+    mono: float
+    synced: bool = True
+    offline: bool = False
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """Why a transaction shall end: ReasonEnumType and TriggerReasonEnumType of OCPP 2.0.1; `id_token` when one did."""
+
+    reason: str
+    trigger: str = "AbnormalCondition"
+    id_token: IdToken | None = None
+
+
+class Open(msgspec.Struct, frozen=True):
+    """A running transaction as the journal keeps it. `seq_no` is that of the next event."""
+
+    transaction_id: str
+    evse: int
+    connector: int
+    boot_id: str  # of the machine: tells a restart of the controller from a power cut
+    started_at: float
+    id_token: IdToken
+    group: IdToken | None = None
+    seq_no: int = 0
+    charging_state: ChargingState = "EVConnected"
+    meter_start_wh: float | None = None
+    last: Sample | None = None  # last known meter values
+    charged_s: float = 0.0
+    remote_start_id: int | None = None
+    stop: Stop | None = None  # decided, but current may still flow
+
+
+#: What a stop command or an event means in OCPP 2.0.1 words. The reasons that only OCPP 1.6 has keep their trigger, so
+#: that a 1.6 dialect finds them again: (Other, UnlockCommand), (Reboot, ResetCommand), (ImmediateReset, ResetCommand).
+STOPS: Final[dict[str, Stop]] = {
+    "Local": Stop("Local", "StopAuthorized"),
+    "MasterPass": Stop("MasterPass", "StopAuthorized"),
+    "Remote": Stop("Remote", "RemoteStop"),
+    "EVDisconnected": Stop("EVDisconnected", "EVCommunicationLost"),
+    "StoppedByEV": Stop("StoppedByEV", "ChargingStateChanged"),
+    "DeAuthorized": Stop("DeAuthorized", "Deauthorized"),
+    "EnergyLimitReached": Stop("EnergyLimitReached", "EnergyLimitReached"),
+    "TimeLimitReached": Stop("TimeLimitReached", "TimeLimitReached"),
+    "SOCLimitReached": Stop("SOCLimitReached", "EnergyLimitReached"),
+    "Timeout": Stop("Timeout", "EVConnectTimeout"),
+    "ImmediateReset": Stop("ImmediateReset", "ResetCommand"),
+    "HardReset": Stop("ImmediateReset", "ResetCommand"),
+    "SoftReset": Stop("Reboot", "ResetCommand"),
+    "UnlockCommand": Stop("Other", "UnlockCommand"),
+    "EmergencyStop": Stop("EmergencyStop"),
+    "GroundFault": Stop("GroundFault"),
+    "OvercurrentFault": Stop("OvercurrentFault"),
+    "PowerQuality": Stop("PowerQuality"),
+    "PowerLoss": Stop("PowerLoss"),
+    "Reboot": Stop("Reboot"),
+    "Other": Stop("Other"),
+}
+
+
+def begin(
+    transaction: Open, now: Moment, trigger: str, sample: Sample | None, cable_a: float
+) -> tuple[Open, Transaction]:
+    """The first event. Carries the token, the remote start id and the meter's start (E01, E02, F01.FR.25)."""
+    if sample is not None:
+        sample = msgspec.structs.replace(sample, context="Transaction.Begin")
+    transaction = msgspec.structs.replace(
+        transaction, meter_start_wh=sample.energy_wh if sample is not None else None, last=sample
+    )
+    samples = () if sample is None else (sample,)
+    started = _event(transaction, "Started", now, trigger, samples)
+    started = msgspec.structs.replace(
+        started,
+        id_token=transaction.id_token,
+        remote_start_id=transaction.remote_start_id,
+        cable_max_current_a=cable_a or None,
+    )
+    return _next(transaction), started
+
+
+def update(
+    transaction: Open, now: Moment, trigger: str, charging_state: ChargingState, sample: Sample | None
+) -> tuple[Open, Transaction]:
+    """Something changed or a sample is due."""
+    transaction = msgspec.structs.replace(
+        transaction, charging_state=charging_state, last=sample if sample is not None else transaction.last
+    )
+    event = _event(transaction, "Updated", now, trigger, () if sample is None else (sample,))
+    return _next(transaction), event
+
+
+def end(
+    transaction: Open, now: Moment, stop: Stop, charging_state: ChargingState, sample: Sample | None
+) -> Transaction:
+    """The last event, with the meter's stop: the sample, or what was last known with the time it was known."""
+    final = sample if sample is not None else transaction.last
+    samples = () if final is None else (msgspec.structs.replace(final, context="Transaction.End"),)
+    transaction = msgspec.structs.replace(transaction, charging_state=charging_state)
+    ended = _event(transaction, "Ended", now, stop.trigger, samples)
+    return msgspec.structs.replace(
+        ended,
+        stopped_reason=stop.reason,
+        id_token=stop.id_token,  # E07.FR.02: the token that stopped it; none for a remote stop or a reset
+        time_spent_charging_s=round(transaction.charged_s, 1),
+    )
+
+
+def interrupted(transaction: Open, *, boot_id: str, unplugged: bool, reset: bool) -> Stop:
+    """Why a transaction ended whose grant was gone when the controller came back."""
+    if transaction.stop is not None:
+        return transaction.stop  # it was ending anyway
+    if reset:
+        return STOPS["ImmediateReset"]
+    if transaction.boot_id != boot_id:
+        return STOPS["PowerLoss"]
+    return STOPS["EVDisconnected"] if unplugged else STOPS["Reboot"]
+
+
+def encode(transaction: Open) -> str:
+    return msgspec.json.encode(transaction).decode()
+
+
+def decode(text: str) -> Open:
+    """Raises msgspec.MsgspecError."""
+    return msgspec.json.decode(text, type=Open)
+
+
+def _next(transaction: Open) -> Open:
+    return msgspec.structs.replace(transaction, seq_no=transaction.seq_no + 1)
+
+
+def _event(transaction: Open, kind: str, now: Moment, trigger: str, samples: Sequence[Sample]) -> Transaction:
+    return Transaction(
+        at=now.at,
+        mono=now.mono,
+        clock_synced=now.synced,
+        kind=kind,  # type: ignore[arg-type]  # one of the three, given above
+        transaction_id=transaction.transaction_id,
+        seq_no=transaction.seq_no,
+        trigger=trigger,
+        evse=transaction.evse,
+        connector=transaction.connector,
+        charging_state=transaction.charging_state,
+        samples=tuple(samples),
+        offline=now.offline,
+        meter_start_wh=transaction.meter_start_wh,
+    )
