@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -65,6 +65,15 @@ class Sent:
     action: str
     frame: str
     response: type[Payload]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Text for the socket, and what it is, for the log."""
+
+    text: str
+    kind: Literal["call", "result", "error"]
+    name: str
 
 
 # --- events -------------------------------------------------------------------------------------------------------
@@ -183,7 +192,7 @@ class Rpc:
         self.flavour = flavour
         self._requests = requests
         self._known = known
-        self._out: deque[str] = deque()
+        self._out: deque[Frame] = deque()
         self._flight: Sent | None = None
         self._deadline = 0.0
         self._open: dict[str, str] = {}
@@ -205,28 +214,32 @@ class Rpc:
             raise RpcError(f"{call.action} while {self._flight.action} is in flight")
         self._flight = call
         self._deadline = now + timeout_s
-        self._out.append(call.frame)
+        self._out.append(Frame(call.frame, "call", call.action))
 
     def send(self, action: str, payload: Payload) -> None:
         """Send without wanting an answer (2.1 SEND); allowed while a CALL is in flight."""
         if not self.flavour.sends:
             raise RpcError(f"{action}: OCPP {self.flavour.version} has no SEND")
-        self._out.append(_frame(MessageType.SEND, str(uuid.uuid4()), action, payload))
+        self._out.append(Frame(_frame(MessageType.SEND, str(uuid.uuid4()), action, payload), "call", action))
 
     def answer(self, message_id: str, response: Payload) -> None:
         """Answer a `Called`. Raises RpcError when nothing with this id is open."""
-        self._close(message_id)
-        self._out.append(_frame(MessageType.CALLRESULT, message_id, response))
+        action = self._close(message_id)
+        self._out.append(Frame(_frame(MessageType.CALLRESULT, message_id, response), "result", action))
 
     def refuse(self, message_id: str, code: str, description: str = "") -> None:
         """Answer a `Called` with an error. Raises RpcError when nothing with this id is open."""
+        action = self._close(message_id)
+        self._error(message_id, code, description, action)
+
+    def ignore(self, message_id: str) -> None:
+        """Leave a `Called` without an answer (1.6 4.2: while Rejected). Raises RpcError when nothing is open."""
         self._close(message_id)
-        self._error(message_id, code, description)
 
     def is_open(self, message_id: str) -> bool:
         return message_id in self._open
 
-    def frames(self) -> list[str]:
+    def frames(self) -> list[Frame]:
         """What is to be written to the socket now, in order."""
         out = list(self._out)
         self._out.clear()
@@ -239,12 +252,15 @@ class Rpc:
         lost, self._flight = self._flight, None
         return Silent(lost)
 
-    def _close(self, message_id: str) -> None:
-        if self._open.pop(message_id, None) is None:
+    def _close(self, message_id: str) -> str:
+        action = self._open.pop(message_id, None)
+        if action is None:
             raise RpcError(f"no open call {message_id}")
+        return action
 
-    def _error(self, message_id: str, code: str, description: str) -> None:
-        self._out.append(_frame(MessageType.CALLERROR, message_id, code, description[:255], {}))
+    def _error(self, message_id: str, code: str, description: str, action: str = "") -> None:
+        text = _frame(MessageType.CALLERROR, message_id, code, description[:255], {})
+        self._out.append(Frame(text, "error", action or code))
 
     # --- their side -------------------------------------------------------------------------------------------------
 
@@ -327,7 +343,8 @@ class Rpc:
         except Violation as violation:
             code = code_of(violation.keyword, self.flavour)
             if self.flavour.refuses_results:
-                self._out.append(_frame(MessageType.CALLRESULTERROR, message_id, code, str(violation)[:255], {}))
+                text = _frame(MessageType.CALLRESULTERROR, message_id, code, str(violation)[:255], {})
+                self._out.append(Frame(text, "error", call.action))
             return Refused(call, code, str(violation), unusable=True)
 
     def _on_error(self, message_id: str, parts: list[msgspec.Raw]) -> Event:

@@ -1,0 +1,186 @@
+"""The station's back office: keeps a connection to it, for ever, and answers "may this token charge?".
+
+An exception in here ends `run()`, never charging: the station goes on under the offline rules, the journal keeps what
+is to be reported, and the task runner calls `run()` again.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Final
+
+from firmware.config import OcppSettings
+from firmware.ocpp.backoff import Backoff
+from firmware.ocpp.device_model import DeviceModel
+from firmware.ocpp.dialect import Dialect, Shape
+from firmware.ocpp.link import LinkError, dial
+from firmware.ocpp.outbox import Outbox
+from firmware.ocpp.rpc import V16 as RPC_16
+from firmware.ocpp.rpc import V201 as RPC_201
+from firmware.ocpp.session import Memory, Session
+from firmware.station.authorization import Unreachable, Verdict
+from firmware.station.facts import (
+    AnyFact,
+    BackOfficeLink,
+    Booted,
+    ConnectorStatus,
+    IdToken,
+    MeterValues,
+    SecurityEvent,
+    Transaction,
+)
+from firmware.station.journal import Journal, JournalError
+from firmware.station.station import Station
+
+log = logging.getLogger(__name__)
+
+SUBPROTOCOLS: Final = {flavour.version: flavour.subprotocol for flavour in (RPC_16, RPC_201)}
+
+
+class BackOfficeClient:
+    """The `BackOffice` of a station, over OCPP-J."""
+
+    def __init__(self, station: Station, settings: OcppSettings, journal: Journal) -> None:
+        self._station = station
+        self._settings = settings
+        self._model = DeviceModel(station, settings)
+        self._model.changed.append(self._on_variable)
+        self._outbox = Outbox(journal, self._on_verdict)
+        self._memory = Memory()
+        self._backoff = Backoff()
+        self._session: Session | None = None
+        self._link_note: tuple[bool, str] | None = None
+        self._firmware = _version()
+        station.back_office = self
+        station.subscribe(self._on_fact)
+
+    @property
+    def connected(self) -> bool:
+        """Registered and on line: what happens now is not `offline`."""
+        return self._session is not None and self._session.accepted
+
+    async def authorize(self, id_token: IdToken, evse: int) -> Verdict:
+        """Ask whether the token may charge. Raises Unreachable."""
+        if self._session is None:
+            raise Unreachable("no connection to the back office")
+        return await self._session.authorize(id_token)
+
+    async def run(self) -> None:
+        """Keep connected until cancelled."""
+        await self._station.ready.wait()
+        self._outbox.want(Shape.of(self._model))
+        with contextlib.suppress(JournalError):  # a disk that refuses: the outbox tries again, the rest goes on
+            await self._outbox.load()
+        while True:
+            await self._connect_once()
+            await asyncio.sleep(
+                self._backoff.next(
+                    minimum=self._model.number("OCPPCommCtrlr.RetryBackOffWaitMinimum"),
+                    random_range=self._model.number("OCPPCommCtrlr.RetryBackOffRandomRange"),
+                    repeats=self._model.number("OCPPCommCtrlr.RetryBackOffRepeatTimes"),
+                )
+            )
+
+    async def _connect_once(self) -> None:
+        """Dial and serve one connection, until it is lost or was none."""
+        settings = self._settings
+        try:
+            link = await dial(
+                settings.url, settings.identity, self._offer(), password=settings.password, ca_file=settings.ca_file
+            )
+        except LinkError as error:
+            self._note_link(False, reason=str(error))
+            return
+        self._backoff.connected()
+        dialect = load_dialect(link.subprotocol)
+        self._note_link(True, version=dialect.flavour.version)
+        session = self._session = Session(
+            link,
+            dialect,
+            station=self._station,
+            model=self._model,
+            outbox=self._outbox,
+            memory=self._memory,
+            firmware=self._firmware,
+        )
+        reason = "ended"
+        try:
+            await session.run()
+        except* LinkError as lost:
+            reason = str(lost.exceptions[0])
+        finally:
+            self._session = None
+            self._outbox.forget()
+            self._memory.offline_since = self._station.clock.mono()
+            self._note_link(False, version=dialect.flavour.version, reason=reason)
+            with contextlib.suppress(LinkError):
+                await link.close()
+
+    def _offer(self) -> list[str]:
+        """Versions in order of preference; a transaction is finished in the version that first reported it."""
+        versions: Sequence[str] = self._settings.versions
+        begun_in = self._outbox.unfinished_version
+        if begun_in in versions:
+            versions = sorted(versions, key=lambda version: version != begun_in)
+        return [SUBPROTOCOLS[version] for version in versions]
+
+    def _note_link(self, connected: bool, version: str = "", reason: str = "") -> None:
+        """Tell of a change once: an hour of refused dials is one fact."""
+        if self._link_note == (connected, reason):
+            return
+        self._link_note = (connected, reason)
+        log.info("back office %s %s%s", self._settings.url, "connected, OCPP " if connected else "", version or reason)
+        clock = self._station.clock
+        self._station.emit(
+            BackOfficeLink(
+                at=clock.utc(),
+                mono=clock.mono(),
+                clock_synced=clock.synced,
+                connected=connected,
+                version=version,
+                reason=reason,
+            )
+        )
+
+    # --- what the station tells -------------------------------------------------------------------------------------
+
+    def _on_fact(self, fact: AnyFact) -> None:
+        match fact:
+            case Booted():
+                self._memory.boot_reason = fact.reason
+            case Transaction() | MeterValues() | SecurityEvent():
+                self._outbox.wake()
+                if self._session is not None:
+                    self._session.wake()
+            case ConnectorStatus() if self._session is not None:
+                self._session.status_changed(fact)
+
+    def _on_verdict(self, fact: Transaction, verdict: Verdict) -> None:
+        if fact.id_token is not None:
+            self._station.token_verdict(fact.id_token, verdict, fact.transaction_id)
+
+    def _on_variable(self, name: str) -> None:
+        if name.endswith("Measurands"):
+            self._outbox.want(Shape.of(self._model))
+        if self._session is not None:
+            self._session.wake()
+
+
+def load_dialect(subprotocol: str) -> Dialect:
+    """The dialect behind a negotiated subprotocol. Only what is spoken is imported: each costs about a megabyte."""
+    if subprotocol == RPC_16.subprotocol:
+        from firmware.ocpp.v16.dialect import V16  # noqa: PLC0415
+
+        return V16()
+    from firmware.ocpp.v201.dialect import V201  # noqa: PLC0415
+
+    return V201()
+
+
+def _version() -> str:
+    try:
+        return metadata.version("pilotline")
+    except metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,149 @@
+"""What one OCPP version must offer so that `session` and `outbox` need not know it: the seam between the station's
+facts and commands and a version's messages. Each version fills it with two tables: fact -> calls, call -> command.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import msgspec
+
+from firmware.ocpp.device_model import DeviceModel
+from firmware.ocpp.payload import Payload
+from firmware.ocpp.rpc import Flavour
+from firmware.station.authorization import Verdict
+from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
+from firmware.station.station import Station
+
+RegistrationStatus = Literal["Accepted", "Pending", "Rejected"]
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A CALL we want to make."""
+
+    action: str
+    payload: Payload
+    response: type[Payload]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Our answer to a CALL, and what is sent after it (TriggerMessage, reports)."""
+
+    response: Payload
+    then: tuple[Outgoing, ...] = ()
+
+
+class Refusal(Exception):
+    """A CALL that is answered with a CALLERROR: code and description."""
+
+    def __init__(self, code: str, description: str = "") -> None:
+        super().__init__(f"{code}: {description}")
+        self.code = code
+        self.description = description
+
+
+@dataclass(frozen=True)
+class Registration:
+    """Answer to BootNotification. `current_time`: UTC seconds, None when unreadable."""
+
+    status: RegistrationStatus
+    interval: int
+    current_time: float | None
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """The configuration that shapes a fact's messages; kept with the facts, so that they are rendered as they were
+    configured when they happened."""
+
+    started: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
+    aligned: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, model: DeviceModel) -> "Shape":
+        return cls(
+            started=model.members("SampledDataCtrlr.TxStartedMeasurands"),
+            updated=model.members("SampledDataCtrlr.TxUpdatedMeasurands"),
+            ended=model.members("SampledDataCtrlr.TxEndedMeasurands"),
+            aligned=model.members("AlignedDataCtrlr.Measurands"),
+        )
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What the answer to a fact's CALL tells: a verdict on its token, the back office's number of the transaction."""
+
+    verdict: Verdict | None = None
+    remote_id: str | None = None
+
+
+class TransactionNames(Protocol):
+    """Which number the back office gave a transaction (1.6 only)."""
+
+    def remote_id(self, transaction_id: str) -> str | None: ...
+
+    def local_id(self, remote_id: str) -> str | None: ...
+
+    async def waiting(self, transaction_id: str | None) -> bool:
+        """Are messages (of this transaction) still to be delivered?"""
+        ...
+
+
+@dataclass(frozen=True)
+class Office:
+    """What the answer to a CALL may need: the station, its variables, and how we stand with the back office."""
+
+    station: Station
+    model: DeviceModel
+    names: TransactionNames
+    registration: RegistrationStatus
+    firmware: str
+
+
+class Dialect(Protocol):
+    """One OCPP version."""
+
+    @property
+    def flavour(self) -> Flavour: ...
+
+    @property
+    def requests(self) -> Mapping[str, type[Payload]]:
+        """The CALLs we serve: action -> message."""
+        ...
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Actions of this version that we do not serve."""
+        ...
+
+    def boot(self, station: Station, reason: str, firmware: str) -> Outgoing: ...
+
+    def registration(self, response: Payload) -> Registration: ...
+
+    def heartbeat(self) -> Outgoing: ...
+
+    def current_time(self, response: Payload) -> float | None: ...
+
+    def authorize(self, id_token: IdToken) -> Outgoing: ...
+
+    def verdict(self, response: Payload) -> Verdict: ...
+
+    def status(self, fact: ConnectorStatus) -> Outgoing: ...
+
+    def station_status(self, station: Station) -> ConnectorStatus | None:
+        """The status of the station as a whole, where the version has one (1.6 connector 0)."""
+        ...
+
+    def calls(self, fact: AnyFact, shape: Shape, remote_id: str | None) -> tuple[Outgoing, ...]:
+        """The CALLs that report a fact; () for facts this version does not report. Their number depends only on fact
+        and shape, never on `remote_id`."""
+        ...
+
+    def learn(self, response: Payload) -> Learnt: ...
+
+    async def answer(self, request: Payload, office: Office) -> Answer:
+        """Carry out what the back office asks. Raises Refusal."""
+        ...

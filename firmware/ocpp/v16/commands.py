@@ -1,0 +1,163 @@
+"""1.6: what we are asked. The table `COMMANDS` turns each CALL of the central system into a command for the station,
+and its outcome into the answer."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from msgspec import UNSET
+
+from firmware.ocpp.dialect import Answer, Office, Outgoing, Refusal
+from firmware.ocpp.payload import Payload
+from firmware.ocpp.v16 import calls, configuration
+from firmware.ocpp.v16 import messages as v16
+from firmware.station import facts
+
+MAX_KEYS: Final = 50  # GetConfigurationMaxKeys
+
+
+async def remote_start(request: v16.RemoteStartTransaction, office: Office) -> Answer:
+    accepted = False
+    if office.registration == "Accepted":  # 1.6 4.2: not while Pending
+        outcome = await office.station.do(
+            facts.StartTransaction(
+                id_token=facts.IdToken(request.id_tag),
+                evse=request.connector_id if request.connector_id is not UNSET else None,
+            )
+        )
+        accepted = outcome.accepted
+    return Answer(v16.RemoteStartTransactionResponse(status="Accepted" if accepted else "Rejected"))
+
+
+async def remote_stop(request: v16.RemoteStopTransaction, office: Office) -> Answer:
+    transaction_id = office.names.local_id(str(request.transaction_id))
+    accepted = False
+    if transaction_id is not None and office.registration == "Accepted":
+        accepted = (await office.station.do(facts.StopTransaction(transaction_id=transaction_id))).accepted
+    return Answer(v16.RemoteStopTransactionResponse(status="Accepted" if accepted else "Rejected"))
+
+
+async def unlock(request: v16.UnlockConnector, office: Office) -> Answer:
+    evse = office.station.evses.get(request.connector_id)
+    if evse is None or evse.capability is None or not evse.capability.lock:
+        return Answer(v16.UnlockConnectorResponse(status="NotSupported"))
+    if evse.transaction_id is not None:  # 1.6 5.17: unlocking ends the transaction
+        await office.station.do(facts.StopTransaction(transaction_id=evse.transaction_id, reason="UnlockCommand"))
+    outcome = await office.station.do(facts.Unlock(evse=evse.id))
+    return Answer(v16.UnlockConnectorResponse(status="Unlocked" if outcome.accepted else "UnlockFailed"))
+
+
+async def reset(request: v16.Reset, office: Office) -> Answer:
+    if request.type == "Soft":  # ends transactions gracefully, with a reason of its own
+        for evse in office.station.evses.values():
+            if evse.transaction_id is not None:
+                await office.station.do(facts.StopTransaction(transaction_id=evse.transaction_id, reason="SoftReset"))
+    outcome = await office.station.do(facts.Reset(immediate=True))
+    return Answer(v16.ResetResponse(status="Accepted" if outcome.accepted else "Rejected"))
+
+
+async def change_availability(request: v16.ChangeAvailability, office: Office) -> Answer:
+    if request.connector_id != 0 and request.connector_id not in office.station.evses:
+        return Answer(v16.ChangeAvailabilityResponse(status="Rejected"))
+    outcome = await office.station.do(
+        facts.SetAvailability(operative=request.type == "Operative", evse=request.connector_id or None)
+    )
+    if outcome.status == "Scheduled":
+        return Answer(v16.ChangeAvailabilityResponse(status="Scheduled"))
+    return Answer(v16.ChangeAvailabilityResponse(status="Accepted" if outcome.accepted else "Rejected"))
+
+
+async def trigger_message(request: v16.TriggerMessage, office: Office) -> Answer:
+    if request.requested_message in {"DiagnosticsStatusNotification", "FirmwareStatusNotification"}:
+        return Answer(v16.TriggerMessageResponse(status="NotImplemented"))
+    connector = request.connector_id if request.connector_id is not UNSET else None
+    if connector is not None and connector != 0 and connector not in office.station.evses:
+        return Answer(v16.TriggerMessageResponse(status="Rejected"))
+    then = tuple(_triggered(request.requested_message, connector, office))
+    return Answer(v16.TriggerMessageResponse(status="Accepted" if then else "Rejected"), then)
+
+
+def _triggered(message: str, connector: int | None, office: Office) -> list[Outgoing]:
+    match message:
+        case "BootNotification":
+            return [calls.boot_notification(office.station.settings.station, office.firmware)]
+        case "Heartbeat":
+            return [Outgoing("Heartbeat", v16.Heartbeat(), v16.HeartbeatResponse)]
+        case "StatusNotification":
+            facts_now = [calls.station_status(office.station), *office.station.statuses()]
+            return [calls.status_notification(f) for f in facts_now if connector in (None, f.evse)]
+    measurands = office.model.members("SampledDataCtrlr.TxUpdatedMeasurands")
+    out = []
+    for evse in office.station.evses.values():
+        sample = evse.sample("Trigger") if connector in (None, 0, evse.id) else None
+        if sample is not None and measurands:
+            remote = office.names.remote_id(evse.transaction_id) if evse.transaction_id is not None else None
+            out.append(calls.triggered_meter_values(evse.id, sample, measurands, remote))
+    return out
+
+
+async def get_configuration(request: v16.GetConfiguration, office: Office) -> Answer:
+    if request.key is UNSET or not request.key:
+        found = configuration.all_keys(office.model, office.station)
+        return Answer(v16.GetConfigurationResponse(configuration_key=tuple(found)))
+    if len(request.key) > MAX_KEYS:
+        raise Refusal("OccurenceConstraintViolation", f"more than {MAX_KEYS} keys")
+    answers = {key: configuration.one_key(office.model, office.station, key) for key in request.key}
+    return Answer(
+        v16.GetConfigurationResponse(
+            configuration_key=tuple(row for row in answers.values() if row is not None) or UNSET,
+            unknown_key=tuple(key for key, row in answers.items() if row is None) or UNSET,
+        )
+    )
+
+
+async def change_configuration(request: v16.ChangeConfiguration, office: Office) -> Answer:
+    variable = office.model.key(request.key)
+    if variable is None:
+        known = configuration.one_key(office.model, office.station, request.key) is not None
+        return Answer(v16.ChangeConfigurationResponse(status="Rejected" if known else "NotSupported"))
+    status, _ = office.model.set(variable, request.value)
+    return Answer(v16.ChangeConfigurationResponse(status=status))
+
+
+async def clear_cache(request: v16.ClearCache, office: Office) -> Answer:
+    return Answer(v16.ClearCacheResponse(status="Accepted" if office.station.clear_cache() else "Rejected"))
+
+
+async def data_transfer(request: v16.DataTransfer, office: Office) -> Answer:
+    return Answer(v16.DataTransferResponse(status="UnknownVendorId"))
+
+
+COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]] = {
+    v16.RemoteStartTransaction: remote_start,
+    v16.RemoteStopTransaction: remote_stop,
+    v16.UnlockConnector: unlock,
+    v16.Reset: reset,
+    v16.ChangeAvailability: change_availability,
+    v16.TriggerMessage: trigger_message,
+    v16.GetConfiguration: get_configuration,
+    v16.ChangeConfiguration: change_configuration,
+    v16.ClearCache: clear_cache,
+    v16.DataTransfer: data_transfer,
+}
+
+# Of 1.6 and its security extension, but not of this station (yet): answered NotSupported, not NotImplemented.
+KNOWN: Final = frozenset(
+    [
+        "CancelReservation",
+        "CertificateSigned",
+        "ClearChargingProfile",
+        "DeleteCertificate",
+        "ExtendedTriggerMessage",
+        "GetCompositeSchedule",
+        "GetDiagnostics",
+        "GetInstalledCertificateIds",
+        "GetLocalListVersion",
+        "GetLog",
+        "InstallCertificate",
+        "ReserveNow",
+        "SendLocalList",
+        "SetChargingProfile",
+        "SignedUpdateFirmware",
+        "UpdateFirmware",
+    ]
+)

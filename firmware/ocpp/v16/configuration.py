@@ -1,0 +1,33 @@
+"""1.6: the configuration keys, as a projection of the variables, and the few keys that 2.x has no variable for."""
+
+from collections.abc import Callable
+from typing import Final
+
+from firmware.ocpp.device_model import DeviceModel
+from firmware.ocpp.v16.messages import KeyValue
+from firmware.station.station import Station
+
+# Keys without a counterpart in 2.x (1.6 ch. 9); all read-only here.
+ONLY_16: Final[dict[str, Callable[[Station], str]]] = {
+    "NumberOfConnectors": lambda station: str(len(station.evses)),
+    "SupportedFeatureProfiles": lambda station: "Core,RemoteTrigger",
+    "ConnectorPhaseRotation": lambda station: ",".join(f"{number}.Unknown" for number in [0, *station.evses]),
+    "ConnectorPhaseRotationMaxLength": lambda station: str(len(station.evses) + 1),
+}
+
+
+def all_keys(model: DeviceModel, station: Station) -> list[KeyValue]:
+    """Every key with its value; write-only ones are never shown."""
+    rows = [variable.key for variable in model if variable.key and variable.access != "WriteOnly"]
+    return [found for name in [*ONLY_16, *rows] if (found := one_key(model, station, name)) is not None]
+
+
+def one_key(model: DeviceModel, station: Station, name: str) -> KeyValue | None:
+    """The key with its value; None when it is not known. Names compare case-insensitively (1.6 ch. 9.1, CiString50)."""
+    only = next((key for key in ONLY_16 if key.lower() == name.lower()), None)
+    if only is not None:
+        return KeyValue(key=only, readonly=True, value=ONLY_16[only](station))
+    variable = model.key(name)
+    if variable is None or variable.access == "WriteOnly":
+        return None
+    return KeyValue(key=variable.key, readonly=variable.access == "ReadOnly", value=model.value(variable)[:500])

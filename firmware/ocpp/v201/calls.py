@@ -1,0 +1,132 @@
+"""2.0.1: what we say. The table `CALLS` turns each fact of the station into the CALLs that report it."""
+
+from collections.abc import Callable
+from typing import Any, Final, cast, get_args
+
+from msgspec import UNSET, UnsetType
+
+from firmware.config import StationSettings
+from firmware.ocpp.dialect import Outgoing, Shape
+from firmware.ocpp.payload import stamp
+from firmware.ocpp.samples import Reading, readings
+from firmware.ocpp.v201 import messages, types
+from firmware.station import facts
+
+# What the station may say beyond ReasonEnumType
+REASONS: Final = {"SoftReset": "ImmediateReset", "HardReset": "ImmediateReset", "UnlockCommand": "Other"}
+
+
+def transaction(fact: facts.Transaction, shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
+    measurands = {"Started": shape.started, "Updated": shape.updated, "Ended": shape.ended}[fact.kind]
+    payload = messages.TransactionEventRequest(
+        event_type=fact.kind,
+        timestamp=stamp(fact.at),
+        trigger_reason=_trigger(fact.trigger),
+        seq_no=fact.seq_no,
+        offline=True if fact.offline else UNSET,
+        cable_max_current=round(fact.cable_max_current_a) if fact.cable_max_current_a else UNSET,
+        transaction_info=types.Transaction(
+            transaction_id=fact.transaction_id,
+            charging_state=fact.charging_state or UNSET,
+            time_spent_charging=round(fact.time_spent_charging_s) if fact.time_spent_charging_s is not None else UNSET,
+            stopped_reason=_reason(fact),
+            remote_start_id=fact.remote_start_id if fact.remote_start_id is not None else UNSET,
+        ),
+        evse=types.Evse(id=fact.evse, connector_id=fact.connector) if fact.kind == "Started" else UNSET,
+        id_token=id_token(fact.id_token) if fact.id_token is not None else UNSET,
+        meter_value=_meter_values(fact.samples, measurands, shape.aligned) or UNSET,
+    )
+    return (Outgoing("TransactionEvent", payload, messages.TransactionEventResponse),)
+
+
+def samples_outside(fact: facts.MeterValues, shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
+    values = _meter_values(fact.samples, shape.aligned, shape.aligned)
+    return (meter_values(fact.evse, values),) if values else ()
+
+
+def security_event(fact: facts.SecurityEvent, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
+    if not fact.critical:
+        return ()  # A04.FR.02: only critical events are sent
+    payload = messages.SecurityEventNotificationRequest(
+        type=fact.kind[:50], timestamp=stamp(fact.at), tech_info=fact.tech_info[:255] or UNSET
+    )
+    return (Outgoing("SecurityEventNotification", payload, messages.SecurityEventNotificationResponse),)
+
+
+CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
+    facts.Transaction: transaction,
+    facts.MeterValues: samples_outside,
+    facts.SecurityEvent: security_event,
+}
+
+
+# --- CALLs that report no stored fact -------------------------------------------------------------------------------
+
+
+def boot_notification(about: StationSettings, reason: str, firmware: str) -> Outgoing:
+    payload = messages.BootNotificationRequest(
+        reason=cast(types.BootReasonEnum, reason if reason in get_args(types.BootReasonEnum) else "Unknown"),
+        charging_station=types.ChargingStation(
+            model=about.model,
+            vendor_name=about.vendor,
+            serial_number=about.serial or UNSET,
+            firmware_version=firmware[:50] or UNSET,
+        ),
+    )
+    return Outgoing("BootNotification", payload, messages.BootNotificationResponse)
+
+
+def status_notification(fact: facts.ConnectorStatus) -> Outgoing:
+    payload = messages.StatusNotificationRequest(
+        timestamp=stamp(fact.at), connector_status=fact.state, evse_id=fact.evse, connector_id=fact.connector
+    )
+    return Outgoing("StatusNotification", payload, messages.StatusNotificationResponse)
+
+
+def meter_values(evse: int, values: tuple[types.MeterValue, ...]) -> Outgoing:
+    payload = messages.MeterValuesRequest(evse_id=evse, meter_value=values)
+    return Outgoing("MeterValues", payload, messages.MeterValuesResponse)
+
+
+def triggered_meter_values(evse: int, sample: facts.Sample, measurands: tuple[str, ...]) -> Outgoing:
+    return meter_values(evse, _meter_values((sample,), measurands, measurands))
+
+
+def id_token(token: facts.IdToken) -> types.IdToken:
+    kind = token.kind if token.kind in get_args(types.IdTokenEnum) else "Local"
+    return types.IdToken(id_token=token.token[:36], type=cast(types.IdTokenEnum, kind))
+
+
+def _trigger(trigger: str) -> types.TriggerReasonEnum:
+    known = trigger in get_args(types.TriggerReasonEnum)
+    return cast(types.TriggerReasonEnum, trigger if known else "AbnormalCondition")
+
+
+def _reason(fact: facts.Transaction) -> types.ReasonEnum | UnsetType:
+    if fact.kind != "Ended":
+        return UNSET
+    word = REASONS.get(fact.stopped_reason or "Local", fact.stopped_reason or "Local")
+    return cast(types.ReasonEnum, word if word in get_args(types.ReasonEnum) else "Other")
+
+
+def _meter_values(
+    samples: tuple[facts.Sample, ...], measurands: tuple[str, ...], aligned: tuple[str, ...]
+) -> tuple[types.MeterValue, ...]:
+    values = []
+    for sample in samples:
+        wanted = aligned if sample.context == "Sample.Clock" else measurands
+        sampled = tuple(_sampled(reading, sample.context) for reading in readings(sample, wanted))
+        if sampled:
+            values.append(types.MeterValue(timestamp=stamp(sample.at), sampled_value=sampled))
+    return tuple(values)
+
+
+def _sampled(reading: Reading, context: str) -> types.SampledValue:
+    return types.SampledValue(
+        value=round(reading.value, 3),
+        context=cast(types.ReadingContextEnum, context),
+        measurand=cast(types.MeasurandEnum, reading.measurand),
+        phase=cast(types.PhaseEnum, reading.phase) if reading.phase else UNSET,
+        location=cast(types.LocationEnum, reading.location) if reading.location else UNSET,
+        unit_of_measure=types.UnitOfMeasure(unit=reading.unit) if reading.unit != "Wh" else UNSET,
+    )

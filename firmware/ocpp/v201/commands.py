@@ -1,0 +1,189 @@
+"""2.0.1: what we are asked. The table `COMMANDS` turns each CALL of the CSMS into a command for the station, and its
+outcome into the answer. Variables and reports are in `configuration`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from msgspec import UNSET, UnsetType
+
+from firmware.ocpp.dialect import Answer, Office, Outgoing
+from firmware.ocpp.payload import Payload
+from firmware.ocpp.v201 import calls, configuration, messages, types
+from firmware.station import facts
+
+
+def because(text: str) -> types.StatusInfo | UnsetType:
+    """The station's reason, for the people at the back office."""
+    return types.StatusInfo(reason_code="Other", additional_info=text[:512]) if text else UNSET
+
+
+async def request_start(request: messages.RequestStartTransactionRequest, office: Office) -> Answer:
+    if office.registration != "Accepted":  # B02.FR.05
+        return Answer(
+            messages.RequestStartTransactionResponse(status="Rejected", status_info=because("not accepted yet"))
+        )
+    outcome = await office.station.do(
+        facts.StartTransaction(
+            id_token=facts.IdToken(request.id_token.id_token, request.id_token.type),
+            evse=request.evse_id if request.evse_id is not UNSET else None,
+            remote_start_id=request.remote_start_id,
+        )
+    )
+    return Answer(
+        messages.RequestStartTransactionResponse(
+            status="Accepted" if outcome.accepted else "Rejected",
+            transaction_id=outcome.transaction_id or UNSET,
+            status_info=because(outcome.reason if not outcome.accepted else ""),
+        )
+    )
+
+
+async def request_stop(request: messages.RequestStopTransactionRequest, office: Office) -> Answer:
+    if office.registration != "Accepted":  # B02.FR.05
+        return Answer(
+            messages.RequestStopTransactionResponse(status="Rejected", status_info=because("not accepted yet"))
+        )
+    outcome = await office.station.do(facts.StopTransaction(transaction_id=request.transaction_id))
+    return Answer(
+        messages.RequestStopTransactionResponse(
+            status="Accepted" if outcome.accepted else "Rejected",
+            status_info=because(outcome.reason if not outcome.accepted else ""),
+        )
+    )
+
+
+async def unlock(request: messages.UnlockConnectorRequest, office: Office) -> Answer:
+    evse = office.station.evses.get(request.evse_id)
+    if evse is None or not 1 <= request.connector_id <= len(evse.settings.connectors):
+        return Answer(messages.UnlockConnectorResponse(status="UnknownConnector"))
+    if evse.transaction_id is not None and evse.id_token is not None:
+        return Answer(messages.UnlockConnectorResponse(status="OngoingAuthorizedTransaction"))  # F05.FR.02
+    outcome = await office.station.do(facts.Unlock(evse=request.evse_id, connector=request.connector_id))
+    return Answer(
+        messages.UnlockConnectorResponse(
+            status="Unlocked" if outcome.accepted else "UnlockFailed",
+            status_info=because(outcome.reason if not outcome.accepted else ""),
+        )
+    )
+
+
+async def reset(request: messages.ResetRequest, office: Office) -> Answer:
+    evse = request.evse_id if request.evse_id is not UNSET else None
+    outcome = await office.station.do(facts.Reset(immediate=request.type == "Immediate", evse=evse))
+    status: types.ResetStatusEnum = "Rejected"
+    if outcome.accepted:
+        status = "Scheduled" if outcome.status == "Scheduled" else "Accepted"
+    return Answer(messages.ResetResponse(status=status, status_info=because(outcome.reason)))
+
+
+async def change_availability(request: messages.ChangeAvailabilityRequest, office: Office) -> Answer:
+    evse = request.evse.id if request.evse is not UNSET else None
+    connector = request.evse.connector_id if request.evse is not UNSET else UNSET
+    outcome = await office.station.do(
+        facts.SetAvailability(
+            operative=request.operational_status == "Operative",
+            evse=evse,
+            connector=connector if connector is not UNSET else None,
+        )
+    )
+    status: types.ChangeAvailabilityStatusEnum = "Rejected"
+    if outcome.accepted:
+        status = "Scheduled" if outcome.status == "Scheduled" else "Accepted"
+    return Answer(messages.ChangeAvailabilityResponse(status=status, status_info=because(outcome.reason)))
+
+
+async def trigger_message(request: messages.TriggerMessageRequest, office: Office) -> Answer:
+    evse = request.evse.id if request.evse is not UNSET else None
+    if evse is not None and evse not in office.station.evses:
+        return Answer(messages.TriggerMessageResponse(status="Rejected", status_info=because(f"no EVSE {evse}")))
+    match request.requested_message:
+        case "BootNotification" if office.registration == "Accepted":
+            return Answer(messages.TriggerMessageResponse(status="Rejected"))  # F06.FR.17
+        case "BootNotification":
+            then = [calls.boot_notification(office.station.settings.station, "Triggered", office.firmware)]
+        case "Heartbeat":
+            then = [Outgoing("Heartbeat", messages.HeartbeatRequest(), messages.HeartbeatResponse)]
+        case "StatusNotification":
+            then = [calls.status_notification(f) for f in office.station.statuses() if evse in (None, f.evse)]
+        case "MeterValues":
+            then = _meter_values(office, evse)
+        case _:
+            return Answer(messages.TriggerMessageResponse(status="NotImplemented"))
+    return Answer(messages.TriggerMessageResponse(status="Accepted" if then else "Rejected"), tuple(then))
+
+
+def _meter_values(office: Office, only: int | None) -> list[Outgoing]:
+    measurands = office.model.members("AlignedDataCtrlr.Measurands")  # F06.FR.06
+    samples = {e.id: e.sample("Trigger") for e in office.station.evses.values() if only in (None, e.id)}
+    return [
+        calls.triggered_meter_values(evse, sample, measurands)
+        for evse, sample in samples.items()
+        if sample is not None and measurands
+    ]
+
+
+async def transaction_status(request: messages.GetTransactionStatusRequest, office: Office) -> Answer:
+    if request.transaction_id is UNSET:  # E14.FR.06
+        waiting = await office.names.waiting(None)
+        return Answer(messages.GetTransactionStatusResponse(messages_in_queue=waiting))
+    ongoing = any(evse.transaction_id == request.transaction_id for evse in office.station.evses.values())
+    waiting = await office.names.waiting(request.transaction_id)
+    return Answer(messages.GetTransactionStatusResponse(ongoing_indicator=ongoing, messages_in_queue=waiting))
+
+
+async def clear_cache(request: messages.ClearCacheRequest, office: Office) -> Answer:
+    return Answer(messages.ClearCacheResponse(status="Accepted" if office.station.clear_cache() else "Rejected"))
+
+
+async def data_transfer(request: messages.DataTransferRequest, office: Office) -> Answer:
+    return Answer(messages.DataTransferResponse(status="UnknownVendorId"))
+
+
+COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]] = {
+    messages.RequestStartTransactionRequest: request_start,
+    messages.RequestStopTransactionRequest: request_stop,
+    messages.UnlockConnectorRequest: unlock,
+    messages.ResetRequest: reset,
+    messages.ChangeAvailabilityRequest: change_availability,
+    messages.TriggerMessageRequest: trigger_message,
+    messages.GetTransactionStatusRequest: transaction_status,
+    messages.GetVariablesRequest: configuration.get_variables,
+    messages.SetVariablesRequest: configuration.set_variables,
+    messages.GetBaseReportRequest: configuration.get_base_report,
+    messages.ClearCacheRequest: clear_cache,
+    messages.DataTransferRequest: data_transfer,
+}
+
+# Of 2.0.1, but not of this station (yet): answered NotSupported, not NotImplemented.
+KNOWN: Final = frozenset(
+    [
+        "CancelReservation",
+        "CertificateSigned",
+        "ClearChargingProfile",
+        "ClearDisplayMessage",
+        "ClearVariableMonitoring",
+        "CostUpdated",
+        "CustomerInformation",
+        "DeleteCertificate",
+        "GetChargingProfiles",
+        "GetCompositeSchedule",
+        "GetDisplayMessages",
+        "GetInstalledCertificateIds",
+        "GetLocalListVersion",
+        "GetLog",
+        "GetMonitoringReport",
+        "GetReport",
+        "InstallCertificate",
+        "PublishFirmware",
+        "ReserveNow",
+        "SendLocalList",
+        "SetChargingProfile",
+        "SetDisplayMessage",
+        "SetMonitoringBase",
+        "SetMonitoringLevel",
+        "SetNetworkProfile",
+        "SetVariableMonitoring",
+        "UnpublishFirmware",
+        "UpdateFirmware",
+    ]
+)

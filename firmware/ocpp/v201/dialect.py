@@ -1,0 +1,70 @@
+"""OCPP 2.0.1 as `session` and `outbox` see it: the two tables and the reading of answers."""
+
+from typing import Final, cast
+
+from msgspec import UNSET
+
+from firmware.ocpp import rpc
+from firmware.ocpp.dialect import Answer, Learnt, Office, Outgoing, Registration, Shape
+from firmware.ocpp.payload import Payload, moment
+from firmware.ocpp.v201 import calls, commands, messages, types
+from firmware.station.authorization import Verdict
+from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
+from firmware.station.station import Station
+
+REQUESTS: Final = {kind.__name__.removesuffix("Request"): kind for kind in commands.COMMANDS}
+
+
+class V201:
+    flavour = rpc.V201
+    requests = REQUESTS
+    known = commands.KNOWN
+
+    def boot(self, station: Station, reason: str, firmware: str) -> Outgoing:
+        return calls.boot_notification(station.settings.station, reason, firmware)
+
+    def registration(self, response: Payload) -> Registration:
+        answer = cast(messages.BootNotificationResponse, response)
+        return Registration(answer.status, answer.interval, moment(answer.current_time))
+
+    def heartbeat(self) -> Outgoing:
+        return Outgoing("Heartbeat", messages.HeartbeatRequest(), messages.HeartbeatResponse)
+
+    def current_time(self, response: Payload) -> float | None:
+        return moment(cast(messages.HeartbeatResponse, response).current_time)
+
+    def authorize(self, id_token: IdToken) -> Outgoing:
+        payload = messages.AuthorizeRequest(id_token=calls.id_token(id_token))
+        return Outgoing("Authorize", payload, messages.AuthorizeResponse)
+
+    def verdict(self, response: Payload) -> Verdict:
+        return _verdict(cast(messages.AuthorizeResponse, response).id_token_info)
+
+    def station_status(self, station: Station) -> ConnectorStatus | None:
+        return None  # 2.x reports connectors only
+
+    def status(self, fact: ConnectorStatus) -> Outgoing:
+        return calls.status_notification(fact)
+
+    def calls(self, fact: AnyFact, shape: Shape, remote_id: str | None) -> tuple[Outgoing, ...]:
+        turn = calls.CALLS.get(type(fact))
+        return turn(fact, shape, remote_id) if turn is not None else ()
+
+    def learn(self, response: Payload) -> Learnt:
+        if isinstance(response, messages.TransactionEventResponse) and response.id_token_info is not UNSET:
+            return Learnt(_verdict(response.id_token_info))
+        return Learnt()
+
+    async def answer(self, request: Payload, office: Office) -> Answer:
+        return await commands.COMMANDS[type(request)](request, office)
+
+
+def _verdict(info: types.IdTokenInfo) -> Verdict:
+    group = info.group_id_token
+    message = info.personal_message
+    return Verdict(
+        status=info.status,
+        group=IdToken(group.id_token, group.type) if group is not UNSET else None,
+        expiry=moment(info.cache_expiry_date_time) if info.cache_expiry_date_time is not UNSET else None,
+        reason=message.content if message is not UNSET else "",
+    )
