@@ -2,7 +2,6 @@
 
 import argparse
 import grp
-import importlib.metadata
 import logging
 import os
 import pwd
@@ -13,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from hal import __version__, notify
 from hal import board as boards
-from hal import notify
 from hal.contracts import DeviceError
 from hal.guard import Event, Guard, Ticker
 from hal.link import Allowed, Link
@@ -101,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(board: boards.Board, link: Link, socket_path: Path) -> int:
-    guard = Guard(board, time.monotonic(), version=_version(), wake=link.wake)
+    guard = Guard(board, time.monotonic(), version=__version__, wake=link.wake)
     link.serve(guard)
     ending: list[float] = []
 
@@ -139,13 +138,6 @@ def _serve(guard: Guard, ticker: Ticker, link: Link, ending: list[float]) -> int
             notify.watchdog()
     log.error("the tick ended: all contactors were opened")
     return 1
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("pilotline")
-    except importlib.metadata.PackageNotFoundError:
-        return "0"
 
 
 if __name__ == "__main__":
