@@ -8,6 +8,7 @@ import os
 import struct
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -18,6 +19,7 @@ from hal.linux.sysfs import read_once
 _SET_TIMEOUT: Final = 0xC004_5706  # WDIOC_SETTIMEOUT, whole seconds
 _DISARM: Final = b"V"
 _FEED_EVERY_S: Final = 0.1
+_START_S: Final = 10  # from here to the first tick the other parts are taken and modules loaded
 
 
 @dataclass
@@ -28,23 +30,27 @@ class Driver:
     timeout_s: Annotated[int, Meta(ge=1, le=10)] = 1
     _descriptor: int = field(init=False, default=-1, repr=False)
     _fed: float = field(init=False, default=0.0, repr=False)
+    _sysfs: Path = field(init=False, default=Path("/sys"), repr=False)
 
     def attach(self, place: Place) -> None:
-        """Arm it. Raises DeviceError when another process (systemd's RuntimeWatchdogSec=) holds it, or when it cannot
-        do the wanted time."""
+        """Arm it, with time for the start. Raises DeviceError when it cannot do the wanted time, or when another
+        process holds it (systemd's RuntimeWatchdogSec=)."""
         path = place.dev / self.device
         try:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
         except OSError as error:
             raise DeviceError(f"watchdog {path}: {error.strerror}") from error
         try:
-            running_s = self._set_timeout(place)
+            running_s = self._set_timeout(self.timeout_s, place.sysfs)
+            if running_s <= self.timeout_s:
+                self._set_timeout(_START_S, place.sysfs)
         except DeviceError:
             self.detach()
             raise
         if running_s > self.timeout_s:
             self.detach()
             raise DeviceError(f"watchdog {path}: fires after {running_s} s, {self.timeout_s} s wanted")
+        self._sysfs = place.sysfs
 
     def detach(self) -> None:
         if self._descriptor >= 0:
@@ -52,25 +58,27 @@ class Driver:
                 os.write(self._descriptor, _DISARM)
             finally:
                 os.close(self._descriptor)
-                self._descriptor = -1
+                self._descriptor, self._fed = -1, 0.0
 
     def feed(self) -> None:
         """Every call counts as life; the timer itself is written ten times a second."""
         now = time.monotonic()
         if now - self._fed < _FEED_EVERY_S:
             return
+        if not self._fed:
+            self._set_timeout(self.timeout_s, self._sysfs)
         try:
             os.write(self._descriptor, b"\0")
         except OSError as error:
             raise DeviceError(f"watchdog {self.device}: {error.strerror}") from error
         self._fed = now
 
-    def _set_timeout(self, place: Place) -> int:
-        """The time it really has, s. Some timers have one fixed time, which sysfs tells."""
+    def _set_timeout(self, seconds: int, sysfs: Path) -> int:
+        """The time it really has then, s. Some timers have one fixed time, which sysfs tells."""
         try:
-            answer = fcntl.ioctl(self._descriptor, _SET_TIMEOUT, struct.pack("i", self.timeout_s))
+            answer = fcntl.ioctl(self._descriptor, _SET_TIMEOUT, struct.pack("i", seconds))
         except OSError as error:
             if error.errno not in (errno.ENOTTY, errno.EOPNOTSUPP):
-                raise DeviceError(f"watchdog {self.device}: {self.timeout_s} s refused: {error.strerror}") from error
-            return int(read_once(place.sysfs / "class/watchdog" / self.device / "timeout"))
+                raise DeviceError(f"watchdog {self.device}: {seconds} s refused: {error.strerror}") from error
+            return int(read_once(sysfs / "class/watchdog" / self.device / "timeout"))
         return int(struct.unpack("i", answer)[0])
