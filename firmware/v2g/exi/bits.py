@@ -65,10 +65,10 @@ def read_text(n: int, p: int) -> tuple[str, int]:
     octets = (n >> (p - bits) & ((1 << bits) - 1)).to_bytes(length, "big")
     if octets.isascii():
         return octets.decode("ascii"), p - bits
-    return _read_wide_text(n, p, length)
+    return read_wide_text(n, p, length)
 
 
-def _read_wide_text(n: int, p: int, length: int) -> tuple[str, int]:
+def read_wide_text(n: int, p: int, length: int) -> tuple[str, int]:
     """Text with characters beyond U+007F, which take up to three octets each."""
     window = min(p, 24 * length)
     octets = iter(((n >> (p - window) & ((1 << window) - 1)) << (-window & 7)).to_bytes((window + 7) >> 3, "big"))

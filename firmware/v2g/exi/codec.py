@@ -6,10 +6,11 @@ The header, the root and the end of the stream are handled here; what is between
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, cast
 
 from firmware.v2g.exi import bits
 from firmware.v2g.exi.errors import ExiError
+from firmware.v2g.exi.generated import FAULTS, Codec, codec, located
 from firmware.v2g.exi.grammar import Complex, QName, SchemaSet, Simple
 from firmware.v2g.exi.interpreter import Reader, Writer, relaxed_state_codes
 from firmware.v2g.exi.schemas import home, schema_set
@@ -28,29 +29,51 @@ def decode(data: bytes, schema: str, *, fragment: bool = False, relaxed: bool = 
     `relaxed` False reads an eMAID fragment by its own type's grammar, as some stacks sign it. Trailing bytes
     and non-zero padding are accepted, as peers send both.
     """
-    grammar = _schema(schema)
+    fast = _codec(schema)
     if len(data) < 2:
         raise ExiError("the stream ends too early", bit=8 * len(data))
     if data[0] != HEADER:
         raise ExiError(f"an EXI header {data[0]:#04x}, V2G streams begin with 0x80", bit=0)
-    total = len(data) * 8
-    reader = Reader(grammar, int.from_bytes(data, "big"), total - 8, total)
+    n = int.from_bytes(data, "big")
+    width, roots = (fast.fragment_width, fast.fragments) if fragment else (fast.document_width, fast.documents)
+    p = 8 * len(data) - 8 - width
+    code = n >> p & ((1 << width) - 1) if p >= 0 else len(roots)
+    if code >= len(roots):
+        raise ExiError(f"root {code} is none of the {len(roots)} elements of {schema}", bit=8)
+    root = roots[code]
+    if root.read is None:
+        return _decode_rare(data, fast, code, fragment, relaxed)
+    try:
+        message, p = root.read(n, p)
+        end = n >> (p - width) & ((1 << width) - 1) if fragment else 0
+    except FAULTS as fault:
+        error = located(fault, fast)
+        path = f"{root.name}/{error.path}" if error.path else root.name
+        raise ExiError(error.reason, path, 8 * len(data) + (error.bit or 0)) from None
+    if fragment and end != len(roots) + 1:
+        raise ExiError("a second element in a fragment", root.name, 8 * len(data) - p)
+    if not root.at_home:
+        met_as(message, schema, (root.name, root.namespace))
+    return cast(Message, message)
+
+
+def _decode_rare(data: bytes, fast: Codec, code: int, fragment: bool, relaxed: bool) -> Message:
+    """Roots that no fast code was written for: wrappers, abstract elements, and the eMAID of a signature."""
+    grammar = schema_set(fast.schema)
+    total = 8 * len(data)
+    width = fast.fragment_width if fragment else fast.document_width
+    reader = Reader(grammar, int.from_bytes(data, "big"), total - 8 - width, total)
     if fragment:
-        return _decode_fragment(reader, grammar, relaxed)
-    code = reader.take(grammar.document_width)
-    if code >= len(grammar.documents):
-        raise reader.fail(f"root {code} is none of the {len(grammar.documents)} elements of {schema}")
+        return _decode_fragment(reader, grammar, code, relaxed)
     qname, cls = grammar.documents[code]
-    return met_as(reader.element(qname[0], Complex(cls)), schema, qname)
+    message: Message = reader.element(qname[0], None if cls.wire.abstract else Complex(cls))
+    return met_as(message, grammar.name, qname)
 
 
-def _decode_fragment(reader: Reader, grammar: SchemaSet, relaxed: bool) -> Message:
-    code = reader.take(grammar.fragment_width)
-    if code >= len(grammar.fragments):
-        raise reader.fail(f"root {code} is none of the {len(grammar.fragments)} elements of {grammar.name}")
+def _decode_fragment(reader: Reader, grammar: SchemaSet, code: int, relaxed: bool) -> Message:
     qname = grammar.fragments[code]
     value = grammar.fragment_values[qname]
-    if not isinstance(value, Complex):
+    if not isinstance(value, Complex) or value.cls.wire.abstract:
         raise reader.fail(f"{qname[0]} alone is no message")
     if relaxed and qname in grammar.relaxed:
         message = _decode_relaxed(reader, grammar, qname, value.cls)
@@ -90,10 +113,26 @@ def encode(
     `schema` defaults to the set it was decoded from or declared in. A fragment's root element is `element`, or
     the one it was decoded as, or the only one of its type. `relaxed` as in `decode`.
     """
-    met = _origins.get(id(message))
-    name = schema or (met[1] if met else home(type(message)))
-    grammar = _schema(name)
+    name = schema
+    if name is None:
+        met = _origins.get(id(message))
+        name = met[1] if met else home(type(message))
+    if not fragment:
+        known = _codec(name).document_codes.get(type(message))
+        if known is not None:
+            code, write = known
+            try:
+                return bits.to_bytes(f"10000000{code}{write(message)}")
+            except FAULTS:
+                pass  # the interpreter says what is wrong
+    return _encode_carefully(message, name, fragment, relaxed, element)
+
+
+def _encode_carefully(message: Message, name: str, fragment: bool, relaxed: bool, element: str | None) -> bytes:
+    grammar = schema_set(_codec(name).schema)
     writer = Writer(grammar)
+    if not isinstance(message, Record):
+        raise ExiError(f"{type(message).__name__} is no message")
     if not fragment:
         roots = [cls for _, cls in grammar.documents]
         if type(message) not in roots or type(message).wire.abstract:
@@ -151,8 +190,8 @@ def met_as(message: Any, schema: str, qname: QName) -> Message:
     return met
 
 
-def _schema(name: str) -> SchemaSet:
+def _codec(name: str) -> Codec:
     try:
-        return schema_set(name)
+        return codec(name)
     except ValueError as error:
         raise ExiError(str(error)) from None
