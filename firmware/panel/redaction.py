@@ -28,14 +28,16 @@ HIDDEN: Final = "••••"
 
 
 def redacted(token: str) -> str:
-    """The last four characters at most, and never more than half of the token."""
+    """The last four characters at most, and never more than half of the token. Done twice is done once."""
+    if token.startswith(HIDDEN):
+        return token
     kept = min(KEPT, len(token) // 2)
     return HIDDEN + token[len(token) - kept :]
 
 
 def _hide_token(match: re.Match[str]) -> str:
     opening, value = _value_of(match)
-    return opening + (value if value.startswith(HIDDEN) else redacted(value))
+    return opening + redacted(value)
 
 
 def _hide_all(match: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from firmware.panel import recording
 from firmware.panel.ladder import Exchange, Said, folded, paired
 from firmware.panel.recording import Line, MeterPoint, RecordingBegan, RecordingEnded, RecordingThinned
+from firmware.panel.redaction import redacted
 from firmware.station.facts import (
     Authorized,
     BackOfficeLink,
@@ -244,10 +245,11 @@ def _fewer(points: list[list[Any]], most: int) -> list[list[Any]]:
 def _mark(line: Line) -> tuple[str, str, str, str] | None:
     match line:
         case TokenPresented():
-            return "token", "Token presented", f"{line.id_token.token} ({line.id_token.kind})", ""
+            return "token", "Token presented", f"{redacted(line.id_token.token)} ({line.id_token.kind})", ""
         case Authorized():
             verdict = "Authorised" if line.accepted else "Refused"
-            by = f"{line.id_token.token} by {line.source}: {line.status}" + (f", {line.reason}" if line.reason else "")
+            said = ", ".join(text for text in (line.status, line.reason) if text)
+            by = f"{redacted(line.id_token.token)} by {line.source}: {said}"
             return "token", verdict, by, "good" if line.accepted else "bad"
         case ConnectorStatus():
             info = ", ".join(text for text in (line.error_code.replace("NoError", ""), line.info) if text)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from firmware.panel.redaction import redacted
 from firmware.panel.story import Story, turnaround
 from firmware.station.facts import Authorized, IdToken, TokenPresented, Transaction
 
@@ -187,7 +188,7 @@ class _Figures:
             return Card("Token", "none presented")
         note = f"{verdicts[-1].status} by {verdicts[-1].source}" if verdicts else ""
         tone = "bad" if verdicts and not verdicts[-1].accepted else ""
-        return Card("Token", shown[0].token, ", ".join(text for text in (shown[0].kind, note) if text), tone)
+        return Card("Token", redacted(shown[0].token), ", ".join(text for text in (shown[0].kind, note) if text), tone)
 
     def _turnaround_note(self) -> str:
         times = turnaround(self.story.car_exchanges)
