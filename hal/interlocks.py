@@ -111,6 +111,7 @@ class Interlocks(msgspec.Struct, frozen=True, gc=False):
     hold_up: str = ""  # what `ready` waits for, for people
     self_test: SelfTest = SelfTest.IDLE
     test_since: float = 0.0
+    test_tripped: bool = False  # the running test has been seen to trip
     shunt_trip: bool = False
     commanded: bool = False
     closed_at: float = -math.inf  # last closing
@@ -201,14 +202,17 @@ def _self_test(s: Interlocks, i: Inputs, now: float) -> Interlocks:
     if s.self_test is SelfTest.IDLE:
         begin = i.waiting and not i.commanded and not i.rcd_tripped and s.healthy
         return _changed(s, self_test=SelfTest.TRIPPING, test_since=now) if begin else s
+    if s.self_test in (SelfTest.TRIPPING, SelfTest.CLEARING) and any(f.code == "rcd_self_test" for f in s.faults):
+        return _changed(s, self_test=SelfTest.IDLE)  # failed: no test current for as long as the fault is latched
     if s.self_test is SelfTest.TRIPPING:
         if i.rcd_tripped or not i.waiting:  # a car that went away ends the test early; its trip must still clear
-            return _changed(s, self_test=SelfTest.CLEARING, test_since=now)
+            return _changed(s, self_test=SelfTest.CLEARING, test_since=now, test_tripped=i.rcd_tripped)
         return s
     if s.self_test is SelfTest.CLEARING:
         if i.rcd_tripped:
             return s
-        return _changed(s, self_test=SelfTest.PASSED if i.waiting else SelfTest.IDLE, test_since=now)
+        passed = i.waiting and s.test_tripped  # a test that ended early has proved nothing, also if the car is back
+        return _changed(s, self_test=SelfTest.PASSED if passed else SelfTest.IDLE, test_since=now)
     if (not i.waiting and not i.commanded) or now - s.test_since > TEST_VALID_S:
         return _changed(s, self_test=SelfTest.IDLE)
     return s

@@ -1,0 +1,254 @@
+"""The real guard process with every driver of the Charge Control C, on the board made of files: a session, and what a
+dead guard leaves behind. The controller is a thread that answers beats; the car sits behind the converter's files.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hal.contracts import PilotMode
+from hal.wire import (
+    Beat,
+    FromController,
+    GrantIntent,
+    Hello,
+    Lease,
+    Observation,
+    SetPilot,
+    WireError,
+    decode_from_guard,
+    encode,
+)
+from hil.linux_board import LinuxBoard
+
+OPEN_S = 0.1  # IEC 61851-1 Table A.6 sequence 8.1: contactor open after the car left C
+
+
+class Controller:
+    """Keeps the lease and knows the latest observation."""
+
+    def __init__(self, path: Path) -> None:
+        self.hello: Hello | None = None
+        self.seen: Observation | None = None
+        self.epoch = 0
+        self._link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._link.connect(str(path))
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def send(self, message: FromController) -> None:
+        self._link.send(encode(message))
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)
+        self._thread.join(2)
+        self._link.close()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError, WireError):
+            while packet := self._link.recv(65_536):
+                message = decode_from_guard(packet)
+                if isinstance(message, Beat):
+                    self.send(Lease(message.tick, message.epoch))
+                    self.epoch = message.epoch
+                elif isinstance(message, Observation):
+                    self.seen = message
+                elif isinstance(message, Hello):
+                    self.hello = message
+
+
+class Bench:
+    """World, guard process, controller."""
+
+    def __init__(self, world: LinuxBoard, folder: Path) -> None:
+        self.world = world
+        self.folder = folder
+        self.socket = folder / "guard.sock"
+        (folder / "board.toml").write_text(world.board_text())
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.manager.bind(str(folder / "notify"))
+        self.manager.settimeout(20)
+        self.controller: Controller | None = None
+        self.guard = self.start()
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        """As systemd does: WatchdogSec=500ms, and ready when it says so."""
+        command = [
+            sys.executable,
+            "-m",
+            "hal",
+            "--board",
+            str(self.folder / "board.toml"),
+            "--socket",
+            str(self.socket),
+        ]
+        environment = {**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify"), "WATCHDOG_USEC": "500000"}
+        environment.pop("WATCHDOG_PID", None)
+        self.guard = subprocess.Popen(command, env=environment)
+        while self.manager.recv(256) != b"READY=1":
+            assert self.guard.poll() is None
+        return self.guard
+
+    def connect(self) -> Controller:
+        self.controller = Controller(self.socket)
+        self.until(lambda: self.controller is not None and self.controller.seen is not None)
+        return self.controller
+
+    def until(self, condition: Callable[[], bool], within_s: float = 15.0) -> None:
+        until = time.monotonic() + within_s
+        while not condition():
+            assert self.guard.poll() is None, "the guard ended"
+            assert time.monotonic() < until, (
+                f"not within {within_s} s; last seen: {self.controller and self.controller.seen}"
+            )
+            time.sleep(0.002)
+
+    def charging(self) -> Controller:
+        """Plug, grant, lock, self test, closed: at 16 A."""
+        self.world.cable, self.world.car = 32, "B"
+        link = self.connect()
+        self.until(lambda: link.seen is not None and link.seen.level == "B" and link.seen.cable_rating_a == 32)
+        link.send(GrantIntent(link.epoch, 1, "s1", 16.0))
+        link.send(SetPilot(link.epoch, 1, PilotMode.DUTY, 26.67))
+        self.until(lambda: abs(self.world.duty_percent - 26.67) < 0.01)
+        self.world.car = "C"
+        self.until(lambda: self.world.line("RELAY_1_ENABLE"))
+        self.until(lambda: link.seen is not None and link.seen.closed)
+        return link
+
+    def end(self) -> None:
+        if self.controller is not None:
+            self.controller.close()
+        if self.guard.poll() is None:
+            self.guard.kill()
+        self.guard.wait(10)
+        self.manager.close()
+
+
+@pytest.fixture
+def bench(running_world: LinuxBoard, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(running_world, tmp_path)
+    yield made
+    made.end()
+
+
+def test_a_session_from_plug_to_unplug(bench: Bench) -> None:
+    world = bench.world
+    assert (world.duty_percent, world.line("RELAY_1_ENABLE")) == (100, False)
+    link = bench.charging()
+    assert link.hello is not None
+    capability = link.hello.connectors[0]
+    assert (capability.socket, capability.lock, capability.meter) == (True, True, False)
+    assert world.bolt_locked
+    seen = link.seen
+    assert seen is not None
+    assert (seen.level, seen.limit_a, seen.faults, seen.temperature_c) == ("C", 16.0, (), 41.25)
+
+    left = time.monotonic()
+    world.car = "B"
+    bench.until(lambda: not world.line("RELAY_1_ENABLE"), within_s=5)
+    assert time.monotonic() - left <= OPEN_S
+    world.car, world.cable = "A", 0
+    bench.until(lambda: not world.bolt_locked)
+    bench.until(lambda: link.seen is not None and link.seen.level == "A" and link.seen.plug == "none")
+    assert link.seen is not None
+    assert link.seen.faults == ()
+
+
+@pytest.mark.parametrize("line", ["DIGITAL_IN_1", "DIGITAL_IN_3", "DIGITAL_IN_4"])
+def test_each_safety_input_opens_within_100_ms(bench: Bench, line: str) -> None:
+    """Emergency stop, PE monitor, mains-fail; with them a wire that comes off."""
+    bench.charging()
+    broken = time.monotonic()
+    bench.world.set_line(line, False)
+    bench.until(lambda: not bench.world.line("RELAY_1_ENABLE"), within_s=5)
+    assert time.monotonic() - broken <= OPEN_S
+
+
+def test_a_residual_current_opens_within_100_ms_and_latches(bench: Bench) -> None:
+    link = bench.charging()
+    tripped = time.monotonic()
+    bench.world.rcm_tripped = True
+    bench.until(lambda: not bench.world.line("RELAY_1_ENABLE"), within_s=5)
+    assert time.monotonic() - tripped <= OPEN_S
+    bench.until(lambda: link.seen is not None and "rcd_tripped" in {fault.code for fault in link.seen.faults})
+
+
+def test_a_monitor_that_fails_its_self_test_keeps_the_contactor_open(bench: Bench) -> None:
+    world = bench.world
+    world.rcm_works, world.cable, world.car = False, 32, "B"
+    link = bench.connect()
+    bench.until(lambda: link.seen is not None and link.seen.level == "B")
+    link.send(GrantIntent(link.epoch, 1, "s1", 16.0))
+    link.send(SetPilot(link.epoch, 1, PilotMode.DUTY, 26.67))
+    bench.until(lambda: world.duty_percent < 30)
+    world.car = "C"
+    bench.until(lambda: link.seen is not None and "rcd_self_test" in {fault.code for fault in link.seen.faults})
+    assert not world.line("RELAY_1_ENABLE")
+    bench.until(lambda: not world.line("DIGITAL_OUT_4"), within_s=1)  # no test current while the fault is latched
+
+
+def test_empty_capacitors_keep_plug_and_contactor_open(bench: Bench) -> None:
+    world = bench.world
+    world.capacitor_mv, world.cable, world.car = 8_000.0, 32, "B"
+    link = bench.connect()
+    bench.until(lambda: link.seen is not None and link.seen.level == "B")
+    link.send(GrantIntent(link.epoch, 1, "s1", 16.0))
+    link.send(SetPilot(link.epoch, 1, PilotMode.DUTY, 26.67))
+    bench.until(lambda: world.duty_percent < 30)
+    world.car = "C"
+    bench.until(lambda: link.seen is not None and link.seen.why_open == "waiting for the plug lock")
+    assert not world.line("RELAY_1_ENABLE")
+    assert not world.bolt_locked
+    world.capacitor_mv = 12_000.0
+    bench.until(lambda: world.line("RELAY_1_ENABLE"))
+    assert world.bolt_locked
+
+
+def test_a_killed_guard_leaves_its_pins_and_each_way_back_opens_them(bench: Bench) -> None:
+    """kill -9 under load: lines and PWM stay as on the real chip, the watchdog stays armed. The next guard opens at its
+    start; it never closes again without a grant."""
+    bench.charging()
+    bench.guard.send_signal(signal.SIGKILL)
+    bench.guard.wait(10)
+    world = bench.world
+    assert world.line("RELAY_1_ENABLE")
+    assert abs(world.duty_percent - 26.67) < 0.01
+    assert not (world.dev / "watchdog0").read_bytes().endswith(b"V")
+    bench.start()
+    assert not world.line("RELAY_1_ENABLE")
+    assert world.duty_percent == 100
+    ticks = len((world.dev / "watchdog0").read_bytes())
+    bench.until(lambda: len((world.dev / "watchdog0").read_bytes()) >= ticks + 5)  # half a second of ticks
+    assert not world.line("RELAY_1_ENABLE")
+
+
+def test_an_orderly_end_opens_shows_x1_and_disarms_the_watchdog(bench: Bench) -> None:
+    bench.charging()
+    bench.guard.send_signal(signal.SIGTERM)
+    bench.world.car = "B"  # it is asked to let go, and does
+    assert bench.guard.wait(10) == 0
+    assert not bench.world.line("RELAY_1_ENABLE")
+    assert bench.world.duty_percent == 100
+    assert (bench.world.dev / "watchdog0").read_bytes().endswith(b"V")
+
+
+def test_the_service_manager_hears_ready_and_then_the_tick(bench: Bench) -> None:
+    """READY=1 was awaited by the fixture. WATCHDOG=1 comes while the tick runs and stops with the process."""
+    heard = [bench.manager.recv(256) for _ in range(4)]
+    assert set(heard) == {b"WATCHDOG=1"}
+    bench.guard.send_signal(signal.SIGSTOP)
+    bench.manager.settimeout(0.5)  # WatchdogSec of the unit: systemd kills now
+    with pytest.raises(TimeoutError):
+        for _ in range(3):  # what was on its way
+            bench.manager.recv(256)
