@@ -144,10 +144,10 @@ def _in_phase(link: Link, inputs: Inputs, now: float, nominal_after_s: float) ->
         case Phase.UNPLUGGED | Phase.FAULT:
             return _enter(link, Phase.OFFER, now)
         case Phase.OFFER:
-            return _offer(link, now, nominal_after_s)
+            return _offer(link, inputs, now, nominal_after_s)
         case Phase.SESSION:
             return _session(link, inputs, now)
-        case Phase.LET_GO:  # never a state F under load
+        case Phase.LET_GO:  # whatever follows, the contactor opens first
             return _enter(link, link.after, now) if waited >= STEP_X1_S and not inputs.closed else link
         case Phase.STEP_EF:
             return _enter(link, Phase.STEP_X1, now) if waited >= STEP_EF_S else link
@@ -164,12 +164,12 @@ def _in_phase(link: Link, inputs: Inputs, now: float, nominal_after_s: float) ->
             return link
 
 
-def _offer(link: Link, now: float, nominal_after_s: float) -> Link:
+def _offer(link: Link, inputs: Inputs, now: float, nominal_after_s: float) -> Link:
     """Authorised and silent: basic charging [V2G3-M06-06]. Not authorised and silent: wake it up, at most twice."""
     if link.authorised_since is not None:
         silent_since = max(link.since, link.authorised_since)
         return _enter(link, Phase.TO_NOMINAL, now) if now - silent_since >= nominal_after_s else link
-    if now - link.since < COMMUNICATION_SETUP_S:
+    if now - link.since < COMMUNICATION_SETUP_S or inputs.closed:  # never a state F under load
         return link
     return _enter(link, Phase.STEP_EF if link.retries < RETRIES else Phase.WAIT, now)  # [V2G3-M06-07]
 

@@ -263,7 +263,8 @@ async def deliver(
         return await ev.next(PowerDeliveryReq, reply=failure_reply(PowerDeliveryRes, refused))
     station.energise()
     closed = power_delivery_when(station.contactor_closed, station, CLOSING_S)
-    request: ChargingStatusReq | PowerDeliveryReq = await ev.next(ChargingStatusReq, reply=closed, may_stop=False)
+    # SessionStop already here: not in the standard's table, but cars do it (a recorded VW), and stopping is safe
+    request: ChargingStatusReq | PowerDeliveryReq = await ev.next(ChargingStatusReq, reply=closed)
     station.tell("charging")
     while isinstance(request, ChargingStatusReq):
         reply = charging_status(station)

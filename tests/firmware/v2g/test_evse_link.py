@@ -1,0 +1,282 @@
+"""The interplay of pilot, authorisation, link and session: every input in every phase, and the stories one by one."""
+
+import itertools
+from typing import Any, Final
+
+import pytest
+
+from firmware.v2g.evse_link import (
+    FIVE_PERCENT,
+    STATE_F,
+    X1,
+    Inputs,
+    Link,
+    Phase,
+    Session,
+    due,
+    step,
+)
+
+NOMINAL_AFTER_S: Final = 20.0
+CAR: Final = Inputs(level="B", authorised=False, link_up=True, session=Session.NONE)
+
+
+def at(inputs: Inputs, **changes: Any) -> Inputs:
+    return Inputs(**{**{name: getattr(inputs, name) for name in Inputs.__dataclass_fields__}, **changes})
+
+
+def run(link: Link, inputs: Inputs, start: float, end: float) -> tuple[Link, list[tuple[float, Phase]]]:
+    """Let time pass with unchanged inputs; the phases entered and when."""
+    log: list[tuple[float, Phase]] = []
+    now = start
+    for _ in range(100):
+        new = step(link, inputs, now, NOMINAL_AFTER_S)
+        if new.phase is not link.phase:
+            log.append((round(now, 3), new.phase))
+        if new != link:
+            link = new
+            continue
+        when = due(link, NOMINAL_AFTER_S)
+        if when is None or when > end or when <= now:
+            return link, log
+        now = when
+    raise AssertionError(f"does not settle: {log}")
+
+
+# --- every input in every phase ----------------------------------------------------------------------------------------
+
+LEVELS: Final = ("?", "A", "B", "C", "D", "E", "F")
+TIMES: Final = (0.0, 0.74, 0.76, 2.99, 3.01, 3.99, 4.01, 7.99, 8.01, 17.99, 18.01, 19.99, 20.01, 100.0)
+
+
+def every_link() -> list[Link]:
+    return [
+        Link(phase, 0.0, retries, authorised, stop, after, rearmed, quiet, toggle)
+        for phase, retries, authorised, stop, after, rearmed, (quiet, toggle) in itertools.product(
+            Phase,
+            (0, 2),
+            (None, 0.0),
+            (None, 0.0),
+            (Phase.STEP_EF, Phase.WAIT, Phase.ENDED),
+            (False, True),
+            ((False, None), (True, None), (True, 0.0)),
+        )
+    ]
+
+
+def every_input() -> list[Inputs]:
+    return [
+        Inputs(*values)
+        for values in itertools.product(LEVELS, (False, True), (False, True), Session, (False, True), (False, True))
+    ]
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_phase_with_every_input_keeps_the_rules(phase: Phase) -> None:
+    links = [link for link in every_link() if link.phase is phase]
+    inputs = every_input()
+    for link in links:
+        for now in TIMES:
+            for seen in inputs:
+                check(link, seen, now, step(link, seen, now, NOMINAL_AFTER_S))
+
+
+def check(link: Link, seen: Inputs, now: float, new: Link) -> None:
+    """What must hold after any step."""
+    case = (link, seen, now, new)
+    if seen.level in {"A", "?"}:
+        assert new == Link(), case
+        return
+    if seen.level in {"E", "F"} and link.phase not in {Phase.STEP_EF, Phase.STEP_X1}:
+        assert new.phase is Phase.FAULT, case
+        assert not new.session_may_live, case
+    if new.pilot == STATE_F:
+        assert not seen.closed or link.phase is Phase.STEP_EF, case  # never begun under load
+    if new.phase is Phase.SESSION:
+        assert seen.session is Session.RUNNING, case
+        assert seen.link_up or link.phase is not Phase.SESSION, case
+    if link.phase is Phase.SESSION and new.phase is not Phase.SESSION:
+        assert new.pilot == X1, case  # never from a session straight to basic charging or to 5 % again
+    if new.phase is Phase.NOMINAL:
+        assert link.phase in {Phase.NOMINAL, Phase.TO_NOMINAL}, case
+    if new.phase is Phase.TO_NOMINAL and link.phase is not Phase.TO_NOMINAL:
+        assert seen.authorised, case
+    assert new.retries <= 3, case
+    again = step(new, seen, now, NOMINAL_AFTER_S)
+    assert again.since <= now, case
+
+
+def test_only_two_phases_show_five_percent() -> None:
+    assert {phase for phase in Phase if Link(phase).pilot == FIVE_PERCENT} == {Phase.OFFER, Phase.SESSION}
+
+
+def test_no_session_lives_where_the_pilot_is_ours_for_other_things() -> None:
+    dead = {phase for phase in Phase if not Link(phase).session_may_live}
+    assert dead == {
+        Phase.UNPLUGGED,
+        Phase.LET_GO,
+        Phase.STEP_EF,
+        Phase.STEP_X1,
+        Phase.TO_NOMINAL,
+        Phase.NOMINAL,
+        Phase.FAULT,
+    }
+
+
+def test_time_alone_changes_nothing_before_it_is_due() -> None:
+    for link in every_link():
+        for seen in (CAR, at(CAR, authorised=True), at(CAR, session=Session.RUNNING, stop_wanted=True)):
+            settled = step(link, seen, 0.0, NOMINAL_AFTER_S)
+            if step(settled, seen, 0.0, NOMINAL_AFTER_S) != settled:
+                continue
+            when = due(settled, NOMINAL_AFTER_S)
+            early = 1e6 if when is None else when - 0.001
+            assert step(settled, seen, early, NOMINAL_AFTER_S).phase is settled.phase
+
+
+# --- stories ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_plug_in_shows_five_percent_at_once() -> None:
+    link = step(Link(), CAR, 10.0)
+    assert link.phase is Phase.OFFER
+    assert link.pilot == FIVE_PERCENT
+    assert link.findable
+
+
+def test_a_silent_car_is_woken_twice_and_then_left_at_x1() -> None:
+    _, log = run(Link(), CAR, 0.0, 1000.0)
+    assert log == [
+        (0.0, Phase.OFFER),
+        (18.0, Phase.STEP_EF),
+        (22.0, Phase.STEP_X1),
+        (22.75, Phase.OFFER),
+        (40.75, Phase.STEP_EF),
+        (44.75, Phase.STEP_X1),
+        (45.5, Phase.OFFER),
+        (63.5, Phase.WAIT),
+    ]
+
+
+def test_an_authorised_silent_car_gets_basic_charging() -> None:
+    _, log = run(Link(), at(CAR, authorised=True), 0.0, 1000.0)
+    assert log == [(0.0, Phase.OFFER), (20.0, Phase.TO_NOMINAL), (23.0, Phase.NOMINAL)]
+
+
+def test_authorised_late_a_sleeping_car_gets_basic_charging_at_once() -> None:
+    asleep, _ = run(Link(), CAR, 0.0, 200.0)
+    _, log = run(asleep, at(CAR, authorised=True), 200.0, 300.0)
+    assert log == [(200.0, Phase.TO_NOMINAL), (200.0, Phase.NOMINAL)]  # it has been seeing X1 for long
+
+
+def test_basic_charging_lasts_until_unplugged() -> None:
+    link = Link(Phase.NOMINAL)
+    for level, session, authorised in itertools.product("BCD", Session, (False, True)):
+        assert step(link, at(CAR, level=level, session=session, authorised=authorised), 9.0).phase is Phase.NOMINAL
+    assert step(link, at(CAR, level="A"), 9.0) == Link()
+
+
+def test_a_session_that_comes_late_is_served_all_the_same() -> None:
+    asleep, _ = run(Link(), CAR, 0.0, 200.0)
+    assert step(asleep, at(CAR, session=Session.RUNNING), 200.0).phase is Phase.SESSION
+
+
+def test_a_failed_session_lets_go_steps_ef_and_offers_again() -> None:
+    link = Link(Phase.SESSION, 0.0)
+    link, log = run(link, at(CAR, session=Session.FAILED), 50.0, 58.0)
+    assert log == [
+        (50.0, Phase.LET_GO),
+        (53.0, Phase.STEP_EF),
+        (57.0, Phase.STEP_X1),
+        (57.75, Phase.OFFER),
+    ]
+    assert link.retries == 1
+
+
+def test_no_state_f_before_the_contactor_is_open() -> None:
+    link = Link(Phase.LET_GO, 0.0, after=Phase.STEP_EF)
+    assert step(link, at(CAR, level="C", closed=True), 100.0).phase is Phase.LET_GO
+    assert step(link, at(CAR, level="C", closed=False), 100.0).phase is Phase.STEP_EF
+
+
+def test_a_session_that_fails_three_times_ends_in_basic_charging() -> None:
+    failing = at(CAR, session=Session.FAILED, authorised=True)
+    link = Link(Phase.SESSION, 0.0, retries=2, authorised_since=0.0)
+    _, log = run(link, failing, 50.0, 100.0)
+    assert log == [(50.0, Phase.LET_GO), (53.0, Phase.WAIT), (53.0, Phase.TO_NOMINAL), (56.0, Phase.NOMINAL)]
+
+
+def test_no_common_protocol_is_not_tried_again() -> None:
+    _, log = run(Link(Phase.SESSION, 0.0), at(CAR, session=Session.REFUSED), 5.0, 500.0)
+    assert log == [(5.0, Phase.LET_GO), (8.0, Phase.WAIT)]
+
+
+@pytest.mark.parametrize("level", ["A", "E", "F", "?"])
+def test_an_unplugged_or_faulty_pilot_ends_the_session(level: str) -> None:
+    running = at(CAR, session=Session.RUNNING, level=level)
+    assert not step(Link(Phase.SESSION), running, 1.0).session_may_live
+
+
+def test_after_a_fault_the_car_is_offered_five_percent_again() -> None:
+    faulty = step(Link(Phase.SESSION), at(CAR, level="E", session=Session.RUNNING), 1.0)
+    assert faulty.phase is Phase.FAULT
+    assert step(faulty, at(CAR, session=Session.FAILED), 2.0).phase is Phase.OFFER
+
+
+def test_a_lost_link_ends_the_session() -> None:
+    lost = at(CAR, session=Session.RUNNING, link_up=False)
+    assert step(Link(Phase.SESSION), lost, 1.0).phase is Phase.LET_GO
+
+
+def test_a_car_that_ignores_the_stop_is_sent_away() -> None:
+    stop = at(CAR, session=Session.RUNNING, stop_wanted=True, level="C", closed=True)
+    link = step(Link(Phase.SESSION), stop, 10.0)
+    assert step(link, stop, 17.9).phase is Phase.SESSION
+    gone = step(link, stop, 18.1)
+    assert gone.phase is Phase.LET_GO
+    assert gone.pilot == X1
+    assert step(gone, at(stop, closed=False, session=Session.FAILED), 22.0).phase is Phase.ENDED
+
+
+def test_after_session_stop_five_percent_stays_off() -> None:
+    ended = step(Link(Phase.SESSION), at(CAR, session=Session.TERMINATED), 1.0)
+    link, log = run(ended, at(CAR, session=Session.TERMINATED), 1.0, 10_000.0)
+    assert log == []
+    assert link.pilot == X1
+    assert link.findable
+
+
+def test_a_toggle_wakes_an_ended_session() -> None:
+    seen = at(CAR, session=Session.TERMINATED)
+    link = step(Link(Phase.ENDED, 0.0), seen, 1.0)
+    link = step(link, at(seen, level="C"), 2.0)
+    assert link.phase is Phase.ENDED
+    assert step(link, seen, 2.4).phase is Phase.OFFER
+
+
+def test_letting_go_after_the_end_is_no_toggle() -> None:
+    """The car is still in C when the session ends: its C -> B belongs to the old session."""
+    seen = at(CAR, session=Session.TERMINATED)
+    link = step(Link(Phase.ENDED, 0.0), at(seen, level="C"), 0.1)
+    assert step(link, seen, 0.5).phase is Phase.ENDED
+
+
+def test_a_slow_toggle_is_none() -> None:
+    link = step(Link(Phase.PAUSED, 0.0), at(CAR, session=Session.PAUSED), 1.0)
+    link = step(link, at(CAR, session=Session.PAUSED, level="C"), 2.0)
+    assert step(link, at(CAR, session=Session.PAUSED), 6.0).phase is Phase.PAUSED
+
+
+def test_a_new_authorisation_wakes_an_ended_session() -> None:
+    seen = at(CAR, session=Session.TERMINATED)
+    still = step(Link(Phase.ENDED, 0.0), at(seen, authorised=True), 1.0)  # the old token
+    assert still.phase is Phase.ENDED
+    without = step(still, seen, 2.0)
+    assert step(without, at(seen, authorised=True), 3.0).phase is Phase.OFFER
+
+
+def test_a_paused_session_waits_for_the_car() -> None:
+    paused = step(Link(Phase.SESSION), at(CAR, session=Session.PAUSED), 1.0)
+    assert paused.phase is Phase.PAUSED
+    assert paused.pilot == X1
+    assert step(paused, at(CAR, session=Session.RUNNING), 9.0).phase is Phase.SESSION
