@@ -1,6 +1,7 @@
 """Opens a session report in headless Chromium: no console message allowed, frame times measured, pictures taken.
 
-Needs `chromium` on the PATH; not part of the test run.  python tests/bench/report_in_browser.py REPORT.html [OUT_DIR]
+Needs `chromium` on the PATH; not part of the test run. SCRIPT runs in the page before the pictures.
+  python tests/bench/report_in_browser.py REPORT.html [OUT_DIR [SCRIPT]]
 """
 
 import asyncio
@@ -11,16 +12,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
 SIZES = ((1400, 1000), (820, 1000), (390, 844))
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --hide-scrollbars --remote-debugging-port=0"
-).split()
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--hide-scrollbars", "--remote-debugging-port=0",
+]  # fmt: skip
 #: zoom in and out again in many steps, drawing each frame at once; the answer is [frames, median ms, worst ms]
 FRAMES = """(() => {
   const took = [];
@@ -60,13 +62,12 @@ class Browser:
             raise RuntimeError(json.dumps(answer["exceptionDetails"])[:600])
         return answer["result"].get("value")
 
-    async def picture(self, out: Path, width: int, height: int) -> None:
-        whole = {"captureBeyondViewport": True} if height == 0 else {}
-        answer = await self.ask("Page.captureScreenshot", format="png", **whole)
-        out.write_bytes(base64.b64decode(answer["data"]))
+    async def picture(self, out: Path) -> None:
+        answer = await self.ask("Page.captureScreenshot", format="png")
+        await asyncio.to_thread(out.write_bytes, base64.b64decode(answer["data"]))
 
 
-async def measure(report: Path, out: Path, extra: str | None) -> int:
+def measure(report: Path, out: Path, extra: str | None) -> int:
     with tempfile.TemporaryDirectory() as profile:
         chromium = shutil.which("chromium") or shutil.which("chromium-browser") or "chromium"
         process = subprocess.Popen([chromium, *FLAGS, f"--user-data-dir={profile}"], stderr=subprocess.DEVNULL)
@@ -75,18 +76,20 @@ async def measure(report: Path, out: Path, extra: str | None) -> int:
             for _ in range(200):
                 if port_file.exists() and len(port_file.read_text().splitlines()) == 2:
                     break
-                await asyncio.sleep(0.05)
+                time.sleep(0.05)
             port, path = port_file.read_text().splitlines()
-            return await visit(f"ws://127.0.0.1:{port}{path}", report, out, extra)
+            return asyncio.run(
+                visit(f"ws://127.0.0.1:{port}{path}", report.resolve().as_uri(), out / report.stem, extra)
+            )
         finally:
             process.terminate()
             process.wait(10)
 
 
-async def visit(browser_url: str, report: Path, out: Path, extra: str | None) -> int:
+async def visit(browser_url: str, report: str, out: Path, extra: str | None) -> int:
     async with connect(browser_url, max_size=None) as control:
         target = (await Browser(control).ask("Target.createTarget", url="about:blank"))["targetId"]
-    page_url = browser_url.split("/devtools/")[0] + f"/devtools/page/{target}"
+    page_url = browser_url.partition("/devtools/")[0] + f"/devtools/page/{target}"
     async with connect(page_url, max_size=None) as socket:
         page = Browser(socket)
         for domain in ("Page", "Runtime", "Log"):
@@ -95,7 +98,7 @@ async def visit(browser_url: str, report: Path, out: Path, extra: str | None) ->
             mobile = width < 600
             metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
             await page.ask("Emulation.setDeviceMetricsOverride", **metrics)
-            await page.ask("Page.navigate", url=report.resolve().as_uri())
+            await page.ask("Page.navigate", url=report)
             await page.run("new Promise(done => setTimeout(done, 400))")
             if extra:
                 await page.run(extra)
@@ -104,7 +107,7 @@ async def visit(browser_url: str, report: Path, out: Path, extra: str | None) ->
             whole = await page.run("document.documentElement.scrollHeight")
             await page.ask("Emulation.setDeviceMetricsOverride", **{**metrics, "height": min(whole, 2600)})
             await page.run("new Promise(done => setTimeout(done, 200))")
-            await page.picture(out / f"{report.stem}-{width}.png", width, height)
+            await page.picture(out.with_name(f"{out.name}-{width}.png"))
             frames, median, worst, elements = await page.run(FRAMES)
             print(
                 f"{width:5} px: {frames} frames, median {median:.1f} ms, worst {worst:.1f} ms, "
@@ -121,7 +124,7 @@ def main() -> int:
         return 2
     out = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(".")
     out.mkdir(parents=True, exist_ok=True)
-    return asyncio.run(measure(Path(sys.argv[1]), out, sys.argv[3] if len(sys.argv) > 3 else None))
+    return measure(Path(sys.argv[1]), out, sys.argv[3] if len(sys.argv) > 3 else None)
 
 
 if __name__ == "__main__":

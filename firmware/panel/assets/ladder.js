@@ -39,7 +39,8 @@ function clustered(parts) {
 
 function clusterLabel(cluster) {
   const name = cluster.parts[0].run.n, same = cluster.parts.every((part) => part.run.n === name);
-  const text = cluster.count === 1 ? name : same ? `${cluster.count} × ${name}` : `${name} +${cluster.count - 1}`;
+  const count = cluster.count.toLocaleString("en");
+  const text = cluster.count === 1 ? name : same ? `${count} × ${name}` : `${name} +${cluster.count - 1}`;
   return cluster.failed ? `✕ ${text}` : text;
 }
 
@@ -60,28 +61,27 @@ function clusterTip(cluster, sides) {
   return [...listed, names.size > 12 ? "…" : "", `${timeText(run.times[part.first], 1)} to ${timeText(end, 1)}`].filter(Boolean).join("\n");
 }
 
-/** Labels beside a rail without crossings: from right to left, each in the nearest free row. `side` -1 above, +1 below. */
+/** Labels beside a rail without crossings, each in the nearest free row: from right to left and written towards the
+ * right; those that would leave the plot first, from left to right and written towards the left. `side` -1: above. */
 function placeLabels(group, clusters, railY, side, colour, rows) {
-  const placed = [];
-  for (let index = clusters.length - 1; index >= 0; index--) {
-    const cluster = clusters[index];
-    if (cluster.labelled) continue;
+  const wanted = clusters.filter((cluster) => !cluster.labelled).map((cluster) => {
     const text = clusterLabel(cluster), width = widthOf(text, cluster.failed) + 10;
-    const x = Math.max(plotLeft, Math.min(plotRight, (cluster.x0 + cluster.x1) / 2));
-    const left = Math.max(plotLeft, Math.min(x - 5, plotRight - width)), right = left + width;
-    for (let row = 0; row < rows; row++) {
-      const taken = placed.some((other) =>
-        (other.row === row && left < other.right + 3 && right > other.left - 3) || // on another label
-        (other.row < row && x > other.left - 3 && x < other.right + 3) || // my line through its text
-        (other.row > row && other.x > left - 2 && other.x < right + 2)); // its line through my text
-      if (taken) continue;
-      placed.push({ row, left, right, x });
-      const y = railY + side * (14 + row * LABEL_ROW);
-      draw(group, "path", { d: `M${x.toFixed(1)} ${railY}V${y - side * 5}`, stroke: colour, "stroke-opacity": 0.45, fill: "none" });
-      draw(group, "text", { x: left + 5, y: y + 4, fill: cluster.failed ? "var(--bad)" : colour, class: "halo" + (cluster.failed ? " label" : "") }, text);
-      hits.push({ x0: left, x1: right, y0: y - 8, y1: y + 8, tip: cluster.tip, open: cluster.open });
-      break;
-    }
+    const x = Math.max(plotLeft, Math.min(plotRight, (cluster.x0 + cluster.x1) / 2)), atEdge = x - 5 + width > plotRight;
+    return { cluster, text, x, atEdge, left: atEdge ? x + 5 - width : x - 5, right: atEdge ? x + 5 : x - 5 + width };
+  });
+  const placed = [];
+  for (const label of [...wanted.filter((each) => each.atEdge), ...wanted.filter((each) => !each.atEdge).reverse()]) {
+    const free = (row) => !placed.some((other) =>
+      (other.row === row && label.left < other.right + 3 && label.right > other.left - 3) || // on another label
+      (other.row < row && label.x > other.left - 3 && label.x < other.right + 3) || // its line through that text
+      (other.row > row && other.x > label.left - 2 && other.x < label.right + 2)); // that line through its text
+    for (label.row = 0; label.row < rows && !free(label.row); label.row++);
+    if (label.row === rows) continue;
+    placed.push(label);
+    const { cluster, x, left, right } = label, y = railY + side * (14 + label.row * LABEL_ROW);
+    draw(group, "path", { d: `M${x.toFixed(1)} ${railY}V${y - side * 5}`, stroke: colour, "stroke-opacity": 0.45, fill: "none" });
+    draw(group, "text", { x: label.atEdge ? right - 5 : left + 5, y: y + 4, "text-anchor": label.atEdge ? "end" : "start", fill: cluster.failed ? "var(--bad)" : colour, class: "halo" + (cluster.failed ? " label" : "") }, label.text);
+    hits.push({ x0: left, x1: right, y0: y - 8, y1: y + 8, tip: cluster.tip, open: cluster.open });
   }
 }
 
@@ -92,7 +92,7 @@ function arrow(x, from, to, size) {
 
 function drawExchanges(group, runs, top, bottom, colour, sides, side, rows) {
   const clusters = visibleParts(runs);
-  const lines = { good: [], bad: [] };
+  const lines = { good: [], bad: [] }, pills = [];
   for (const cluster of clusters) {
     cluster.tip = clusterTip(cluster, sides);
     cluster.open = () => openCluster(cluster, sides);
@@ -113,9 +113,7 @@ function drawExchanges(group, runs, top, bottom, colour, sides, side, rows) {
       const label = clusterLabel(cluster), room = widthOf(label) + 16;
       if (room <= width) {
         cluster.labelled = true;
-        const middle = x0 + width / 2, y = (top + bottom) / 2;
-        draw(group, "rect", { x: middle - room / 2 + 3, y: y - 9.5, width: room - 6, height: 19, rx: 9.5, fill: "var(--card)", stroke: fill, "stroke-opacity": 0.5 });
-        draw(group, "text", { x: middle, y: y + 4.2, "text-anchor": "middle", fill }, label);
+        pills.push({ middle: x0 + width / 2, room, label, fill });
       }
     } else {
       const ask = run.f ? [top, bottom] : [bottom, top], back = run.d[part.first] >= 0;
@@ -133,6 +131,11 @@ function drawExchanges(group, runs, top, bottom, colour, sides, side, rows) {
   }
   draw(group, "path", { d: lines.good.join(""), fill: "none", stroke: colour, "stroke-width": 1.3 });
   draw(group, "path", { d: lines.bad.join(""), fill: "none", stroke: "var(--bad)", "stroke-width": 1.8 });
+  for (const pill of pills) {
+    const y = (top + bottom) / 2;
+    draw(group, "rect", { x: pill.middle - pill.room / 2 + 3, y: y - 9.5, width: pill.room - 6, height: 19, rx: 9.5, fill: "var(--card)", stroke: pill.fill });
+    draw(group, "text", { x: pill.middle, y: y + 4.2, "text-anchor": "middle" }, pill.label);
+  }
   placeLabels(group, clusters, side < 0 ? top : bottom, side, colour, rows);
 }
 

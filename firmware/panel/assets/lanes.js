@@ -72,7 +72,7 @@ function barLanes() {
     const text = dutyText(row[2], row[3]), means = dutyMeans(row[2], row[3]);
     const nominal = row[2] === "duty" && ampsOfDuty(row[3]) !== null;
     return { text: `${text} · ${means}`, short: text, now: text, hatched: row[2] !== "duty", tip: `Pilot shows ${text}: ${means}`,
-      colour: row[2] !== "duty" ? "var(--faint)" : nominal ? "color-mix(in srgb, var(--state-c) 55%, var(--card))" : "color-mix(in srgb, var(--car) 45%, var(--card))" };
+      colour: row[2] !== "duty" ? "var(--faint)" : nominal ? "var(--duty-nominal)" : "var(--duty-digital)" };
   }));
   add("Contactor", merged((row) => String(row[4]) + (row[4] ? "" : row[6]), (row) => ({
     text: row[4] ? "closed" : row[6] ? `open: ${row[6]}` : "open", short: row[4] ? "closed" : "open", now: row[4] ? "closed" : "open",
@@ -118,12 +118,11 @@ function curvePath(points, yOf, linear = false) {
   return parts.join("");
 }
 
+/** Grid lines and, to be called after the curve is drawn, their words. */
 function gridLines(group, y, height, top, unit, digits) {
-  for (const share of [0, 0.5, 1]) {
-    const at = y + height - share * height;
-    draw(group, "line", { x1: plotLeft, x2: plotRight, y1: at, y2: at, stroke: "var(--grid)" });
-    if (share) draw(group, "text", { x: plotLeft + 4, y: at + 12, class: "quiet tiny halo" }, `${rounded(top * share, digits)} ${unit}`);
-  }
+  const shares = [0, 0.5, 1].map((share) => [share, y + height - share * height]);
+  for (const [, at] of shares) draw(group, "line", { x1: plotLeft, x2: plotRight, y1: at, y2: at, stroke: "var(--grid)" });
+  return () => shares.slice(1).forEach(([share, at]) => draw(group, "text", { x: plotLeft + 4, y: at + 12, class: "quiet tiny halo" }, `${rounded(top * share, digits)} ${unit}`));
 }
 
 function curveLanes() {
@@ -131,13 +130,13 @@ function curveLanes() {
   if (curve.length < 2) return lanes;
   const power = curve.map((point) => [point[0], point[1]]), energy = curve.map((point) => [point[0], point[2]]);
   const most = (list) => list.reduce((found, point) => Math.max(found, point[1]), 0);
-  const topPower = niceTop(most(power) / 1000) * 1000, mostEnergy = most(energy), topEnergy = niceTop(mostEnergy * 1.02);
+  const topPower = niceTop(most(power) / 1000) * 1000, mostEnergy = most(energy), topEnergy = niceTop(mostEnergy * 1.1);
   lanes.push({
     name: "Power", note: "and energy", height: 128, tall: true,
     draw(group, y) {
       const height = 112, base = y + 8 + height;
       const big = topPower >= 2000;
-      gridLines(group, y + 8, height, big ? topPower / 1000 : topPower, big ? "kW" : "W", 1);
+      const words = gridLines(group, y + 8, height, big ? topPower / 1000 : topPower, big ? "kW" : "W", 1);
       const yPower = (watts) => base - (Math.max(0, watts) / topPower) * height, path = curvePath(power, yPower);
       if (path) {
         const [, startX] = /^M([-\d.]+)/.exec(path), ends = [...path.matchAll(/[HML]([-\d.]+)/g)], endX = ends[ends.length - 1][1];
@@ -146,6 +145,7 @@ function curveLanes() {
       }
       const yEnergy = (wh) => base - (wh / topEnergy) * height;
       draw(group, "path", { d: curvePath(energy, yEnergy, true), fill: "none", stroke: "var(--energy)", "stroke-width": 1.5, "stroke-dasharray": "6 4" });
+      words();
       const label = energyText(topEnergy);
       draw(group, "text", { x: plotRight - 4, y: y + 20, class: "quiet tiny halo", "text-anchor": "end" }, label);
     },
@@ -161,9 +161,10 @@ function curveLanes() {
       name: "Current", note: "and limit", height: 112, tall: true,
       draw(group, y) {
         const height = 96, base = y + 8 + height, yOf = (amps) => base - (Math.min(amps, top) / top) * height;
-        gridLines(group, y + 8, height, top, "A", 1);
+        const words = gridLines(group, y + 8, height, top, "A", 1);
         draw(group, "path", { d: curvePath(limit, yOf) + (limit.length ? `H${Math.min(plotRight, xOf(data.length)).toFixed(1)}` : ""), fill: "none", stroke: "var(--ink)", "stroke-width": 2.2 });
         currents.forEach((points, phase) => draw(group, "path", { d: curvePath(points, yOf), fill: "none", stroke: PHASE_COLOURS[phase], "stroke-width": 1.4, "stroke-dasharray": PHASE_DASHES[phase] }));
+        words();
       },
       at: (ms) => { const point = valueAt(curve, ms), set = valueAt(data.limits, ms); return (point ? point[3].map((amps) => rounded(amps, 1)).join(" / ") + " A" : "") + (set ? `\nat most ${rounded(set[1], 1)} A` : ""); },
       key: [["var(--ink)", "", "Limit"], ...currents.map((_, phase) => [PHASE_COLOURS[phase], PHASE_DASHES[phase], phases > 1 ? `L${phase + 1}` : "Current"])],
@@ -173,8 +174,9 @@ function curveLanes() {
   if (charge.length > 1) lanes.push({
     name: "Battery", height: 52, tall: true,
     draw(group, y) {
-      gridLines(group, y + 6, 40, 100, "%", 0);
+      const words = gridLines(group, y + 6, 40, 100, "%", 0);
       draw(group, "path", { d: curvePath(charge, (percent) => y + 46 - percent * 0.4, true), fill: "none", stroke: "var(--car)", "stroke-width": 1.8 });
+      words();
     },
     at: (ms) => { const point = valueAt(charge, ms); return point ? rounded(point[1], 1) + " %" : ""; },
   });
