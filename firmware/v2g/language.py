@@ -9,8 +9,7 @@ from typing import Final
 
 from firmware.v2g.messages import app_protocol, iso2
 from firmware.v2g.messages.declare import Message, Request, Response
-
-EXI_PAYLOAD: Final = 0x8001  # V2GTP payload type of the handshake and of every DIN and -2 message
+from firmware.v2g.v2gtp import PayloadType
 
 
 class Language(ABC):
@@ -21,10 +20,10 @@ class Language(ABC):
     unknown_session: StrEnum
     sequence_error: StrEnum
     sequence_timeout_s: float = 60.0  # SECC sequence timeout [V2G2-443]
-    payload_types: frozenset[int] = frozenset({EXI_PAYLOAD})
+    payload_types: frozenset[int] = frozenset({PayloadType.EXI})
 
     def payload_type(self, message: Response) -> int:
-        return EXI_PAYLOAD
+        return PayloadType.EXI
 
     @abstractmethod
     def performance_s(self, request: type[Request] | None) -> float:

@@ -16,12 +16,10 @@ from enum import IntEnum
 from typing import Final, Literal
 
 from firmware.v2g.interface import Interface
-from firmware.v2g.v2gtp import V2gtpError, pack, unpack
+from firmware.v2g.v2gtp import PayloadType, V2gtpError, pack, unpack
 
 log = logging.getLogger(__name__)
 
-REQUEST: Final = 0x9000  # V2GTP payload types
-RESPONSE: Final = 0x9001
 ALL_NODES: Final = socket.inet_pton(socket.AF_INET6, "ff02::1")
 MAX_DATAGRAM: Final = 64  # a request has 10 bytes
 ANSWERS_PER_MINUTE: Final = 50  # one discovery cycle of a car
@@ -65,7 +63,7 @@ def read_request(datagram: bytes) -> SdpRequest:
         frame = unpack(datagram)
     except V2gtpError as error:
         raise SdpError(str(error)) from error
-    if frame.payload_type != REQUEST:
+    if frame.payload_type != PayloadType.SDP_REQUEST:
         raise SdpError(f"payload type {frame.payload_type:#06x} is no SDP request")
     if len(frame.payload) != 2:
         raise SdpError(f"an SDP request has 2 bytes, this one {len(frame.payload)}")
@@ -78,7 +76,7 @@ def read_request(datagram: bytes) -> SdpRequest:
 def write_response(endpoint: Endpoint, security: Security) -> bytes:
     """The datagram that tells a car where to connect."""
     place = endpoint.address + endpoint.port.to_bytes(2, "big")
-    return pack(RESPONSE, place + bytes((security, Transport.TCP)))
+    return pack(PayloadType.SDP_RESPONSE, place + bytes((security, Transport.TCP)))
 
 
 def security_for(request: SdpRequest, endpoint: Endpoint, policy: TlsPolicy) -> Security | None:

@@ -1,6 +1,7 @@
 """The interplay of pilot, authorisation, link and session: every input in every phase, and the stories one by one."""
 
 import itertools
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from firmware.v2g.evse_link import (
     FIVE_PERCENT,
     STATE_F,
+    TOGGLE_S,
     X1,
     Inputs,
     Link,
@@ -22,7 +24,7 @@ CAR: Final = Inputs(level="B", authorised=False, link_up=True, session=Session.N
 
 
 def at(inputs: Inputs, **changes: Any) -> Inputs:
-    return Inputs(**{**{name: getattr(inputs, name) for name in Inputs.__dataclass_fields__}, **changes})
+    return replace(inputs, **changes)
 
 
 def run(link: Link, inputs: Inputs, start: float, end: float) -> tuple[Link, list[tuple[float, Phase]]]:
@@ -43,25 +45,36 @@ def run(link: Link, inputs: Inputs, start: float, end: float) -> tuple[Link, lis
     raise AssertionError(f"does not settle: {log}")
 
 
-# --- every input in every phase ----------------------------------------------------------------------------------------
+# --- every input in every phase ---------------------------------------------------------------------------------------
 
 LEVELS: Final = ("?", "A", "B", "C", "D", "E", "F")
-TIMES: Final = (0.0, 0.74, 0.76, 2.99, 3.01, 3.99, 4.01, 7.99, 8.01, 17.99, 18.01, 19.99, 20.01, 100.0)
+ASLEEP: Final = (Phase.WAIT, Phase.ENDED, Phase.PAUSED)
 
 
 def every_link() -> list[Link]:
-    return [
-        Link(phase, 0.0, retries, authorised, stop, after, rearmed, quiet, toggle)
-        for phase, retries, authorised, stop, after, rearmed, (quiet, toggle) in itertools.product(
-            Phase,
-            (0, 2),
-            (None, 0.0),
-            (None, 0.0),
-            (Phase.STEP_EF, Phase.WAIT, Phase.ENDED),
-            (False, True),
-            ((False, None), (True, None), (True, 0.0)),
-        )
-    ]
+    """Every phase with every value of the fields that this phase looks at."""
+    links = []
+    for phase, retries, authorised in itertools.product(Phase, (0, 2), (None, 0.0)):
+        link = Link(phase, 0.0, retries, authorised)
+        if phase is Phase.SESSION:
+            links += [link, replace(link, stop_since=0.0)]
+        elif phase is Phase.LET_GO:
+            links += [replace(link, after=after) for after in (Phase.STEP_EF, Phase.WAIT, Phase.ENDED)]
+        elif phase in ASLEEP:
+            toggles = ((False, None), (True, None), (True, 0.0))
+            links += [
+                replace(link, rearmed=rearmed, quiet=quiet, toggle_since=toggle)
+                for rearmed, (quiet, toggle) in itertools.product((False, True), toggles)
+            ]
+        else:
+            links.append(link)
+    return links
+
+
+def times(link: Link) -> list[float]:
+    """At once, one tick before and after the limit of this phase, and late."""
+    limit = TOGGLE_S if link.phase in ASLEEP else due(link, NOMINAL_AFTER_S)
+    return [0.0, 1000.0] if limit is None else [0.0, limit - 0.01, limit, limit + 0.01, 1000.0]
 
 
 def every_input() -> list[Inputs]:
@@ -76,7 +89,7 @@ def test_every_phase_with_every_input_keeps_the_rules(phase: Phase) -> None:
     links = [link for link in every_link() if link.phase is phase]
     inputs = every_input()
     for link in links:
-        for now in TIMES:
+        for now in times(link):
             for seen in inputs:
                 check(link, seen, now, step(link, seen, now, NOMINAL_AFTER_S))
 
@@ -134,7 +147,7 @@ def test_time_alone_changes_nothing_before_it_is_due() -> None:
             assert step(settled, seen, early, NOMINAL_AFTER_S).phase is settled.phase
 
 
-# --- stories ------------------------------------------------------------------------------------------------------------
+# --- stories ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_plug_in_shows_five_percent_at_once() -> None:
