@@ -117,6 +117,8 @@ def encode(
     if name is None:
         met = _origins.get(id(message))
         name = met[1] if met else home(type(message))
+        if not name:
+            raise ExiError(f"{type(message).__name__} is no message")
     if not fragment:
         known = _codec(name).document_codes.get(type(message))
         if known is not None:
@@ -131,8 +133,6 @@ def encode(
 def _encode_carefully(message: Message, name: str, fragment: bool, relaxed: bool, element: str | None) -> bytes:
     grammar = schema_set(_codec(name).schema)
     writer = Writer(grammar)
-    if not isinstance(message, Record):
-        raise ExiError(f"{type(message).__name__} is no message")
     if not fragment:
         roots = [cls for _, cls in grammar.documents]
         if type(message) not in roots or type(message).wire.abstract:
