@@ -18,12 +18,12 @@ from firmware.station.station import Station
 
 UNKNOWN_TRANSACTION: Final = -1  # errata 3.18
 
-# ReasonEnumType -> Reason: what 1.6 has no word for is Other
+# (stoppedReason, triggerReason) of 2.x -> reason, where 1.6 has a word of its own; else by stoppedReason, else Other
 REASONS: Final = {
-    "ImmediateReset": "HardReset",
-    "MasterPass": "Other",
-    "StoppedByEV": "Local",  # the driver ended it at the car
-    "Timeout": "Other",
+    ("ImmediateReset", "ResetCommand"): "HardReset",
+    ("Reboot", "ResetCommand"): "SoftReset",
+    ("Other", "UnlockCommand"): "UnlockCommand",
+    ("StoppedByEV", "ChargingStateChanged"): "Local",  # the driver ended it at the car
 }
 # AC stations report Finishing etc. in `detail`; a bare state of 2.x says less
 STATES: Final = {"Occupied": "Preparing"}
@@ -45,7 +45,7 @@ def stop_transaction(fact: facts.Transaction, shape: Shape, remote_id: str | Non
         meter_stop=round(_register(fact)),
         timestamp=stamp(fact.at),
         id_tag=id_tag(fact.id_token.token) if fact.id_token is not None else UNSET,
-        reason=_reason(fact.stopped_reason),
+        reason=_reason(fact),
         transaction_data=data or UNSET,
     )
     return Outgoing("StopTransaction", payload, v16.StopTransactionResponse)
@@ -150,9 +150,10 @@ def _register(fact: facts.Transaction) -> float:
     return fact.samples[-1].energy_wh if fact.samples else fact.meter_start_wh or 0.0
 
 
-def _reason(reason: str | None) -> Any:
-    word = REASONS.get(reason or "Local", reason or "Local")
-    return word if word in get_args(v16.Reason) else "Other"
+def _reason(fact: facts.Transaction) -> v16.Reason:
+    reason = fact.stopped_reason or "Local"
+    word = REASONS.get((reason, fact.trigger), reason)
+    return cast(v16.Reason, word if word in get_args(v16.Reason) else "Other")
 
 
 def _meter_values(samples: tuple[facts.Sample, ...], measurands: tuple[str, ...]) -> tuple[v16.MeterValue, ...]:

@@ -12,9 +12,6 @@ from firmware.ocpp.samples import Reading, readings
 from firmware.ocpp.v201 import messages, types
 from firmware.station import facts
 
-# What the station may say beyond ReasonEnumType
-REASONS: Final = {"SoftReset": "ImmediateReset", "HardReset": "ImmediateReset", "UnlockCommand": "Other"}
-
 
 def transaction(fact: facts.Transaction, shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
     measurands = {"Started": shape.started, "Updated": shape.updated, "Ended": shape.ended}[fact.kind]
@@ -105,7 +102,7 @@ def _trigger(trigger: str) -> types.TriggerReasonEnum:
 def _reason(fact: facts.Transaction) -> types.ReasonEnum | UnsetType:
     if fact.kind != "Ended":
         return UNSET
-    word = REASONS.get(fact.stopped_reason or "Local", fact.stopped_reason or "Local")
+    word = fact.stopped_reason or "Local"
     return cast(types.ReasonEnum, word if word in get_args(types.ReasonEnum) else "Other")
 
 
