@@ -136,10 +136,11 @@ def _grant(state: Charging, inputs: Inputs, now: float) -> Grant | None:
 
 
 def _lock(state: Charging, inputs: Inputs) -> bool:
-    """Locked in C and D and while a transaction runs; free only after the contactor is confirmed open (hal.md §5)."""
+    """Locked in C and D and while a transaction runs; free only after the contactor is confirmed open. A driver who
+    ended the transaction gets the cable even from a car that still asks for current."""
     if not inputs.has_lock:
         return False
-    wanted = inputs.level in {"C", "D"} or (inputs.session is not None and inputs.level != "A")
+    wanted = (inputs.level in {"C", "D"} and not inputs.ended) or (inputs.session is not None and inputs.level != "A")
     return wanted or (state.lock and inputs.closed)
 
 

@@ -103,6 +103,7 @@ class Evse:
         self._sample_due = 0.0
         self._checkpoint_due = 0.0
         self._charging_since: float | None = None
+        self._held = False  # the guard was seen holding the grant of the running transaction
         self._view: object = None
         self._busy = self._again = False
 
@@ -193,6 +194,7 @@ class Evse:
         """This token may charge here, from plug-in on or from now on."""
         self.id_token = id_token
         self.refusal = ""
+        self.ended = None  # a remote start may begin anew with the plug still in
         self.authorised_at = self._station.clock.mono()
         self._verdict = verdict
         self._remote_start_id = remote_start_id
@@ -283,8 +285,8 @@ class Evse:
         self.seen = seen
         if self._restored is not None:
             self._resume_or_close(self._restored, seen)
-        elif seen.grant is not None and seen.grant.session != self.transaction_id:
-            self._orders.disown(seen, self.board_connector)
+        elif self._sneaked_away(seen):
+            self.stop(STOPS["EVDisconnected"])
         self._reports.faults(seen, self.connector, self._moment())
         self._advance()
 
@@ -312,6 +314,12 @@ class Evse:
         asks = self.level in {"C", "D"} or (self.digital is not None and not self.wishes.charged)
         able = self._open is not None and self._open.stop is None and not self._forbidden
         return Want(self.id, self._own_limit().amps if able else 0.0, drawing, asks)
+
+    def _sneaked_away(self, seen: Observation) -> bool:
+        """The guard saw the car leave while nobody listened; who is plugged in now is somebody else."""
+        if self._open is not None and seen.grant is not None and seen.grant.session == self._open.transaction_id:
+            self._held = True
+        return self._held and seen.grant is None and "unplugged" in (seen.grant_ended or "")
 
     def _waited_for_plug(self, now: float) -> float:
         return now - self.authorised_at if self.authorised_at is not None else 0.0
@@ -357,8 +365,8 @@ class Evse:
             now=now,
         )
         self._follow_charging_state(now)
-        self._end_if_due(now)
-        self._report()
+        if not self._end_if_due(now):
+            self._report()
 
     def _inputs(self) -> Inputs:
         mine = self._open
@@ -516,16 +524,17 @@ class Evse:
             self._open = msgspec.structs.replace(self._open, last=sample)
             self._station.record(None, self._open, self._open.transaction_id)
 
-    def _end_if_due(self, now: float) -> None:
+    def _end_if_due(self, now: float) -> bool:
         """The last event, once no current can flow: confirmed open, or nobody confirmed it for too long."""
         mine = self._open
         if mine is None or mine.stop is None:
-            return
+            return False
         stopping = now - self._stop_since if self._stop_since is not None else _OPENED_BY_S
-        granted = self.seen is not None and self.seen.grant is not None and self.wishes.grant is not None
-        if (self.closed or granted or self.wishes.grant is not None or self.seen is None) and stopping < _OPENED_BY_S:
-            return
+        may_flow = self.seen is None or self.closed or self.wishes.grant is not None
+        if may_flow and stopping < _OPENED_BY_S:
+            return False
         self._end(mine, mine.stop, self.sample("Transaction.End"))
+        return True
 
     def _end(self, mine: Open, stop: Stop, sample: Sample | None) -> None:
         self._count_charging(self._station.clock.mono())
@@ -534,6 +543,7 @@ class Evse:
         last = transaction.end(mine, self._moment(), stop, state, sample)
         log.info("EVSE %d: transaction %s ended (%s)", self.id, mine.transaction_id, stop.reason)
         self._open = self._stop_since = self._charging_since = None
+        self._held = False
         self._drop_token()
         self.bounds.pop("transaction", None)
         self.bounds.pop("authorization", None)
@@ -557,6 +567,7 @@ class Evse:
         if grant is not None and grant.session == kept.transaction_id:
             log.info("EVSE %d: transaction %s goes on", self.id, kept.transaction_id)
             self._verdict = Verdict(group=kept.group)
+            self._held = True
             held = Grant(grant.session, grant.limit_a, grant.failsafe_limit_a, grant.ride_through_s)
             charged = kept.charging_state in {"Charging", "SuspendedEV"} or kept.charged_s > 0
             self.wishes = replace(self.wishes, grant=held, charged=charged)
@@ -565,8 +576,6 @@ class Evse:
             self._stop_since = now if kept.stop is not None else None
             self._station.share_out()
             return
-        if grant is not None:
-            self._orders.disown(seen, self.board_connector)
         stop = transaction.interrupted(
             kept, boot_id=self._station.boot_id, unplugged=seen.level == "A", reset=self._after_reset
         )

@@ -35,32 +35,28 @@ class Orders:
         """Tell the guard what changed."""
         if not self._guard.connected:
             return
-        again = self._sent is not None and not forbidden and self._not_held(wishes, seen, now)
-        old = None if again else self._sent
+        old = self._sent
+        if seen is not None and self._settled(seen, now):
+            held = seen.grant.session if seen.grant is not None else None
+            granted = wishes.grant.session if wishes.grant is not None else None
+            if held is not None and held != granted:
+                self._disown(held, connector)
+            if held != granted and not forbidden:
+                old = None
         if old is not None and _same(old, wishes):
             return
         if has_lock and (old is None or old.lock != wishes.lock):
             self._guard.send(wire.LockIntent(0, connector, wishes.lock))
-        self._send_current(old, wishes, seen, connector, "fault" if forbidden else "")
+        self._send_current(old, wishes, connector, "fault" if forbidden else "")
         if old is None or old.light != wishes.light:
             self._guard.send(wire.IndicatorIntent(0, connector, wishes.light))
         self._sent, self._sent_at = wishes, now
-
-    def disown(self, seen: Observation, connector: int) -> None:
-        """A grant of no transaction of ours must not run on; one that was on its way out is left alone."""
-        if seen.grant is None or (self._sent is not None and seen.at <= self._sent_at):
-            return
-        log.warning("connector %d has a grant for unknown session %s: revoked", connector, seen.grant.session)
-        self._guard.send(wire.Revoke(0, connector, f"session {seen.grant.session} is not known here"))
-        self._sent = None
 
     def release_lock(self, connector: int) -> None:
         """Try the bolt (again)."""
         self._guard.send(wire.LockIntent(0, connector, False))
 
-    def _send_current(
-        self, old: Charging | None, new: Charging, seen: Observation | None, connector: int, cause: str
-    ) -> None:
+    def _send_current(self, old: Charging | None, new: Charging, connector: int, cause: str) -> None:
         """Pilot and grant, in the order that never offers more than is granted."""
         pilot = wire.SetPilot(0, connector, new.pilot.mode, new.pilot.duty_percent)
         pilot_changed = old is None or old.pilot != new.pilot
@@ -77,17 +73,19 @@ class Orders:
                         0, connector, grant.session, grant.limit_a, grant.failsafe_limit_a, grant.ride_through_s
                     )
                 )
-        elif old.grant is not None if old is not None else (seen is not None and seen.grant is not None):
-            reason = cause or new.revoke_reason
-            self._guard.send(wire.Revoke(0, connector, reason, now=new.at_once))
+        elif old is not None and old.grant is not None:
+            self._guard.send(wire.Revoke(0, connector, cause or new.revoke_reason, now=new.at_once))
         if pilot_changed and not lowering:
             self._guard.send(pilot)
 
-    def _not_held(self, wishes: Charging, seen: Observation | None, now: float) -> bool:
-        """The guard has had time for our grant, and does not hold it."""
-        if wishes.grant is None or seen is None or now - self._sent_at < _AGAIN_S:
-            return False
-        return seen.grant is None and seen.at > self._sent_at
+    def _settled(self, seen: Observation, now: float) -> bool:
+        """The guard has had time for what was sent: what it holds now is what it made of it."""
+        return self._sent is None or (now - self._sent_at >= _AGAIN_S and seen.at > self._sent_at)
+
+    def _disown(self, session: str, connector: int) -> None:
+        """A grant of no transaction of ours must not run on."""
+        log.warning("connector %d has a grant for session %s, which is not running here: revoked", connector, session)
+        self._guard.send(wire.Revoke(0, connector, f"session {session} is not known here"))
 
 
 def _same(one: Charging, other: Charging) -> bool:
