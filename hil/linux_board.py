@@ -111,7 +111,7 @@ class LinuxBoard:
         self.set_millivolts("voltage0", 300 if self.bolt_locked else 3_100)
 
     def run(self, stop: threading.Event) -> None:
-        while not stop.wait(0.002):
+        while not stop.wait(0.005):
             self.step()
 
     # --- files
