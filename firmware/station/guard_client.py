@@ -46,9 +46,9 @@ class GuardVersionError(LinkLost):
 class GuardClient:
     """SOCK_SEQPACKET client of the guard. Reconnects for ever; answers each Beat with a Lease as soon as it is read.
 
-    `on_hello` is called with the first packet of each connection, `on_epoch` after it and whenever the guard counts a
-    new epoch (then every intent must be sent again), `on_observation` and `on_token` with each message, `on_lost` when
-    the connection ended.
+    `on_hello` is called with the first packet of each connection, `on_observation` and `on_token` with each message,
+    `on_lost` when the connection ended. `on_epoch` is called when the guard listens to us: after our first answer to
+    a beat, and after the first answer in each new epoch; then every intent must be sent again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,22 +66,22 @@ class GuardClient:
         self.on_lost: list[Callable[[], None]] = []
         self._socket: socket.socket | None = None
         self._ended: asyncio.Future[None] | None = None
-        self._epoch = 0
+        self._epoch: int | None = None  # of the beat we answered last; None = the guard does not listen yet
         self._bad_in_a_row = 0
 
     @property
     def connected(self) -> bool:
-        """True from the guard's hello until the connection ends."""
-        return self.hello is not None
+        """True from our first answer to a beat until the connection ends: the guard listens to intents."""
+        return self._epoch is not None
 
     @property
-    def epoch(self) -> int:
+    def epoch(self) -> int | None:
         return self._epoch
 
     def send(self, intent: Intent) -> None:
         """Send one intent in the present epoch. Without a connection it is counted and dropped: whoever wants
         something wants it again on `on_epoch`."""
-        if self.hello is None:
+        if self._epoch is None:
             self.dropped += 1
             return
         self._transmit(wire.encode(msgspec.structs.replace(intent, epoch=self._epoch)))
@@ -132,7 +132,7 @@ class GuardClient:
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket.fileno())
             self._socket.close()
-        self._socket = self._ended = self.hello = None
+        self._socket = self._ended = self.hello = self._epoch = None
         self._bad_in_a_row = 0
         self.observations.clear()
         if was_connected:
@@ -171,7 +171,6 @@ class GuardClient:
             self._transmit(wire.encode(wire.Lease(tick=message.tick, epoch=message.epoch)))
             self._follow_epoch(message.epoch)
         elif isinstance(message, Observation):
-            self._follow_epoch(message.epoch)
             self.observations[message.connector] = message
             for observed in tuple(self.on_observation):
                 observed(message)
@@ -198,19 +197,16 @@ class GuardClient:
             return
         self.hello = hello
         self.problem = ""
-        self._epoch = hello.epoch
         log.info("guard %s on board %s, epoch %d", hello.guard, hello.board, hello.epoch)
         for greeted in tuple(self.on_hello):
             greeted(hello)
-        self._tell_epoch()
 
     def _follow_epoch(self, epoch: int) -> None:
-        if self.hello is not None and epoch != self._epoch:
+        if self.hello is None or epoch == self._epoch:
+            return
+        if self._epoch is not None:
             log.warning("the guard lost our lease: epoch %d, was %d", epoch, self._epoch)
-            self._epoch = epoch
-            self._tell_epoch()
-
-    def _tell_epoch(self) -> None:
+        self._epoch = epoch
         for callback in tuple(self.on_epoch):
             callback()
 

@@ -85,7 +85,7 @@ class Orders:
     def _disown(self, session: str, connector: int) -> None:
         """A grant of no transaction of ours must not run on."""
         log.warning("connector %d has a grant for session %s, which is not running here: revoked", connector, session)
-        self._guard.send(wire.Revoke(0, connector, f"session {session} is not known here"))
+        self._guard.send(wire.Revoke(0, connector, f"session {session[:200]} is not known here"))
 
 
 def _same(one: Charging, other: Charging) -> bool:

@@ -98,6 +98,7 @@ class GuardPeer:
         self.version = wire.VERSION
         self.connectors = {n: PeerConnector(n) for n in range(1, connectors + 1)}
         self.lock = lock
+        self.leased = False
         self.received: list[wire.FromController] = []
         self.stale = 0
         self._listener: socket.socket | None = None
@@ -145,6 +146,8 @@ class GuardPeer:
         )
         for number in self.connectors:
             self.report(number)
+        self.leased = False
+        self.beat()
 
     def send(self, message: wire.FromGuard) -> None:
         self.send_raw(wire.encode(message))
@@ -160,6 +163,7 @@ class GuardPeer:
     def lose_lease(self) -> None:
         """A new epoch, as after 300 ms without a lease; running grants ride on."""
         self.epoch += 1
+        self.leased = False
         self.beat()
 
     def _readable(self) -> None:
@@ -172,8 +176,9 @@ class GuardPeer:
     def _take(self, intent: wire.FromController) -> None:
         self.received.append(intent)
         if isinstance(intent, wire.Lease):
+            self.leased = self.leased or intent.epoch == self.epoch
             return
-        if intent.epoch != self.epoch:
+        if intent.epoch != self.epoch or not self.leased:
             self.stale += 1
             return
         connector = self.connectors[intent.connector]
@@ -337,7 +342,8 @@ async def open_bench(
     peer.listen()
     running = asyncio.create_task(station.run())
     try:
-        await bench.until(lambda: all(evse.seen is not None for evse in station.evses.values()))
+        if peer.version == wire.VERSION:
+            await bench.until(lambda: station.guard.connected)
         await bench.settle()
         yield bench
     finally:

@@ -177,6 +177,7 @@ def test_two_evses_share_the_budget_and_the_guard_is_told(bench: Any, play: Any)
 
 def test_the_budget_can_be_set_from_outside_and_lifted(bench: Any, play: Any) -> None:
     async def scenario() -> None:
+        b: Any
         async with bench() as b:
             await b.move(level="B")
             await b.station.do(SetLimit(source="energy", limit_a=12.0))

@@ -9,7 +9,7 @@ from firmware.station.authorization import Verdict
 from firmware.station.charging import Digital
 from firmware.station.facts import IdToken, SetLimit, StartTransaction, StopTransaction, Transaction
 from hal import wire
-from hal.contracts import LockState, PilotMode, PilotOutput
+from hal.contracts import PilotMode, PilotOutput
 from hal.wire import Fault
 
 CARD = IdToken("04A2")
@@ -121,18 +121,18 @@ def test_second_swipe_stops_when_the_contactor_is_open_and_then_unlocks(
         async with bench(office=office, **csms_settings) as b:
             await b.move(level="B")
             b.peer.swipe("04A2")
-            await b.until(lambda: b.transactions())
+            await b.until(b.transactions)
             await b.move(level="C", current_a=16.0, stuck=True, closed=True)
-            assert b.peer.connectors[1].lock is LockState.LOCKED
+            assert b.peer.connectors[1].lock.value == "locked"
             b.peer.swipe("04a2")  # case is no difference
             await b.until(lambda: b.station.evses[1].stop_wanted == "Local")
             await b.settle()
             assert b.transactions()[-1].kind == "Updated"  # still closed: not over
-            assert b.peer.connectors[1].lock is LockState.LOCKED
+            assert b.peer.connectors[1].lock.value == "locked"
             await b.move(stuck=False)
             assert b.story()[-1] == "Ended 2 StopAuthorized EVConnected Local"
             assert b.transactions()[-1].id_token == IdToken("04a2")
-            assert b.peer.connectors[1].lock is LockState.UNLOCKED
+            assert b.peer.connectors[1].lock.value == "unlocked"
             assert b.station.evses[1].why() == "finished (Local); unplug to start again"
             assert office.asked == ["04A2"]  # the second swipe needs no question (E07.FR.01)
 
