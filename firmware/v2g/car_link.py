@@ -140,12 +140,12 @@ class CarLink:
         if self.link.phase is not before.phase:
             log.info("EVSE %d: %s", self._evse.id, self.link.phase)
             self._again = True
-        if self.link.phase is Phase.UNPLUGGED:
+        if not self.link.session_may_live:
+            self._end_session(str(self.link.phase))
+        if self.link.phase is Phase.UNPLUGGED:  # the next car is another one
             self._session = Session.NONE
             self._resume = None
             self._sdp.limit.forget()
-        if not self.link.session_may_live:
-            self._end_session(str(self.link.phase))
         self._open_or_close_listener()
         self._tell_station()
         if self._timer is not None:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from firmware.v2g.interface import Interface
 from firmware.v2g.v2gtp import PayloadType, V2gtpError, pack, unpack
@@ -130,8 +130,7 @@ class SdpServer(asyncio.DatagramProtocol):
         self.unserved = 0  # valid, but nothing to serve now, or not this way
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)  # asyncio's own classes do not say so
 
     def datagram_received(self, data: bytes, addr: tuple[str, int, int, int] | tuple[str, int]) -> None:
         answer = self.answer(data)

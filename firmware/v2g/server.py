@@ -10,7 +10,7 @@ import logging
 import random
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from firmware.v2g.conversation import Conversation
 from firmware.v2g.ending import Ending
@@ -87,9 +87,7 @@ class CarConnection(asyncio.Protocol):
     # --- the socket's side ----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a car connection is a TCP stream")
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self.conversation = self._begin(self._loop.time())
         self._go_on()
 
