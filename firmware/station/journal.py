@@ -160,6 +160,10 @@ class Journal:
         """Number of the last fact `reader` is done with; 0 makes it known as a reader for whom facts are kept."""
         return self.execute_in_writer(lambda connection: _cursor(connection, reader))
 
+    def unread(self) -> asyncio.Future[int]:
+        """How many facts some reader is not done with; 0 without readers."""
+        return self.execute_in_writer(_unread)
+
     def advance(
         self, reader: str, number: int, also: Callable[[sqlite3.Connection], object] = lambda connection: None
     ) -> asyncio.Future[None]:
@@ -464,6 +468,12 @@ def _cursor(connection: sqlite3.Connection, reader: str) -> int:
     connection.execute("INSERT OR IGNORE INTO cursor VALUES (?, 0)", (reader,))
     number: int = connection.execute("SELECT number FROM cursor WHERE reader = ?", (reader,)).fetchone()[0]
     return number
+
+
+def _unread(connection: sqlite3.Connection) -> int:
+    found = connection.execute("SELECT count(*) FROM fact WHERE number > (SELECT min(number) FROM cursor)")
+    count: int = found.fetchone()[0]
+    return count
 
 
 def _advance(connection: sqlite3.Connection, reader: str, number: int) -> None:

@@ -166,7 +166,7 @@ function curveLanes() {
         currents.forEach((points, phase) => draw(group, "path", { d: curvePath(points, yOf), fill: "none", stroke: PHASE_COLOURS[phase], "stroke-width": 1.4, "stroke-dasharray": PHASE_DASHES[phase] }));
         words();
       },
-      at: (ms) => { const point = valueAt(curve, ms), set = valueAt(data.limits, ms); return (point ? point[3].map((amps) => rounded(amps, 1)).join(" / ") + " A" : "") + (set ? `\nat most ${rounded(set[1], 1)} A` : ""); },
+      at: (ms) => { const point = valueAt(curve, ms); return point ? point[3].map((amps) => rounded(amps, 1)).join(" / ") + " A" : ""; },
       key: [["var(--ink)", "", "Limit"], ...currents.map((_, phase) => [PHASE_COLOURS[phase], PHASE_DASHES[phase], phases > 1 ? `L${phase + 1}` : "Current"])],
     });
   }
