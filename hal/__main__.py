@@ -28,7 +28,8 @@ DESCRIPTION = """\
 The guard of an EV charging station: owns the board's hardware, runs the control pilot and the interlocks every
 10 ms, and closes a contactor only for a controller that is alive and granted it."""
 EPILOG = """\
-exit status: 0 ended as asked, 1 failed while running, 2 the board file or the hardware cannot be used.
+exit status: 0 ended as asked, 1 failed while running, 2 the board file or the command line is wrong,
+3 the hardware or the socket cannot be had now.
 example: python -m hal --board board-configs/sim-ac-type2.toml --socket /tmp/guard.sock --sim /tmp/sim.registers"""
 
 
@@ -83,15 +84,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         allowed = _allowed(options.user, options.group)
         board.attach(options.sim)
-    except (ConfigError, DeviceError, KeyError) as error:
+    except (ConfigError, KeyError) as error:
         print(error, file=sys.stderr)
         return 2
+    except DeviceError as error:  # may be there a moment later: udev, a bus that wakes up
+        print(error, file=sys.stderr)
+        return 3
     try:
         link = Link(options.socket, allowed)
     except OSError as error:
         print(f"{options.socket}: cannot listen: {error.strerror}", file=sys.stderr)
         board.detach()
-        return 2
+        return 3
     try:
         return _run(board, link, options.socket)
     finally:

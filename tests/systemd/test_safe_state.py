@@ -86,7 +86,7 @@ def test_a_board_without_a_list_is_left_alone(board: LinuxBoard) -> None:
 
 
 def test_the_list_covers_every_output_of_the_board_file() -> None:
-    """Contactor first, then test current and motor bridge at rest by their polarity and the pilot's PWM; the board's own
+    """Contactor first, then test current and motor bridge at rest by their polarity, the pilot's PWM; the board's own
     watchdog last."""
     board = tomllib.loads(BOARD.read_text())
     connector = board["connector"][0]

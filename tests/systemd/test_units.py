@@ -116,3 +116,29 @@ def test_users_and_folders_are_made(tmp_path: Path) -> None:
     assert oct(folder.st_mode & 0o7777) == "0o3770"
     assert f":{folder.st_gid}:" in groups["pilotline"]
     assert oct((tmp_path / "etc/pilotline/station.toml").stat().st_mode & 0o777) == "0o640"
+
+
+def test_the_guards_command_line_is_one_it_takes() -> None:
+    """The interpreter runs isolated (-I), so hal must be installed, not merely lie beside us."""
+    command = here(settings("pilotline-hal.service")["ExecStart"][0])
+    board = command.index("/etc/pilotline/board.toml")
+    command[board] = str(TOP / "board-configs" / "chargebyte-charge-control-c.toml")
+    assert command[command.index("--socket") + 1] == "/run/pilotline/guard.sock"
+    assert command[command.index("--user") + 1] == settings("pilotline.service")["User"][0]
+    done = run(*command, "--check")
+    assert done.returncode == 0, done.stderr
+    assert "chargebyte Charge Control C" in done.stdout
+
+
+def test_only_what_a_restart_cannot_mend_ends_the_guard(tmp_path: Path) -> None:
+    """A wrong board file is status 2, which the unit does not restart; hardware that is not there yet is another."""
+    assert settings("pilotline-hal.service")["RestartPreventExitStatus"] == ["2"]
+    text = (TOP / "board-configs" / "chargebyte-charge-control-c.toml").read_text()
+    wrong, early = tmp_path / "wrong.toml", tmp_path / "early.toml"
+    wrong.write_text(text.replace("sysfs_pwm_pilot", "sysfs_pwn_pilot"))
+    early.write_text(text.replace("[linux]\n", f'[linux]\nsysfs = "{tmp_path}"\ndev = "{tmp_path}"\n', 1))
+    socket = str(tmp_path / "guard.sock")
+    done = run(sys.executable, "-m", "hal", "--board", wrong, "--socket", socket)
+    assert (done.returncode, "did you mean sysfs_pwm_pilot?" in done.stderr) == (2, True)
+    done = run(sys.executable, "-m", "hal", "--board", early, "--socket", socket)
+    assert (done.returncode, "no PWM 2084000.pwm" in done.stderr) == (3, True)
