@@ -162,7 +162,7 @@ def test_two_evses_share_the_budget_and_the_guard_is_told(bench: Any, play: Any)
             assert b.peer.connectors[1].grant.limit_a == 32.0
             await b.move(2, level="B")
             assert b.peer.connectors[1].grant.limit_a == 16.0
-            assert b.peer.connectors[2].grant is None
+            assert not b.peer.connectors[2].grant
             assert "waiting in turn" in b.station.evses[2].why()
             b.peer.connectors[1].current_a = 16.0
             await b.pass_time(7)
@@ -177,7 +177,6 @@ def test_two_evses_share_the_budget_and_the_guard_is_told(bench: Any, play: Any)
 
 def test_the_budget_can_be_set_from_outside_and_lifted(bench: Any, play: Any) -> None:
     async def scenario() -> None:
-        b: Any
         async with bench() as b:
             await b.move(level="B")
             await b.station.do(SetLimit(source="energy", limit_a=12.0))
