@@ -4,6 +4,8 @@ Tests and the demo start one in a folder of its own; logs, sockets, journal and 
 charges is the business of the rig (`stack.rig`) and of the cars.
 """
 
+import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -19,6 +21,11 @@ from hil.rig import Rig, SocketLink
 BOARDS = Path(__file__).parents[1] / "board-configs"
 START_S = 30.0
 STOP_S = 10.0
+
+
+def die_with_parent() -> None:
+    """In a child before it runs: the kernel ends it when we are gone, however we went (prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 class StackError(RuntimeError):
@@ -104,6 +111,21 @@ class Stack:
         self.start("station", command, prefix=self.prefix)
         self.wait("station", lambda: "controller ready" in self.log("station"))
 
+    def start_office(self, version: str) -> str:
+        """Start a back office on a free port; the URL that goes into the station's [ocpp] section."""
+        control = str(self.folder / "csms.sock")
+        self.start("csms", ["-m", "hil.csms", "--port", "0", "--version", version, "--control", control])
+        self.wait("csms", lambda: '"event": "ready"' in self.log("csms"))
+        ready = json.loads(next(line for line in self.log("csms").splitlines() if '"event": "ready"' in line))
+        return f"{ready['url']}/ocpp"
+
+    def check_alive(self) -> None:
+        """Raises StackError when a process of the station has ended."""
+        for name in {"plant", "guard", "station", "csms"} & self.processes.keys():
+            code = self.processes[name].poll()
+            if code is not None:
+                raise StackError(f"{name} ended with {code}:\n{self.tail(name)}")
+
     def start(
         self, name: str, arguments: Sequence[str], *, prefix: Sequence[str] = (), env: Mapping[str, str] | None = None
     ) -> "subprocess.Popen[bytes]":
@@ -116,6 +138,8 @@ class Stack:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
                 cwd=BOARDS.parent,
+                start_new_session=True,  # Ctrl-C is ours: `close` ends them in the right order
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads here; kill -9 of us must leave nothing behind
             )
         self.processes[name] = process
         return process

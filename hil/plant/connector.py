@@ -8,7 +8,7 @@ from hil.plant.contactor import Contactor
 from hil.plant.dc_side import DcSupply, IsolationMonitor
 from hil.plant.ev import Car
 from hil.plant.grid import Grid
-from hil.plant.lock import LOCKED, Lock
+from hil.plant.lock import UNLOCKED, Lock
 from hil.plant.pilot_circuit import half_waves_v, measured_mv
 from hil.plant.rcd import ResidualCurrentMonitor
 from hil.plant.thermal import Contacts
@@ -151,7 +151,7 @@ class Connector:
             "charged_wh": round(car.battery.charged_wh, 2),
             "current_a": [round(amps, 2) for amps in car.current_a],
             "cable_a": self.cable_a if car.plugged else 0.0,
-            "locked": self.lock.state == LOCKED,
+            "locked": self.lock.state != UNLOCKED,
             "pilot": mode,
             "duty_percent": round(duty, 2) if mode == "duty" else None,
             "line_v": [round(volts, 2) for volts in self._line_v],
