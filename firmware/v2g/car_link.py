@@ -22,7 +22,7 @@ from firmware.v2g.ending import Ending, Resume
 from firmware.v2g.evse_link import X1, Inputs, Link, Phase, Session, due, step
 from firmware.v2g.exi import log_line
 from firmware.v2g.interface import Interface, NotUsable, look
-from firmware.v2g.language import ISO2
+from firmware.v2g.language import APP_PROTOCOL, ISO2
 from firmware.v2g.peer import Exchanged, Peer
 from firmware.v2g.server import CarConnection, Listener
 from firmware.v2g.sessions import iso2
@@ -56,6 +56,9 @@ class CarLink:
         self._again = False
 
     async def run(self) -> None:
+        """Serve cars. Everything the first car needs is loaded before it can find us."""
+        for language in (APP_PROTOCOL, ISO2):
+            language.load()
         unsubscribe = self._evse.changed.subscribe(self._evse_changed)
         try:
             while True:

@@ -7,8 +7,10 @@ from abc import ABC, abstractmethod
 from enum import StrEnum
 from typing import Final
 
+from firmware.v2g.exi import decode, encode, log_line
 from firmware.v2g.messages import app_protocol, iso2
 from firmware.v2g.messages.declare import Message, Request, Response
+from firmware.v2g.messages.replies import failure_reply
 from firmware.v2g.v2gtp import PayloadType
 
 
@@ -24,6 +26,16 @@ class Language(ABC):
 
     def payload_type(self, message: Response) -> int:
         return PayloadType.EXI
+
+    def load(self) -> None:
+        """Build what the codec builds on first use, so that the first car does not wait for it."""
+        answer = self.first_answer()
+        decode(encode(self.wrap(bytes(8), answer)), self.schema)
+        log_line(answer)
+
+    @abstractmethod
+    def first_answer(self) -> Response:
+        """Any answer of this language."""
 
     @abstractmethod
     def performance_s(self, request: type[Request] | None) -> float:
@@ -54,6 +66,9 @@ class AppProtocolLanguage(Language):
     sequence_error = app_protocol.ResponseCode.Failed_NoNegotiation
     sequence_timeout_s = 18.0
 
+    def first_answer(self) -> Response:
+        return app_protocol.SupportedAppProtocolRes()
+
     def performance_s(self, request: type[Request] | None) -> float:
         return 1.5
 
@@ -80,6 +95,9 @@ class Iso2Language(Language):
             iso2.PowerDeliveryReq,
         }
     )
+
+    def first_answer(self) -> Response:
+        return failure_reply(iso2.SessionSetupRes, self.sequence_error)
 
     def performance_s(self, request: type[Request] | None) -> float:
         if request in self._slow:
