@@ -17,6 +17,7 @@ from hal.wire import Fault
 
 HOLD_S: Final = 1.0  # so that a flicker is seen by the controller, and a grant that was under way does not re-close
 SELF_TEST_S: Final = 0.5  # from test current to trip, and from its end to clear (hal reference 4)
+CLEAR_S: Final = 1.0
 TEST_VALID_S: Final = 10.0  # a passed self test serves one closing, and no longer than this
 EDGE_S: Final = 0.015  # a mirror contact bounces: an edge counts when two ticks see it
 FOLLOW_S: Final = 5.0  # a car must follow a new duty within this; do not police before
@@ -117,6 +118,8 @@ class Interlocks(msgspec.Struct, frozen=True, gc=False):
     closed_at: float = -math.inf  # last closing
     apart_since: float | None = None  # mirror contact differs from the command
     commanded_apart: bool = False  # ... because the command changed, not the contact
+    clear: frozenset[str] = frozenset()  # codes asked to be cleared lately
+    clear_until: float = -math.inf
     rcd_reset: bool = False  # order for this tick
     rcd_reset_at: float = -math.inf
     limit_a: float = 0.0
@@ -130,6 +133,7 @@ class Interlocks(msgspec.Struct, frozen=True, gc=False):
 
 def step(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> Interlocks:
     """One tick."""
+    s = _follow_clear(s, i, now)
     s = _follow_command(s, i, now)
     s = _follow_limit(s, board, i, now)
     s = _follow_mains(s, board, i, now)
@@ -149,6 +153,13 @@ def step(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> Inte
         hold_up=hold_up,
         shunt_trip=s.shunt_trip or "weld" in conditions,
     )
+
+
+def _follow_clear(s: Interlocks, i: Inputs, now: float) -> Interlocks:
+    """A wish to clear is good for a second: a residual current monitor is quiet only some time after its reset."""
+    if i.clear:
+        return _changed(s, clear=s.clear | i.clear, clear_until=now + CLEAR_S)
+    return _changed(s, clear=frozenset()) if s.clear and now > s.clear_until else s
 
 
 def _changed(s: Interlocks, **new: object) -> Interlocks:
@@ -221,7 +232,7 @@ def _self_test(s: Interlocks, i: Inputs, now: float) -> Interlocks:
 def _reset(s: Interlocks, i: Inputs, before: SelfTest, now: float) -> Interlocks:
     """A latching monitor is reset after its test, and when its fault is cleared; at most once a second."""
     tested = s.self_test is SelfTest.CLEARING and before is not SelfTest.CLEARING
-    cleared = bool(i.rcd_tripped) and s.self_test is SelfTest.IDLE and ("rcd_tripped" in i.clear or not i.plugged)
+    cleared = bool(i.rcd_tripped) and s.self_test is SelfTest.IDLE and ("rcd_tripped" in s.clear or not i.plugged)
     if tested or (cleared and now - s.rcd_reset_at >= 1.0):
         return _changed(s, rcd_reset=True, rcd_reset_at=now)
     return _changed(s, rcd_reset=False)
@@ -354,11 +365,11 @@ def _merge(
     seen: list[float] = []
     for fault, last in zip(s.faults, s.seen, strict=True):
         rule = FAULTS[fault.code]
-        cleared = fault.code in i.clear or (rule.leaves and not i.plugged)
+        left = rule.leaves and not i.plugged
         if fault.code in conditions:
             kept.append(fault)
             seen.append(now)
-        elif now - last < HOLD_S or (rule.latched and not cleared):
+        elif fault.code not in s.clear and (now - last < HOLD_S or (rule.latched and not left)):
             kept.append(fault)
             seen.append(last)
     known = {fault.code for fault in kept}

@@ -20,6 +20,7 @@ class PlugLock:
         self._part = part
         self._wanted = False  # a bolt found locked at start is opened: no cable stays trapped after a restart
         self._tries = 0
+        self._gave_up = False
         self._next_at = 0.0
 
     @property
@@ -29,7 +30,7 @@ class PlugLock:
     @property
     def failed(self) -> str:
         """What is wrong when all tries were in vain, else ''."""
-        if self._tries < TRIES or self._reached:
+        if not self._gave_up or self._reached:
             return ""
         return self.poller.action_error or f"plug lock is {self.state} after {TRIES} tries"
 
@@ -40,10 +41,13 @@ class PlugLock:
     def keep(self, *, locked: bool, now: float) -> None:
         """Call every tick. A change of mind starts anew; a bolt that moved by itself is moved back."""
         if locked is not self._wanted:
-            self._wanted, self._tries, self._next_at = locked, 0, now
-        elif self._reached:
-            self._tries = 0
-        if not self._reached and self._tries < TRIES and now >= self._next_at:
+            self._wanted, self._next_at = locked, now
+            self._tries, self._gave_up = 0, False
+        if self._reached:
+            self._tries, self._gave_up = 0, False
+        elif now >= self._next_at and self._tries == TRIES:
+            self._gave_up = True
+        elif now >= self._next_at:
             self._tries += 1
             self._next_at = now + PAUSE_S
             self.poller.request(self._lock if locked else self._unlock)

@@ -13,7 +13,7 @@ from hal import wire
 from hal.board import load
 from hal.contracts import PilotMode
 from hal.guard import TICK_S, Event, Guard
-from hal.sim.registers import PILOT_MODES, Registers
+from hal.sim.registers import PILOT_MODES, ConnectorRegisters, Registers
 
 LEVELS_MV = {"A": 12_000, "B": 9_000, "C": 6_000, "D": 3_000, "E": 0}
 BOARDS = Path(__file__).parents[2] / "board-configs"
@@ -89,12 +89,28 @@ class Bench:
     _held: list[wire.Beat] = field(default_factory=list)
 
     @property
-    def slots(self):  # type: ignore[no-untyped-def]
+    def slots(self) -> ConnectorRegisters:
         return self.wiring.registers.connector(1)
 
     @property
     def observation(self) -> wire.Observation:
         return [message for message in self.seen if isinstance(message, wire.Observation)][-1]
+
+    @property
+    def shown(self) -> str:
+        return self.observation.pilot.value
+
+    @property
+    def riding(self) -> bool:
+        return self.observation.grant is not None and self.observation.grant.riding
+
+    @property
+    def session(self) -> str:
+        return "" if self.observation.grant is None else self.observation.grant.session
+
+    @property
+    def faults(self) -> set[str]:
+        return {fault.code for fault in self.observation.faults}
 
     @property
     def closed(self) -> bool:
@@ -109,9 +125,8 @@ class Bench:
         self.now += TICK_S
         self.wiring.step(TICK_S)
         self.guard.tick(self.now)
-        for message in self.guard.take():
-            # every packet goes through its wire form, as it would on the link
-            message = wire.decode_from_guard(wire.encode(message))
+        for sent in self.guard.take():
+            message = wire.decode_from_guard(wire.encode(sent))  # as it would on the link
             self.seen.append(message)
             if isinstance(message, wire.Beat):
                 self._held.append(message)
@@ -159,7 +174,7 @@ class Bench:
         self.wiring.car = "C"
         self.run(0.1)
         self.show(PilotMode.DUTY, duty_percent)
-        self.grant(limit_a=limit_a, **more)
+        self.grant("s1", limit_a, **more)
         self.until(lambda: bool(self.slots["contactor_closed"]), within_s=3.0)
         self.tick()
 
@@ -198,3 +213,8 @@ def make_bench(tmp_path: Path) -> BenchMaker:
 @pytest.fixture
 def bench(make_bench: BenchMaker) -> Bench:
     return make_bench()
+
+
+@pytest.fixture
+def make_wiring() -> Callable[[Registers], Wiring]:
+    return Wiring

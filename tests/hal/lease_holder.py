@@ -1,0 +1,37 @@
+"""A controller reduced to what the guard can see of it: echoes beats, grants one session. A process, to be killed."""
+
+import argparse
+import socket
+
+from hal import wire
+from hal.contracts import PilotMode
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("socket")
+    parser.add_argument("--duty", type=float, default=100 * 16 / 60)
+    parser.add_argument("--failsafe", type=float, default=8.0)
+    parser.add_argument("--ride-through", type=float, default=2.0)
+    parser.add_argument("--dc", action="store_true")
+    options = parser.parse_args()
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    link.connect(options.socket)
+    asked = False
+    while packet := link.recv(wire.MAX_PACKET):
+        message = wire.decode_from_guard(packet)
+        if not isinstance(message, wire.Beat):
+            continue
+        link.send(wire.encode(wire.Lease(message.tick, message.epoch)))
+        if asked:
+            continue
+        asked, epoch = True, message.epoch
+        link.send(wire.encode(wire.SetPilot(epoch, 1, PilotMode.DUTY, options.duty)))
+        link.send(wire.encode(wire.GrantIntent(epoch, 1, "s1", 16.0, options.failsafe, options.ride_through)))
+        if options.dc:
+            link.send(wire.encode(wire.DcIntent(epoch, 1, "deliver", 400.0, 16.0)))
+        print("asked", flush=True)
+
+
+if __name__ == "__main__":
+    main()
