@@ -1,14 +1,34 @@
 """Shared by the tests of this folder: facts as the station tells them, and a journal on disk."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import base64
+import contextlib
+import json
+from collections import defaultdict, deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+import websockets.asyncio.server
+from ocpp import routing
+from ocpp.exceptions import OCPPError
+from ocpp.messages import CallError
+from ocpp.v16 import ChargePoint as ChargePoint16
+from ocpp.v16 import call as call16
+from ocpp.v16 import call_result as result16
+from ocpp.v201 import ChargePoint as ChargePoint201
+from ocpp.v201 import call as call201
+from ocpp.v201 import call_result as result201
+from websockets.typing import Subprotocol
 
-from firmware.station.facts import IdToken, Sample, Transaction
+from firmware.config import EvseSettings, OcppSettings, Settings, StationSettings
+from firmware.ocpp.client import BackOfficeClient
+from firmware.station.facts import AnyFact, BackOfficeMessage, IdToken, MeterValues, Sample, Transaction
 from firmware.station.journal import Journal
+from firmware.station.station import Station, build_station
 
 NOON = 1_800_014_400.0  # 2027-01-15T12:00:00Z
 
@@ -64,3 +84,322 @@ def with_journal(tmp_path: Path) -> Callable[[Callable[[Journal], Coroutine[Any,
         asyncio.run(life())
 
     return run
+
+
+# --- a back office on the PyPI `ocpp` package -----------------------------------------------------------------------
+
+Reply = Any  # a payload object of the `ocpp` package, an OCPPError, a raw frame with $ID, or "" for no answer
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def on(action: str) -> Callable[[Handler], Handler]:
+    """The package's decorator, typed."""
+    decorate: Callable[[Handler], Handler] = routing.on(action)
+    return decorate
+
+
+class HandClock:
+    """A clock that a test moves; the event loop's own time stays real."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.epoch = NOON - 1000.0
+
+    def mono(self) -> float:
+        return self.now
+
+    def utc(self) -> float:
+        return self.epoch + self.now
+
+    @property
+    def synced(self) -> bool:
+        return True
+
+    def set_utc(self, utc: float) -> float:
+        moved = utc - self.utc()
+        self.epoch += moved
+        return moved
+
+
+class Csms:
+    """One back office. It validates every frame with the official schemas and remembers all of them."""
+
+    def __init__(self, versions: tuple[str, ...] = ("1.6", "2.0.1")) -> None:
+        self.subprotocols = [Subprotocol(f"ocpp{version}") for version in versions]
+        self.calls: list[tuple[str, dict[str, Any]]] = []  # what the station called: action, payload
+        self.raw: list[str] = []  # the frames of these calls
+        self.replies: dict[str, deque[Reply]] = defaultdict(deque)  # told answers, used up one by one
+        self.password: str | None = None
+        self.connections = 0
+        self.point: Any = None
+        self.next_transaction = 1000
+        self.port = 0
+        self._server: websockets.asyncio.server.Server | None = None
+        self._came = asyncio.Condition()
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ocpp"
+
+    async def open(self) -> None:
+        self._server = await websockets.asyncio.server.serve(
+            self._serve, "127.0.0.1", self.port, select_subprotocol=self._select, process_request=self._check
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def _select(self, _: Any, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        """The station's first choice that we speak (2.0.1 part 4, 3.1.2)."""
+        return next((each for each in offered if each in self.subprotocols), None)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._server = None
+
+    async def drop(self) -> None:
+        """Cut the present connection without a word."""
+        self.point.socket.transport.abort()
+
+    def _check(self, connection: Any, request: Any) -> Any:
+        if self.password is not None:
+            wanted = base64.b64encode(f"CS-1:{self.password}".encode()).decode()
+            if request.headers.get("Authorization") != f"Basic {wanted}":
+                return connection.respond(401, "who are you?\n")
+        return None
+
+    async def _serve(self, socket: Any) -> None:
+        self.connections += 1
+        kind = Point16 if socket.subprotocol == "ocpp1.6" else Point201
+        self.point = kind("CS-1", socket, response_timeout=5)
+        self.point.csms = self
+        self.point.socket = socket
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await self.point.start()
+
+    async def note(self, frame: str) -> Reply:
+        """A frame of the station: remembered; the told answer, or None for the usual one."""
+        parts = json.loads(frame)
+        if parts[0] != 2:
+            return None
+        self.raw.append(frame)
+        self.calls.append((parts[2], parts[3]))
+        async with self._came:
+            self._came.notify_all()
+        return self.replies[parts[2]].popleft() if self.replies[parts[2]] else None
+
+    async def heard(self, action: str, count: int = 1, within: float = 10.0, **fields: Any) -> dict[str, Any]:
+        """Wait until the station has made `count` such calls; the payload of the last of them."""
+
+        def matching() -> list[dict[str, Any]]:
+            found = (payload for name, payload in self.calls if name == action)
+            return [p for p in found if all(p.get(key) == value for key, value in fields.items())]
+
+        async with self._came, asyncio.timeout(within):
+            await self._came.wait_for(lambda: len(matching()) >= count)
+        return matching()[count - 1]
+
+    async def ask(self, action: str, **payload: Any) -> Any:
+        """Call the station; its answer as an object of the `ocpp` package. Raises OCPPError for a CALLERROR."""
+        module = call16 if isinstance(self.point, Point16) else call201
+        return await self.point.call(getattr(module, action)(**payload), suppress=False)
+
+    async def tell(self, frame: str) -> None:
+        """Send a raw frame."""
+        await self.point.socket.send(frame)
+
+    def actions(self) -> list[str]:
+        return [name for name, _ in self.calls]
+
+
+class _Point:
+    """What both versions share: note the frame, then answer as told or as usual."""
+
+    csms: Csms
+    socket: Any
+
+    async def route_message(self, raw_msg: Any) -> None:
+        told = await self.csms.note(raw_msg)
+        if told == "":
+            return
+        parts = json.loads(raw_msg)
+        if isinstance(told, OCPPError):
+            await self.socket.send(CallError(parts[1], told.code, told.description, {}).to_json())
+        elif isinstance(told, str):
+            await self.socket.send(told.replace("$ID", parts[1]))
+        else:
+            self.told = told
+            await super().route_message(raw_msg)  # type: ignore[misc]  # the ChargePoint beside us
+
+
+def _time() -> str:
+    return datetime.fromtimestamp(NOON, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Point16(_Point, ChargePoint16):  # type: ignore[misc]  # untyped package
+    @on("BootNotification")
+    def boot(self, **_: Any) -> Any:
+        return self.told or result16.BootNotification(current_time=_time(), interval=300, status="Accepted")
+
+    @on("Heartbeat")
+    def heartbeat(self, **_: Any) -> Any:
+        return result16.Heartbeat(current_time=_time())
+
+    @on("StatusNotification")
+    def status(self, **_: Any) -> Any:
+        return result16.StatusNotification()
+
+    @on("Authorize")
+    def authorize(self, **_: Any) -> Any:
+        return self.told or result16.Authorize(id_tag_info={"status": "Accepted"})
+
+    @on("StartTransaction")
+    def start_transaction(self, **_: Any) -> Any:
+        self.csms.next_transaction += 1
+        accepted = {"status": "Accepted"}
+        return self.told or result16.StartTransaction(self.csms.next_transaction, id_tag_info=accepted)
+
+    @on("MeterValues")
+    def meter_values(self, **_: Any) -> Any:
+        return result16.MeterValues()
+
+    @on("StopTransaction")
+    def stop_transaction(self, **_: Any) -> Any:
+        return self.told or result16.StopTransaction()
+
+    @on("SecurityEventNotification")
+    def security_event(self, **_: Any) -> Any:
+        return result16.SecurityEventNotification()
+
+
+class Point201(_Point, ChargePoint201):  # type: ignore[misc]  # untyped package
+    @on("BootNotification")
+    def boot(self, **_: Any) -> Any:
+        return self.told or result201.BootNotification(current_time=_time(), interval=300, status="Accepted")
+
+    @on("Heartbeat")
+    def heartbeat(self, **_: Any) -> Any:
+        return result201.Heartbeat(current_time=_time())
+
+    @on("StatusNotification")
+    def status(self, **_: Any) -> Any:
+        return result201.StatusNotification()
+
+    @on("Authorize")
+    def authorize(self, **_: Any) -> Any:
+        return self.told or result201.Authorize(id_token_info={"status": "Accepted"})
+
+    @on("TransactionEvent")
+    def transaction_event(self, **_: Any) -> Any:
+        return self.told or result201.TransactionEvent()
+
+    @on("MeterValues")
+    def meter_values(self, **_: Any) -> Any:
+        return result201.MeterValues()
+
+    @on("NotifyReport")
+    def notify_report(self, **_: Any) -> Any:
+        return result201.NotifyReport()
+
+    @on("SecurityEventNotification")
+    def security_event(self, **_: Any) -> Any:
+        return result201.SecurityEventNotification()
+
+
+# --- a station with its back office ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Site:
+    """A real station (no guard: nothing is plugged in), its client, and the back office it talks to."""
+
+    station: Station
+    client: BackOfficeClient
+    csms: Csms
+    clock: HandClock
+    facts: list[AnyFact]
+
+    async def emit(self, *facts: AnyFact) -> None:
+        for fact in facts:
+            self.station.emit(fact)
+
+    def later(self, seconds: float) -> None:
+        """Let the station's clock run and have it look at what is due."""
+        self.clock.now += seconds
+        self.station.emit(MeterValues(at=self.clock.utc(), evse=1, samples=()))
+
+    async def told(self, name: str, count: int = 1) -> None:
+        """Wait until the station has received the answers to so many of its own calls."""
+        async with asyncio.timeout(10):
+            while self._answers(name) < count:  # noqa: ASYNC110 - facts come as they come
+                await asyncio.sleep(0.01)
+
+    def _answers(self, name: str) -> int:
+        messages = [fact for fact in self.facts if isinstance(fact, BackOfficeMessage)]
+        return sum((fact.direction, fact.kind, fact.name) == ("received", "result", name) for fact in messages)
+
+    async def connected(self, wanted: bool = True) -> None:
+        async with asyncio.timeout(10):
+            while self.client.connected is not wanted:  # noqa: ASYNC110 - the client offers no event, and needs none
+                await asyncio.sleep(0.01)
+
+
+OnSite = Callable[..., None]
+
+
+@pytest.fixture
+def on_site(tmp_path: Path) -> OnSite:
+    """Run an async test with a station and a back office; `opening` may be told answers before the first dial."""
+
+    def run(
+        test: Callable[[Site], Coroutine[Any, Any, None]],
+        *,
+        version: str = "2.0.1",
+        password: str | None = None,
+        opening: Callable[[Csms], None] = lambda csms: None,
+        served: tuple[str, ...] = ("1.6", "2.0.1"),
+        offered: tuple[str, ...] = (),
+        variables: dict[str, str] | None = None,
+    ) -> None:
+        async def life() -> None:
+            csms = Csms(served)
+            opening(csms)
+            await csms.open()
+            ocpp = OcppSettings(
+                url=csms.url,
+                identity="CS-1",
+                versions=offered or (version,),  # type: ignore[arg-type]  # checked where TOML is read
+                password=password,
+            )
+            settings = Settings(
+                station=StationSettings(storage=str(tmp_path), guard_socket=str(tmp_path / "guard.sock"), serial="S-1"),
+                evse=(EvseSettings(id=1), EvseSettings(id=2, connectors=(2,))),
+                ocpp=ocpp,
+            )
+            clock = HandClock()
+            station = build_station(settings, clock)
+            for name, value in {**QUICK, **(variables or {})}.items():
+                station.set_variable(name, value)
+            client = BackOfficeClient(station, ocpp, station.journal)
+            facts: list[AnyFact] = []
+            station.subscribe(facts.append)
+            tasks = [asyncio.create_task(station.run()), asyncio.create_task(client.run())]
+            work = asyncio.create_task(test(Site(station, client, csms, clock, facts)))
+            try:
+                await asyncio.wait([*tasks, work], timeout=60, return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    if task.done():
+                        task.result()
+                await asyncio.wait_for(work, 1.0)
+            finally:
+                for task in [*tasks, work]:
+                    task.cancel()
+                await asyncio.gather(*tasks, work, return_exceptions=True)
+                await csms.close()
+
+        asyncio.run(life())
+
+    return run
+
+
+QUICK = {"OCPPCommCtrlr.RetryBackOffWaitMinimum": "1", "OCPPCommCtrlr.RetryBackOffRandomRange": "0"}
