@@ -12,6 +12,7 @@ import msgspec
 from firmware.station.facts import AnyFact, Fact
 
 LONGEST_LINE = 65_536  # bytes; our own lines are shorter
+LATEST = 1e11  # seconds: what claims to be later (year 5138) is nonsense
 
 
 class RecordingBegan(Fact, frozen=True, kw_only=True, tag="recording_began"):
@@ -73,7 +74,12 @@ def read(path: Path) -> Recording:
             if raw.isspace():
                 continue
             try:
-                lines.append(_decoder.decode(raw))
+                line = _decoder.decode(raw)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                unreadable += 1
+                continue
+            if 0 <= line.at < LATEST and 0 <= line.mono < LATEST:
+                lines.append(line)
+            else:
                 unreadable += 1
     return Recording(lines, unreadable)

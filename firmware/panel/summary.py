@@ -1,7 +1,8 @@
 """The head of a session report in words: what was charged, by whom, how fast, what limited it, why it ended."""
 
 from datetime import UTC, datetime
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from firmware.panel.redaction import redacted
 from firmware.panel.story import Story, turnaround
@@ -82,15 +83,16 @@ class _Figures:
         self.transactions = story.transactions()
         self.sessions = story.car_sessions()
         self.pilot = story.pilot()
-        self.closed_ms = sum(self._spans_closed())
+        self.closed = [(row[0], until) for row, until in self._until(self.pilot) if row[4]]
+        self.closed_ms = sum(until - begin for begin, until in self.closed)
         self.begin = self.transactions[0]["from"] if self.transactions else story.plugged
         ends = [each["until"] for each in self.transactions if each["until"] is not None]
         self.running = bool(self.transactions) and len(ends) < len(self.transactions)
         self.end = max(ends) if ends and not self.running else story.length
 
-    def _spans_closed(self) -> list[int]:
-        following = [row[0] for row in self.pilot[1:]] + [self.story.length]
-        return [until - row[0] for row, until in zip(self.pilot, following, strict=True) if row[4]]
+    def _until(self, rows: list[list[Any]]) -> list[tuple[list[Any], int]]:
+        """Each row of a lane with the time when the next one takes over."""
+        return [(row, after[0]) for row, after in pairwise([*rows, [self.story.length]])]
 
     # --- the sentence -------------------------------------------------------------------------------------------
 
@@ -153,11 +155,8 @@ class _Figures:
     def _limited_by(self) -> Card:
         """Shares of the charging time, by who set the limit."""
         spent: dict[str, int] = {}
-        changes = self.story.limits()
-        following = [row[0] for row in changes[1:]] + [self.story.length]
-        closed = self._closed_ranges()
-        for (at, amps, source, _), until in zip(changes, following, strict=True):
-            shared = sum(max(0, min(until, end) - max(at, begin)) for begin, end in closed)
+        for (at, amps, source, _), until in self._until(self.story.limits()):
+            shared = sum(max(0, min(until, end) - max(at, begin)) for begin, end in self.closed)
             if shared:
                 name = f"{source} {amps:g} A"
                 spent[name] = spent.get(name, 0) + shared
@@ -167,10 +166,6 @@ class _Figures:
             return Card("", "")
         rest = ", ".join(f"{name} ({share:.0%})" for share, name in shares[1:4])
         return Card("Limited by", shares[0][1], f"{shares[0][0]:.0%} of the time" + (f"; {rest}" if rest else ""))
-
-    def _closed_ranges(self) -> list[tuple[int, int]]:
-        following = [row[0] for row in self.pilot[1:]] + [self.story.length]
-        return [(row[0], until) for row, until in zip(self.pilot, following, strict=True) if row[4]]
 
     def _ended(self) -> Card:
         if self.running:
