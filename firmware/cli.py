@@ -111,18 +111,12 @@ def check_files(arguments: argparse.Namespace) -> int:
 def decode_hex(arguments: argparse.Namespace) -> int:
     """Show an EXI message or a V2GTP frame (hex) as a line and as XML. Without --schema the V2GTP header or the
     supportedAppProtocol handshake decides."""
-    from firmware.v2g.exi import ExiError  # noqa: PLC0415
-    from firmware.v2g.explain import explain  # noqa: PLC0415
+    from firmware.v2g.explain import Unexplained, explain  # noqa: PLC0415
 
     text = " ".join(arguments.hex) or sys.stdin.read()
     try:
-        data = bytes.fromhex(text.replace(":", " ").replace("0x", " "))
-    except ValueError as error:
-        print(f"pilotline decode: not hex: {error}", file=sys.stderr)
-        return 2
-    try:
-        print(explain(data, arguments.schema, fragment=arguments.fragment))
-    except ExiError as error:
+        print(explain(text, arguments.schema, fragment=arguments.fragment))
+    except Unexplained as error:
         print(f"pilotline decode: {error}", file=sys.stderr)
         return 1
     return 0

@@ -12,6 +12,7 @@ from firmware.v2g import exi
 from firmware.v2g.sdp import SdpError, read_request
 from firmware.v2g.v2gtp import INVERSE_VERSION, SCHEMAS, VERSION, PayloadType, V2gtpError, unpack
 
+EVERY_TYPE: Final = frozenset(range(0x10000))
 SECURITY: Final = {0x00: "TLS", 0x10: "no TLS"}
 TRANSPORT: Final = {0x00: "TCP", 0x10: "UDP"}
 
@@ -32,7 +33,7 @@ def explain(data: str | bytes, schema: str | None = None, *, fragment: bool = Fa
     if raw[:2] != bytes((VERSION, INVERSE_VERSION)):
         return _explain_exi(raw, schema or _by_first_bits(raw))
     try:
-        frame = unpack(raw)
+        frame = unpack(raw, accepted=EVERY_TYPE)
     except V2gtpError as error:
         raise Unexplained(f"V2GTP header: {error}") from error
     header = f"V2GTP {_type_name(frame.payload_type)}, {len(frame.payload)} bytes"
