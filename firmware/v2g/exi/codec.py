@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from firmware.v2g.exi import bits
 from firmware.v2g.exi.errors import ExiError
-from firmware.v2g.exi.generated import FAULTS, Codec, codec, located
+from firmware.v2g.exi.generated import FAULTS, Codec, Root, codec, located, reread
 from firmware.v2g.exi.grammar import Complex, QName, SchemaSet, Simple
 from firmware.v2g.exi.interpreter import Reader, Writer, relaxed_state_codes
 from firmware.v2g.exi.schemas import home, schema_set
@@ -44,17 +44,31 @@ def decode(data: bytes, schema: str, *, fragment: bool = False, relaxed: bool = 
     if root.read is None:
         return _decode_rare(data, fast, code, fragment, relaxed)
     try:
-        message, p = root.read(n, p)
+        message, p = _read_root(root, fast, n, p)
         end = n >> (p - width) & ((1 << width) - 1) if fragment else 0
-    except FAULTS as fault:
-        error = located(fault, fast)
+    except ExiError as error:
         path = f"{root.name}/{error.path}" if error.path else root.name
         raise ExiError(error.reason, path, 8 * len(data) + (error.bit or 0)) from None
+    except ValueError:
+        raise ExiError("the stream ends too early", root.name, 8 * len(data)) from None
     if fragment and end != len(roots) + 1:
         raise ExiError("a second element in a fragment", root.name, 8 * len(data) - p)
     if not root.at_home:
         met_as(message, schema, (root.name, root.namespace))
     return cast(Message, message)
+
+
+def _read_root(root: Root, fast: Codec, n: int, p: int) -> tuple[Any, int]:
+    """The root's content by the fast code; where that gives up, the interpreter has the last word."""
+    if root.read is None or root.cls is None:
+        raise ExiError("an element that nothing is known of")
+    try:
+        return root.read(n, p)
+    except FAULTS as fault:
+        error = located(fault, fast)
+    if error is None:
+        return reread(fast.schema, root.cls, n, p)
+    raise error
 
 
 def _decode_rare(data: bytes, fast: Codec, code: int, fragment: bool, relaxed: bool) -> Message:
@@ -66,14 +80,14 @@ def _decode_rare(data: bytes, fast: Codec, code: int, fragment: bool, relaxed: b
     if fragment:
         return _decode_fragment(reader, grammar, code, relaxed)
     qname, cls = grammar.documents[code]
-    message: Message = reader.element(qname[0], None if cls.wire.abstract else Complex(cls))
+    message: Message = reader.element(qname[0], None if cls.wire.never_met else Complex(cls))
     return met_as(message, grammar.name, qname)
 
 
 def _decode_fragment(reader: Reader, grammar: SchemaSet, code: int, relaxed: bool) -> Message:
     qname = grammar.fragments[code]
     value = grammar.fragment_values[qname]
-    if not isinstance(value, Complex) or value.cls.wire.abstract:
+    if not isinstance(value, Complex) or value.cls.wire.never_met:
         raise reader.fail(f"{qname[0]} alone is no message")
     if relaxed and qname in grammar.relaxed:
         message = _decode_relaxed(reader, grammar, qname, value.cls)
@@ -135,7 +149,7 @@ def _encode_carefully(message: Message, name: str, fragment: bool, relaxed: bool
     writer = Writer(grammar)
     if not fragment:
         roots = [cls for _, cls in grammar.documents]
-        if type(message) not in roots or type(message).wire.abstract:
+        if type(message) not in roots or type(message).wire.never_met:
             raise ExiError(f"{type(message).__name__} is no document of {name}")
         code = roots.index(type(message))
         root = writer.element(grammar.documents[code][0][0], Complex(type(message)), message)

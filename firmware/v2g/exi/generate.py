@@ -24,7 +24,7 @@ def generate(schema: SchemaSet) -> str:
     functions: list[str] = []
     labels: list[tuple[int, str]] = []  # line within `functions`, element that a call there reads
     for cls in schema.classes:
-        if cls.wire.abstract:
+        if cls.wire.never_met:
             continue
         shape = schema.shape(cls)
         if ordinary(shape):
@@ -44,7 +44,7 @@ def _roots(schema: SchemaSet, names: Names) -> list[str]:
     fragments = []
     for name, uri in schema.fragments:
         value = schema.fragment_values[name, uri]
-        known = isinstance(value, Complex) and not value.cls.wire.abstract and (name, uri) not in schema.relaxed
+        known = isinstance(value, Complex) and not value.cls.wire.never_met and (name, uri) not in schema.relaxed
         fragments.append(_root(name, uri, value if known and isinstance(value, Complex) else None, names))
     return [
         f"DOCUMENT_WIDTH = {schema.document_width}",
@@ -55,7 +55,7 @@ def _roots(schema: SchemaSet, names: Names) -> list[str]:
 
 
 def _root(name: str, uri: str, value: Complex | None, names: Names) -> str:
-    if value is None or value.cls.wire.abstract or value.cls.wire.transparent:
+    if value is None or value.cls.wire.never_met or value.cls.wire.transparent:
         return f"({name!r}, {uri!r}, None, None, None),"
     return f"({name!r}, {uri!r}, {names.cls(value.cls)}, {names.reader(value)}, {names.writer(value)}),"
 

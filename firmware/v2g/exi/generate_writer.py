@@ -210,15 +210,15 @@ class WriterSource:
         """The value as f-string text; inside an element with its start of content and its end."""
         match simple.kind:
             case "boolean":
-                return f"{{BOOLEAN[{value}]}}"
+                return f"{{BOOLEAN[{value}]}}" if in_element else f"{{BOOLEAN[{value}][1:-1]}}"
             case "enumeration":
                 members = self.names.members(simple)
                 table = self.names.table(f"E{members[1:]}", f"enumeration_bits({members})")
-                return f"{{{table}[{value}]}}"
+                return f"{{{table}[{value}]}}" if in_element else f"{{{table}[{value}][1:-1]}}"
             case "bits":
                 name = f"B_{simple.minimum}_{simple.maximum}".replace("-", "m")
                 table = self.names.table(name, f"integer_bits({simple.minimum}, {simple.maximum})")
-                return f"{{{table}[{value}]}}"
+                return f"{{{table}[{value}]}}" if in_element else f"{{{table}[{value}][1:-1]}}"
             case "unsigned":
                 written = f"{{unsigned_bits({value}, {simple.maximum})}}"
             case "signed" if (simple.minimum, simple.maximum) == (-32768, 32767):

@@ -269,7 +269,7 @@ def _element_slot(field: Field, schema: SchemaSet) -> Slot:
         union = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
         classes = [member for cls in union for member in schema.members(cls)]
         alternatives = [
-            Alternative(_qname(cls), field.name, None if cls.wire.abstract else Complex(cls, cls.wire.transparent))
+            Alternative(_qname(cls), field.name, None if cls.wire.never_met else Complex(cls, cls.wire.transparent))
             for cls in classes
         ]
     needed = 0 if _optional(field) and not field.with_previous else field.min_occurs

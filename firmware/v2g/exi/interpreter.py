@@ -259,7 +259,8 @@ class Writer:
     def _holds_none(slot: Slot) -> bool:
         """A mandatory transparent element whose own content is optional: None is an empty element."""
         value = slot.alternatives[0].value
-        return slot.min_occurs == 1 and isinstance(value, Complex) and value.transparent
+        alone = slot.min_occurs == 1 and len(slot.alternatives) == 1
+        return alone and isinstance(value, Complex) and value.transparent
 
     def _alternative(self, slot: Slot, field: str, item: Any) -> int:
         mine = [a for a, alternative in enumerate(slot.alternatives) if alternative.field == field]

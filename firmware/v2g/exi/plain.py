@@ -70,7 +70,8 @@ def present(slot: Slot, content: Any, transparent: bool) -> list[tuple[Alternati
     for field in dict.fromkeys(alternative.field for alternative in slot.alternatives):
         value = content if transparent else getattr(content, field)
         mine = [alternative for alternative in slot.alternatives if alternative.field == field]
-        wrapper = isinstance(mine[0].value, Complex) and mine[0].value.transparent and slot.min_occurs == 1
+        alone = slot.min_occurs == 1 and len(slot.alternatives) == 1
+        wrapper = alone and isinstance(mine[0].value, Complex) and mine[0].value.transparent
         items = value if slot.repeated else [] if value is None and not wrapper else [value]
         for item in items:
             fits = [one for one in mine if isinstance(one.value, Complex) and one.value.cls is type(item)]

@@ -12,7 +12,13 @@ from firmware.v2g.messages.declare import Record
 _MESSAGES: Final = "firmware.v2g.messages."
 MODULES: Final = {
     "app_protocol": ("app_protocol",),
+    "din": ("din", "xmldsig"),
     "iso2": ("iso2", "xmldsig"),
+    "iso20_common": ("iso20_common", "iso20_types", "xmldsig"),
+    "iso20_ac": ("iso20_ac", "iso20_types", "xmldsig"),
+    "iso20_dc": ("iso20_dc", "iso20_types", "xmldsig"),
+    "iso20_wpt": ("iso20_wpt", "iso20_types", "xmldsig"),
+    "iso20_acdp": ("iso20_acdp", "iso20_types", "xmldsig"),
     "xmldsig": ("xmldsig",),
 }
 
@@ -28,4 +34,6 @@ def schema_set(name: str) -> SchemaSet:
 def home(cls: type[Record]) -> str:
     """The schema set that `cls` was declared in."""
     module = cls.__module__.removeprefix(_MESSAGES)
+    if module == "iso20_types":  # shared by all of ISO 15118-20
+        return "iso20_common"
     return next((name for name, modules in MODULES.items() if modules[0] == module), "")

@@ -118,7 +118,8 @@ class Wire(NamedTuple):
     """What a record class says about itself besides its fields.
 
     `element` is its global element (or, with `local`, an element only met inside another type), `alone_as` the
-    element name it takes as the root of a fragment when several are possible.
+    element name it takes as the root of a fragment when several are possible. `bare`: the type is abstract but its
+    element is not, and there are stations that send it empty.
     """
 
     namespace: Namespace
@@ -131,6 +132,12 @@ class Wire(NamedTuple):
     mixed: bool
     transparent: bool
     nonempty: bool
+    bare: bool
+
+    @property
+    def never_met(self) -> bool:
+        """Whether no stream can hold it: it only takes an event code."""
+        return self.abstract and not self.bare
 
 
 class RecordMeta(msgspec.StructMeta):
@@ -151,6 +158,7 @@ class RecordMeta(msgspec.StructMeta):
         mixed: bool = False,
         transparent: bool = False,
         nonempty: bool = False,
+        bare: bool = False,
         answered_by: type | None = None,
     ) -> Any:
         fields = [f for base in bases for f in getattr(base, "wire", _NOTHING).fields]
@@ -166,7 +174,7 @@ class RecordMeta(msgspec.StructMeta):
                 body[key] = value.default
         # weakref: the codec remembers, beside a decoded root, under which element and schema set it was met.
         cls = cast(Any, super().__new__(mcls, name, bases, body, frozen=True, kw_only=True, weakref=True, gc=True))
-        flags = (local, alone_as, abstract, substitutable, mixed, transparent, nonempty)
+        flags = (local, alone_as, abstract, substitutable, mixed, transparent, nonempty, bare)
         cls.wire = Wire(where, tuple(fields), element, *flags)
         if answered_by is not None:
             cls.answered_by = answered_by
@@ -174,7 +182,7 @@ class RecordMeta(msgspec.StructMeta):
 
 
 _NOWHERE: Final = Namespace("", "")
-_NOTHING: Final = Wire(_NOWHERE, (), None, False, None, False, False, False, False, False)
+_NOTHING: Final = Wire(_NOWHERE, (), None, False, None, False, False, False, False, False, False)
 
 if TYPE_CHECKING:
 
@@ -200,6 +208,7 @@ if TYPE_CHECKING:
             mixed: bool = False,
             transparent: bool = False,
             nonempty: bool = False,
+            bare: bool = False,
             answered_by: type | None = None,
         ) -> None: ...
 
@@ -211,7 +220,7 @@ else:
         Class keywords: `namespace` (inherited), `element` (its global element), `abstract`, `substitutable`
         (global elements of subclasses may stand in for this one), `mixed` (mixed="true"), `transparent`
         (a wrapper whose only field takes its place), `nonempty` (at least one optional field is there),
-        `answered_by` (the response class of a request), `local` and `alone_as` (see Wire).
+        `answered_by` (the response class of a request), `local`, `alone_as` and `bare` (see Wire).
         """
 
 

@@ -6,7 +6,6 @@ Shared by PhysicalValue (DIN 70121, ISO 15118-2) and RationalNumber (ISO 15118-2
 from typing import Final
 
 SHORT_MAX: Final = 32767
-POWERS: Final = {exponent: 10.0**exponent for exponent in range(20)}
 
 
 def scaled(value: float, finest: int, coarsest: int) -> tuple[int, int]:
@@ -32,4 +31,4 @@ def scaled(value: float, finest: int, coarsest: int) -> tuple[int, int]:
 
 def unscaled(exponent: int, number: float) -> float:
     """number * 10^exponent, without the rounding error of a negative power."""
-    return number * POWERS[exponent] if exponent >= 0 else number / POWERS[-exponent]
+    return float(number * 10**exponent) if exponent >= 0 else float(number / 10**-exponent)
