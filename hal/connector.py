@@ -5,6 +5,7 @@ The guard calls `tick` every 10 ms and carries the intents; reports are built by
 """
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -38,6 +39,8 @@ from hal.polling import Poller
 T = TypeVar("T")
 
 NOTHING_CLEARED: Final[frozenset[str]] = frozenset()
+METER_SETTLE_S: Final = 1.0  # an AC meter averages over less than this
+UNLOADED_A: Final = 0.5  # per phase: what a car's electronics draw at most while its charger is off
 PLUGGED: Final = (pilot.Level.B, pilot.Level.C, pilot.Level.D)
 
 
@@ -169,7 +172,6 @@ class ConnectorGuard:
         self.interlocks = interlocks.step(self.interlocks, self.board, inputs, now)
         self._clear = NOTHING_CLEARED
         self._step_grants(now, lease=lease)
-        supply = self.supply.latest.value if self.supply else None
         self.pilot = pilot.step(
             self.pilot,
             self.circuit,
@@ -186,7 +188,7 @@ class ConnectorGuard:
                 allowed=self._allowed,
                 healthy=self.interlocks.healthy and not self.granted.open_now,
                 ready=self.interlocks.ready,
-                unloaded=dc_path.unloaded(supply),
+                unloaded=self._unloaded(),
             ),
             now,
         )
@@ -217,6 +219,16 @@ class ConnectorGuard:
         # while the contactor waits for the car to let go, the car is held to what it was last offered
         if self.granted.grant is not None or not self.pilot.closed:
             self.policed_a = self.cap_a
+
+    def _unloaded(self) -> bool:
+        """Nothing flows that opening would interrupt. An AC meter's word counts once it measured after we began to
+        stop (and its own averaging has passed); without a meter nobody knows."""
+        if self.board.dc:
+            return dc_path.unloaded(self.supply.latest.value if self.supply else None)
+        since, latest = self.pilot.stopping_since, self.meter.latest if self.meter else None
+        if since is None or latest is None or latest.value is None or latest.at < since + METER_SETTLE_S:
+            return False
+        return max(latest.value.current_a, default=math.inf) < UNLOADED_A
 
     @property
     def _allowed(self) -> bool:

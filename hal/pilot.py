@@ -116,7 +116,7 @@ class Inputs(NamedTuple):
     allowed: bool  # a grant runs and wants energy to flow
     healthy: bool
     ready: bool
-    unloaded: bool = False  # DC only: the current is below 5 A
+    unloaded: bool = False  # measured since we began to stop: opening draws no arc
 
 
 class Pilot(msgspec.Struct, frozen=True, gc=False):
@@ -136,7 +136,7 @@ class Pilot(msgspec.Struct, frozen=True, gc=False):
 
 def step(p: Pilot, circuit: Circuit, i: Inputs, now: float) -> Pilot:
     """One tick. The contactor closes only in C (D with a fan) with a proven diode; it opens at once when the car lets
-    go or anything is wrong, and after the grace when only we want to stop."""
+    go or anything is wrong; when only we want to stop, as soon as nothing flows any more, at the latest after the grace."""
     level, pending, diode_fault, fault = _sense(p, circuit, i, now)
     safe = not fault and i.healthy and (level is Level.C or (level is Level.D and circuit.ventilation))
     wanted = i.allowed and i.wish.mode is PilotMode.DUTY
@@ -150,7 +150,7 @@ def step(p: Pilot, circuit: Circuit, i: Inputs, now: float) -> Pilot:
     else:
         stopping_since = now if p.stopping_since is None else p.stopping_since
         over = now - stopping_since >= (DC_GRACE_S if circuit.dc else GRACE_S)
-        closed = not over and not (circuit.dc and i.unloaded)
+        closed = not over and not i.unloaded
     output = _output(p, circuit, i, fault, stopping=closed and not wanted, closed=closed)
     changed = output != p.output
     return Pilot(

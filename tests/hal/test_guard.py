@@ -60,6 +60,7 @@ def test_the_same_grant_serves_again_when_the_car_returns_but_not_within_10_s_of
 
 def test_a_revoke_shows_x1_and_opens_when_the_car_lets_go(bench: Bench) -> None:
     bench.charge()
+    bench.draw(16.0)
     bench.send(wire.Revoke(bench.epoch, 1, "stopped by user"))
     bench.run(3.0)
     assert bench.shown == "x1"
@@ -76,6 +77,16 @@ def test_a_car_that_keeps_drawing_after_a_revoke_is_cut_off_after_6_s(bench: Ben
     bench.send(wire.Revoke(bench.epoch, 1, "stopped by user"))
     assert 5.98 <= bench.until(lambda: not bench.closed, within_s=7.0) <= 6.1
     assert not bench.observation.faults
+
+
+def test_a_car_that_ramped_down_but_does_not_let_go_is_not_waited_for(bench: Bench) -> None:
+    bench.charge()
+    bench.draw(16.0)
+    bench.send(wire.Revoke(bench.epoch, 1, "the car asked to stop"))
+    bench.run(2.0)
+    assert bench.closed
+    bench.draw(0.1)
+    assert bench.until(lambda: not bench.closed, within_s=2.0) <= 1.0
 
 
 def test_a_revoke_with_now_opens_at_once(bench: Bench) -> None:
@@ -152,6 +163,7 @@ def test_a_failsafe_of_0_a_stops_at_once_with_6_s_for_the_car(bench: Bench) -> N
 
 def test_b_under_digital_communication_x1_at_once_then_open(bench: Bench) -> None:
     bench.charge(duty_percent=5.0)
+    bench.draw(16.0)
     bench.alive = False
     bench.run(0.4)
     assert bench.shown == "x1"

@@ -59,6 +59,8 @@ class Rig:
         holder = self.start(HERE / "lease_holder.py", self.socket, *arguments)
         self.hear(holder, "asked")
         self.until(lambda: self.closed, 5.0)
+        for phase in ("l1", "l2", "l3"):
+            self.slots[f"current_{phase}_a"] = 5.0
         return holder
 
     @property
@@ -148,6 +150,7 @@ def test_a_controller_that_wakes_up_again_gets_nothing_closed_without_a_fresh_gr
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_b_controller_dies_under_digital_communication(rig: Rig, how: signal.Signals) -> None:
     holder = rig.charge("--duty", 5)
+    rig.slots["current_l1_a"] = 16.0  # the car keeps drawing: it gets the whole grace
     holder.send_signal(how)
     assert rig.until(lambda: rig.slots["pilot_mode"] == 0.0, 1.0) <= 0.5
     assert rig.closed

@@ -2,7 +2,7 @@
 
     python josev_car.py INTERFACE RIG_SOCKET EVCC_CONFIG_JSON
 
-Run by tests/interop/test_josev.py inside the car's network namespace. The EVCC itself is untouched; only what a real
+Josev's EVCC opens S2 only after PowerDeliveryRes; its current is zero by then. Run by tests/interop/test_josev.py inside the car's network namespace. The EVCC itself is untouched; only what a real
 car's electronics would do is added: S2 closes and opens when the EVCC enables and disables charging.
 """
 
@@ -24,6 +24,14 @@ class RigEv(SimEVController):  # type: ignore[misc] # the package has no types
     """Josev's simulated EV whose S2 is the plant's."""
 
     rig: Rig
+
+    async def continue_charging(self) -> bool:
+        """A real charger ramps down before its EVCC sends PowerDeliveryReq(Stop)."""
+        going_on: bool = await super().continue_charging()
+        if not going_on:
+            await asyncio.to_thread(self.rig.do, "car", wants_power=False)
+            await asyncio.sleep(1.0)
+        return going_on
 
     async def enable_charging(self, enabled: bool) -> None:
         await super().enable_charging(enabled)

@@ -40,7 +40,8 @@ def test_josev_charges_ac_over_iso_15118_2(cable, tmp_path: Path) -> None:  # ty
         )
         try:
             stack.rig.wait("charging", within=60)
-            stack.rig.wait("open", within=60)
+            stack.rig.wait(lambda seen: not seen["closed"] and seen["car"] == "C", within=60)  # it opens S2 later
+            stack.rig.wait(lambda _: "SessionStopRes received" in (tmp_path / "car.log").read_text(), within=20)
         finally:
             car.terminate()
             car.wait(10)
