@@ -44,7 +44,7 @@ function fitted(text, room) {
 
 // --- times: everything is ms since the axis began ------------------------------------------------------------------
 
-const settings = { sincePlugIn: false };
+const settings = { sincePlugIn: false, printing: false };
 const two = (number) => String(number).padStart(2, "0");
 
 function clockText(ms, digits = 0) {

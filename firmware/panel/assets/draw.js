@@ -1,6 +1,6 @@
 // Lays the lanes out under one axis and draws a frame: grid, lanes, cursor with every lane's value, the strip below.
 const lanes = [...barLanes().slice(0, 4), ...ladderLane(), ...barLanes().slice(4), ...curveLanes(), ...faultLane(), ...markLane()];
-const AXIS = 30, GAP = 7, NARROW_PAGE = 640, LABELS = 138;
+const AXIS = 30, GAP = 7, NARROW_PAGE = 640, LABELS = 138, PRINTED = 1040;
 const chart = byId("chart"), overview = byId("overview"), tip = byId("tip");
 const canvas = document.createElementNS("http://www.w3.org/2000/svg", "svg");
 canvas.setAttribute("aria-hidden", "true");
@@ -29,7 +29,7 @@ function drawAxis(group, bottom) {
 }
 
 function drawAll() {
-  const width = Math.max(300, chart.clientWidth), narrow = width < NARROW_PAGE;
+  const width = settings.printing ? PRINTED : Math.max(300, chart.clientWidth), narrow = width < NARROW_PAGE;
   plotLeft = narrow ? 8 : LABELS;
   plotRight = width - (narrow ? 8 : 16);
   const above = narrow ? 16 : 0; // on a phone the lane's name stands above it

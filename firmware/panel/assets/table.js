@@ -183,10 +183,15 @@ function start() {
     const box = overview.getBoundingClientRect(), [left, right] = overview.scale;
     return axisFrom + ((event.clientX - box.left - left) / (right - left)) * (axisUntil - axisFrom);
   });
-  new ResizeObserver(redraw).observe(chart);
+  new ResizeObserver(() => settings.printing || redraw()).observe(chart);
   let before = "";
-  addEventListener("beforeprint", () => { before = document.documentElement.dataset.theme; theme("light"); drawAll(); });
-  addEventListener("afterprint", () => { theme(before); redraw(); });
+  addEventListener("beforeprint", () => {
+    before = document.documentElement.dataset.theme;
+    theme("light");
+    settings.printing = true;
+    drawAll();
+  });
+  addEventListener("afterprint", () => { settings.printing = false; theme(before); redraw(); });
   [view.from, view.until] = [axisFrom, axisUntil];
   viewOfAddress();
   addEventListener("hashchange", viewOfAddress);
