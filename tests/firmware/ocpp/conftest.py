@@ -131,6 +131,7 @@ class Csms:
         self.replies: dict[str, deque[Reply]] = defaultdict(deque)  # told answers, used up one by one
         self.password: str | None = None
         self.connections = 0
+        self.on_call: Callable[[str], None] = lambda frame: None  # told of each call before it is answered
         self.point: Any = None
         self.next_transaction = 1000
         self.port = 0
@@ -184,6 +185,7 @@ class Csms:
             return None
         self.raw.append(frame)
         self.calls.append((parts[2], parts[3]))
+        self.on_call(frame)
         async with self._came:
             self._came.notify_all()
         return self.replies[parts[2]].popleft() if self.replies[parts[2]] else None
@@ -342,6 +344,11 @@ class Site:
         async with asyncio.timeout(10):
             while self.client.connected is not wanted:  # noqa: ASYNC110 - the client offers no event, and needs none
                 await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def back_office() -> Callable[..., Csms]:
+    return Csms
 
 
 OnSite = Callable[..., None]
