@@ -2,8 +2,9 @@
 
     python josev_car.py INTERFACE RIG_SOCKET EVCC_CONFIG_JSON
 
-Josev's EVCC opens S2 only after PowerDeliveryRes; its current is zero by then. Run by tests/interop/test_josev.py inside the car's network namespace. The EVCC itself is untouched; only what a real
-car's electronics would do is added: S2 closes and opens when the EVCC enables and disables charging.
+Run by tests/interop/test_josev.py inside the car's network namespace. The EVCC itself is untouched; only what a real
+car's electronics would do is added: S2 and current follow what the EVCC enables. Josev's EVCC opens S2 only after
+PowerDeliveryRes(Stop); its current is zero by then.
 """
 
 import asyncio

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ CAR = Path(__file__).with_name("josev_car.py")
 
 
 @pytest.mark.timeout(120)
-def test_josev_charges_ac_over_iso_15118_2(cable, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_josev_charges_ac_over_iso_15118_2(cable: Any, tmp_path: Path) -> None:
     config = tmp_path / "evcc.json"
     config.write_text(
         json.dumps(
