@@ -239,7 +239,8 @@ class _Reading:
         if name in SLOW:
             poll_s = self._seconds((*keys, "poll_s"), own.pop("poll_s", poll_s))
             stale_s = self._seconds((*keys, "stale_s"), own.pop("stale_s", stale_s))
-        driver = load_section(self.document, keys, own, kind, self.faults)
+        also = ("poll_s", "stale_s") if name in SLOW else ()
+        driver = load_section(self.document, keys, own, kind, self.faults, also=also)
         return None if driver is None else Part(name, driver_name, driver, poll_s, stale_s)
 
     def _seconds(self, keys: Keys, value: Any) -> float:
@@ -257,8 +258,9 @@ class _Reading:
         kind: type = importlib.import_module(f"hal.drivers.{name}").Driver
         lacks = [method for method in (*_methods(CONTRACTS[part]), "attach", "detach") if not hasattr(kind, method)]
         if lacks:
-            fitting = [other for other in known if part in other]
-            self.complain((*keys, "driver"), f"{name!r} is no {part}: lacks {', '.join(lacks)}", nearest(name, fitting))
+            kinds = "input" if CONTRACTS[part] is contracts.SafetyInput else part
+            fitting = ", ".join(other for other in known if other.endswith(f"_{kinds}"))
+            self.complain((*keys, "driver"), f"{name!r} is no {part}: lacks {', '.join(lacks)}", f"use {fitting}")
             return None
         return kind
 

@@ -147,7 +147,7 @@ def read(path: Path) -> Document:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+)", str(error))
-        raise broken(f"no TOML: {error}", int(at[1]) if at else text.count("\n") + 1) from error
+        raise broken(f"no TOML: {error}", int(at[1]) if at else text.rstrip().count("\n") + 1) from error
     except (RecursionError, ValueError, OverflowError) as error:
         raise broken(f"no TOML we accept: {error}") from error
     return Document(path, text, data)
@@ -248,7 +248,9 @@ def check_value(document: Document, keys: Keys, value: Any, kind: Any, faults: l
     return None
 
 
-def _check_table(document: Document, keys: Keys, table: Any, kind: type, faults: list[Fault]) -> dict[str, Any]:
+def _check_table(
+    document: Document, keys: Keys, table: Any, kind: type, faults: list[Fault], *, also: Sequence[str] = ()
+) -> dict[str, Any]:
     if not isinstance(table, dict):
         faults.append(document.fault(keys, f"is a section: write [{'.'.join(str(k) for k in keys)}]"))
         return {}
@@ -256,11 +258,8 @@ def _check_table(document: Document, keys: Keys, table: Any, kind: type, faults:
     known = [field.name for field in fields]
     for name in table:
         if name not in known:
-            faults.append(
-                document.fault(
-                    (*keys, name), "unknown key", nearest(name, [k for k in known if k not in table] or known)
-                )
-            )
+            free = [key for key in (*known, *also) if key not in table]
+            faults.append(document.fault((*keys, name), "unknown key", nearest(name, free or known)))
     values: dict[str, Any] = {}
     for field in fields:
         if field.name in table:
@@ -270,13 +269,16 @@ def _check_table(document: Document, keys: Keys, table: Any, kind: type, faults:
     return values
 
 
-def load_section(document: Document, keys: Keys, table: Table, kind: type[T], faults: list[Fault]) -> T | None:
+def load_section(
+    document: Document, keys: Keys, table: Table, kind: type[T], faults: list[Fault], *, also: Sequence[str] = ()
+) -> T | None:
     """A table as a Struct or dataclass (a driver: its fields are the keys). Appends every fault found; None then.
 
-    A ValueError from the constructor is a fault of the section: a driver checks in `__post_init__` what a type cannot.
+    `also` names keys the caller has taken out of the table, for the remedy. A ValueError from the constructor is a
+    fault of the section: a driver checks in `__post_init__` what a type cannot.
     """
     before = len(faults)
-    values = _check_table(document, keys, table, kind, faults)
+    values = _check_table(document, keys, table, kind, faults, also=also)
     if len(faults) > before:
         return None
     try:

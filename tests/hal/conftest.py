@@ -169,13 +169,14 @@ class Bench:
         assert self.guard.lease.held
 
     def charge(self, *, duty_percent: float = 100 * 16 / 60, limit_a: float = 16.0, **more: float) -> None:
-        """Reach: contactor closed and confirmed, the car draws nothing yet."""
+        """Reach: contactor closed and confirmed, the car draws 5 A."""
         self.connect()
         self.wiring.car = "C"
         self.run(0.1)
         self.show(PilotMode.DUTY, duty_percent)
         self.grant("s1", limit_a, **more)
         self.until(lambda: bool(self.slots["contactor_closed"]), within_s=3.0)
+        self.draw(5.0)
         self.tick()
 
     def draw(self, amps: float) -> None:
