@@ -4,6 +4,7 @@ What each part does is its own folder's affair; how a failing part is restarted 
 """
 
 import asyncio
+import fcntl
 import gc
 import logging
 import os
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import IO
 
 from firmware.config import Settings
 from firmware.ocpp.client import BackOfficeClient
@@ -33,12 +35,18 @@ def run(settings: Settings, board: Path | None) -> int:
     Returns the exit code. A guard started here outlives a crash of the controller (that is its purpose) and ends with
     an orderly stop of it.
     """
+    settings.storage.mkdir(parents=True, exist_ok=True)
+    alone = alone_in(settings.storage)
+    if alone is None:
+        print(f"another controller runs on {settings.storage}; stop it first", file=sys.stderr)
+        return 1
     guard = None if board is None or guard_listens(settings) else start_guard(settings, board)
     if guard is not None and guard.poll() is not None:
         return guard.returncode or 1  # it has said why
     try:
         asyncio.run(serve(settings))
     finally:
+        alone.close()
         if guard is not None:
             guard.terminate()
             guard.wait(timeout=10)
@@ -51,7 +59,6 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    settings.storage.mkdir(parents=True, exist_ok=True)
     station = build_station(settings)
     tasks = [asyncio.create_task(keep_running(name, start), name=name) for name, start in parts(settings, station)]
     tasks.append(asyncio.create_task(feed_watchdog()))
@@ -91,6 +98,17 @@ async def feed_watchdog() -> None:
     while allowed:
         notify.watchdog()
         await asyncio.sleep(allowed / 2)
+
+
+def alone_in(storage: Path) -> IO[bytes] | None:
+    """Lock the storage for this process; None when another controller has it. The kernel lets go when we die."""
+    lock = (storage / "controller.lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
 
 
 def guard_listens(settings: Settings) -> bool:
