@@ -517,11 +517,12 @@ class Evse:
     def _checkpoint(self, mine: Open, now: float) -> None:
         self._checkpoint_due = now + _CHECKPOINT_S
         sample = self.sample()
-        if sample is None or (mine.last is not None and sample.energy_wh == mine.last.energy_wh):
+        unchanged = sample is None or (mine.last is not None and sample.energy_wh == mine.last.energy_wh)
+        if unchanged and self._charging_since is None:
             return
         self._count_charging(now)
         if self._open is not None:
-            self._open = msgspec.structs.replace(self._open, last=sample)
+            self._open = msgspec.structs.replace(self._open, last=sample if sample is not None else mine.last)
             self._station.record(None, self._open, self._open.transaction_id)
 
     def _end_if_due(self, now: float) -> bool:

@@ -39,6 +39,7 @@ class Journal:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
 
     @property
     def healthy(self) -> bool:
@@ -47,6 +48,7 @@ class Journal:
     async def start(self) -> Contents:
         """Open the file (made when missing) and return the lasting values. Never fails: see `problem`."""
         loop = self._loop = asyncio.get_running_loop()
+        self._closed = False
         loaded: asyncio.Future[Contents] = loop.create_future()
 
         def opened(contents: Contents) -> None:
@@ -59,6 +61,7 @@ class Journal:
 
     async def close(self) -> None:
         """Write what is queued, close the file and end the thread."""
+        self._closed = True
         if self._thread is not None:
             self._jobs.put(None)
             await asyncio.to_thread(self._thread.join)
@@ -71,6 +74,7 @@ class Journal:
         changes: Sequence[Change] = (),
     ) -> None:
         """Write facts and lasting values in one commit; `then` is called in the loop after it returned."""
+        # after close() it waits for the next start(): nothing that happened is dropped
         self._jobs.put(Append(tuple(facts), tuple(changes), then))
 
     def execute_in_writer(self, fn: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
@@ -89,7 +93,10 @@ class Journal:
             else:
                 future.set_result(result)  # type: ignore[arg-type]  # it is what fn returned
 
-        self._jobs.put(Call(fn, done))
+        if self._closed:
+            future.set_exception(JournalError("the journal is closed"))
+        else:
+            self._jobs.put(Call(fn, done))
         return future
 
     def facts_after(self, number: int, limit: int = 100) -> asyncio.Future[list[tuple[int, AnyFact]]]:

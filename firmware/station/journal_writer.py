@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _BATCH: Final = 64  # jobs that share one fsync
 _RETRY_S: Final = 5.0  # between attempts while the disk refuses
 _BACKLOG: Final = 1000  # appends kept in memory meanwhile
+_LOOK_EVERY: Final = 50  # appends between two looks at the size
 _KEPT_ASIDE: Final = 3  # corrupt files kept for a technician
 
 _CANNOT_WRITE: Final = {
@@ -87,6 +88,7 @@ class Writer:
         self._backlog: deque[Append] = deque()
         self._refused = ""
         self._lost = 0
+        self._appends = 0
 
     def run(self) -> None:
         self._try_to_open()
@@ -180,17 +182,18 @@ class Writer:
 
     def _write(self, connection: sqlite3.Connection, jobs: list[Job]) -> list[Callable[[], None]]:
         told: list[Callable[[], None]] = []
-        appended = False
+        look = False
         connection.execute("BEGIN IMMEDIATE")
         for job in jobs:
             if isinstance(job, Append):
                 self._write_append(connection, job)
-                appended = True
+                self._appends += 1
+                look = look or self._appends % _LOOK_EVERY == 0
                 if job.then is not None:
                     told.append(job.then)
             else:
                 told.append(_run_call(connection, job))
-        if appended:
+        if look:
             self._lose(tables.bound(connection))
         connection.execute("COMMIT")
         return told

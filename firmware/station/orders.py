@@ -38,7 +38,8 @@ class Orders:
         old = self._sent
         if seen is not None and self._settled(seen, now):
             held = seen.grant.session if seen.grant is not None else None
-            granted = wishes.grant.session if wishes.grant is not None else None
+            told = wishes if old is None else old  # a wish that is new now has not been sent yet
+            granted = told.grant.session if told.grant is not None else None
             if held is not None and held != granted:
                 self._disown(held, connector)
             if held != granted and not forbidden:

@@ -24,6 +24,7 @@ from firmware.config import (
     StationSettings,
 )
 from firmware.station.authorization import Unreachable, Verdict
+from firmware.station.clock import SystemClock
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken, Transaction
 from firmware.station.station import Station, build_station
 from hal import wire
@@ -52,6 +53,18 @@ class HandClock:
         moved = utc - self.utc()
         self.epoch += moved
         return moved
+
+
+class WallClock(SystemClock):
+    """Real time, for a peer whose station is another process: nobody moves it."""
+
+    @property
+    def now(self) -> float:
+        return self.mono()
+
+    @now.setter
+    def now(self, value: float) -> None:
+        pass
 
 
 @dataclass
@@ -90,7 +103,7 @@ class PeerConnector:
 class GuardPeer:
     """The guard's end of the link."""
 
-    def __init__(self, path: Path, clock: HandClock, connectors: int = 1, *, lock: bool = True) -> None:
+    def __init__(self, path: Path, clock: HandClock | WallClock, connectors: int = 1, *, lock: bool = True) -> None:
         self.path = path
         self.clock = clock
         self.epoch = 7
@@ -334,6 +347,7 @@ async def open_bench(
     if peer is None:
         connectors = sum(len(evse.connectors) for evse in made.evse)
         peer = GuardPeer(Path(made.station.guard_socket), HandClock(), connectors, lock=lock)
+    assert isinstance(peer.clock, HandClock)
     station = build_station(made, peer.clock)
     station.back_office = office
     facts: list[AnyFact] = []
@@ -388,6 +402,7 @@ def parts() -> Any:
     class Parts:
         GuardPeer = GuardPeer
         HandClock = HandClock
+        WallClock = WallClock
         Office = Office
         settings = staticmethod(make_settings)
 
