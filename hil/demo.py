@@ -6,6 +6,7 @@ First a basic car (IEC 61851-1, a card at the reader), then one with ISO 15118-2
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import socket
@@ -124,7 +125,7 @@ def basic_car(stage: Stage) -> None:
     stage.say("The driver unplugs.")
     rig.do("unplug")
     stage.until("idle", 5.0)
-    stage.rest(1.5)
+    stage.rest(1.0)
 
 
 def digital_car(stage: Stage, sdp_port: int) -> None:
@@ -144,17 +145,24 @@ def digital_car(stage: Stage, sdp_port: int) -> None:
     stage.until("session over", 40.0, lambda seen: stage.feed.ended is not None)
     if _failed(stage) and stage.feed.ended is not None:
         raise NotReached(f"the car's session failed: {stage.feed.ended['reason']}")
-    stage.say("The car has what it came for; the driver ends with the card and unplugs.")
+    stage.say("The car has what it came for and ends the session; the driver unplugs.")
     stage.rest(1.0)
     if stage.feed.seen["locked"]:
         rig.do("swipe", token=CARD)
     stage.until("idle", 20.0)
     stage.stack.processes["car"].wait(10)
-    stage.rest(2.5)
+    stage.say("The station closes its recording of the session.")
+    stage.until("recorded", 15.0, lambda seen: _recorded(stage.stack.folder))
 
 
 def _failed(stage: Stage) -> bool:
     return stage.feed.ended is not None and stage.feed.ended["event"] == "failed"
+
+
+def _recorded(folder: Path) -> bool:
+    """Every recording has its last line."""
+    recordings = list((folder / "storage" / "sessions").glob("*.jsonl"))
+    return bool(recordings) and all('"recording_ended"' in path.read_text() for path in recordings)
 
 
 # --- what remains -------------------------------------------------------------------------------------------------
@@ -206,8 +214,8 @@ def _new_run() -> Path:
     RUNS.mkdir(parents=True, exist_ok=True)
     for old in sorted(RUNS.iterdir())[: -(KEPT_RUNS - 1)]:
         shutil.rmtree(old, ignore_errors=True)
-    folder = RUNS / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder.mkdir(exist_ok=True)
+    folder = RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
+    folder.mkdir()
     return folder
 
 

@@ -134,7 +134,7 @@ def ask_why(control: Path) -> str:
             asker.sendall(b'{"do": "status"}\n')
             with asker.makefile("rb") as answers:
                 status = json.loads(answers.readline())
-        return str(status["evses"][0]["why"])
+        return str(status["status"]["evses"][0]["why"])
     except (OSError, ValueError, KeyError, IndexError):
         return ""
 
@@ -142,10 +142,11 @@ def ask_why(control: Path) -> str:
 def _office_detail(payload: JsonObject) -> str:
     """The part of a call that people want to see."""
     info = payload.get("transactionInfo", {})
+    kind = payload.get("eventType")
     parts = [
-        payload.get("eventType"),
+        None if kind == "Updated" else kind,
         payload.get("triggerReason"),
-        info.get("chargingState"),
+        info.get("chargingState") if kind == "Updated" else info.get("stoppedReason"),
         payload.get("connectorStatus") or payload.get("status"),
         payload.get("idTag") or payload.get("idToken", {}).get("idToken"),
         payload.get("reason"),

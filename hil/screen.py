@@ -71,7 +71,9 @@ def frame(scene: Scene, feed: Feed, columns: int, rows: int) -> str:
 
 def _head(scene: Scene, width: int) -> list[str]:
     clock = f"{int(scene.elapsed_s) // 60:02d}:{int(scene.elapsed_s) % 60:02d}"
-    left = paint("title", "PILOTLINE") + paint("dim", "  every box below is a process of its own; Ctrl-C ends them all")
+    left = paint("title", "PILOTLINE") + paint(
+        "dim", "  plant, guard, station, back office and car are processes · Ctrl-C ends them all"
+    )
     dots = " ".join(paint("live", "●") if act <= scene.act else paint("faint", "○") for act in range(1, scene.acts + 1))
     story = [paint("story", f"  {line}") for line in scene.story[-3:]]
     return [
@@ -88,7 +90,7 @@ def _station(scene: Scene, feed: Feed, width: int) -> list[str]:
     seen = feed.seen
     flowing = seen["power_w"] > 50.0
     kilowatt = f"{seen['power_w'] / 1000:6.2f} kW"
-    energy = f"{seen['energy_wh'] / 1000:.3f} kWh"
+    energy = f"{seen['charged_wh'] / 1000:.3f} kWh"
     label = "  pilot    "
     wave_width = min(40, width - 40)
     graph_width = min(60, width - 40)
@@ -164,33 +166,34 @@ def _conversations(scene: Scene, feed: Feed, width: int, rows: int) -> list[str]
     bar = paint("faint", " │ ")
     titles = cell("dim", "CAR ⇄ STATION   ISO 15118-2", left) + bar
     titles += cell("dim", f"STATION ⇄ BACK OFFICE   OCPP {scene.ocpp}", right)
-    cars, office = _lane(feed.car, left, rows - 2), _lane(feed.office, right, rows - 2)
+    cars = _lane(feed.car, left, rows - 2, asker_is_station=False)
+    office = _lane(feed.office, right, rows - 2, asker_is_station=True)
     rule = paint("faint", "─" * left + "─┼─" + "─" * right)
     return [titles, rule, *(car + bar + call for car, call in zip(cars, office, strict=True))]
 
 
-def _lane(lane: Lane, width: int, rows: int) -> list[str]:
+def _lane(lane: Lane, width: int, rows: int, *, asker_is_station: bool) -> list[str]:
     recent = list(lane.exchanges)[-rows:]
-    lines = [_exchange(exchange, width) for exchange in recent]
+    result_width = min(width // 4, max((len(each.result) for each in recent), default=0))
+    lines = [_exchange(each, width, result_width, each.asked_by_station is asker_is_station) for each in recent]
     return lines + [" " * width] * (rows - len(lines))
 
 
-def _exchange(exchange: Exchange, width: int) -> str:
-    arrow = "→" if exchange.asked_by_station else "←"
+def _exchange(exchange: Exchange, width: int, result_width: int, to_the_right: bool) -> str:
+    """Time, arrow, question, answer in exactly `width` columns."""
+    arrow = paint("warm", "→ " if to_the_right else "← ")
     times = f" ×{exchange.count}" if exchange.count > 1 else ""
-    result_width = min(24, width // 3)
-    asked_width = width - 7 - result_width - 1
-    asked = f"{exchange.name}{times}"
-    detail = exchange.detail[: max(0, asked_width - len(asked) - 1)]
-    text = cell("text", asked, min(len(asked), asked_width)) + paint("dim", f" {detail}" if detail else "")
-    text += " " * max(0, asked_width - width_of(text))
-    style = "bad" if exchange.bad else "cool"
+    asked = cell("text", exchange.name, min(len(exchange.name), width - result_width - 12)) + paint("cool", times)
+    room = width - 8 - width_of(asked) - result_width - 1
+    detail = cell("dim", f" {exchange.detail}", room) if room > 6 else " " * max(0, room)
+    style = "bad" if exchange.bad else "dim" if exchange.result == "ok" else "cool"
     return (
         paint("faint", f"{exchange.at:5.1f} ")
-        + text
+        + arrow
+        + asked
+        + detail
         + " "
         + cell(style, exchange.result, result_width)
-        + paint("faint", arrow)
     )
 
 
