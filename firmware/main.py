@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import IO
 
 from firmware.config import Settings
-from firmware.ocpp.client import BackOfficeClient
 from firmware.panel.control import ControlServer
 from firmware.panel.recorder import Recorder
 from firmware.station.station import Station, build_station
@@ -85,6 +84,8 @@ def parts(settings: Settings, station: Station) -> list[tuple[str, Callable[[], 
         for car in settings.v2g:
             found.append((f"car link of EVSE {car.evse}", CarLink(station, station.evses[car.evse], car).run))
     if settings.ocpp is not None:
+        from firmware.ocpp.client import BackOfficeClient  # noqa: PLC0415 - WebSockets: 4 MB, 50 ms on a desktop
+
         client = BackOfficeClient(station, settings.ocpp, station.journal)
         found.append(("back office", client.run))
     found.append(("recorder", Recorder(station, settings.storage / "sessions").run))
