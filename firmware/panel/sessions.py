@@ -37,7 +37,7 @@ from firmware.station.facts import (
 
 log = logging.getLogger(__name__)
 
-TAIL_S = 5.0  # the back office's answers to the end of the transaction belong to the session
+TAIL_S = 3.0  # the back office's answers to the end of the transaction belong to the session
 BEFORE_S = 60.0  # a token presented this long before plug-in belongs to it
 #: what repeats is kept once in so many seconds, when the file is filled to this share
 THINNING: Final = ((1 / 2, 10.0), (3 / 4, 60.0))
@@ -82,6 +82,7 @@ class Sessions:
         self._before: deque[AnyFact] = deque(maxlen=64)  # what asked to charge lately
         self._context: dict[tuple[object, ...], AnyFact] = {}  # the last value of what lasts, per place
         self._plugged: dict[tuple[int, int], bool] = {}
+        self._unplugged_at: dict[int, float] = {}  # UTC: who asked before this is the last session's driver
 
     def take(self, fact: AnyFact | MeterPoint | RecordingBegan, now: float) -> None:
         """One fact of the station, or of the recorder itself."""
@@ -173,13 +174,17 @@ class Sessions:
         return self._folder / f"{re.sub(r'[^A-Za-z0-9_-]', '_', transaction_id)[:64] or '_'}.jsonl"
 
     def _notice_end(self, fact: AnyFact, now: float) -> None:
-        if isinstance(fact, PilotChanged) and fact.level == "A":
-            self._plugged[fact.evse, fact.connector] = False
+        if (
+            isinstance(fact, PilotChanged)
+            and fact.level == "A"
+            and self._plugged.pop((fact.evse, fact.connector), False)
+        ):
+            self._unplugged_at[fact.evse] = fact.at
         if not isinstance(fact, PilotChanged | Transaction) or (file := self.open.get(fact.evse)) is None:
             return
         if isinstance(fact, Transaction):
             file.transaction_ended = fact.kind == "Ended"
-        plugged = any(plugged for (evse, _), plugged in self._plugged.items() if evse == fact.evse)
+        plugged = any(evse == fact.evse for evse, _ in self._plugged)
         over = file.transaction_ended or file.transaction_id is None
         file.idle_since = (file.idle_since or now) if over and not plugged else None
 
@@ -248,8 +253,9 @@ class Sessions:
         """What already held when the recording began, and who had asked to charge."""
         yield from (fact for fact in self._context.values() if getattr(fact, "evse", evse) == evse)
         if not resumed:
+            since = max(at - BEFORE_S, self._unplugged_at.get(evse, 0.0))
             for fact in self._before:
-                if at - BEFORE_S <= fact.at <= at and getattr(fact, "evse", evse) in {0, evse}:
+                if since <= fact.at <= at and getattr(fact, "evse", evse) in {0, evse}:
                     yield fact
 
     def _prune(self) -> None:

@@ -31,7 +31,9 @@ from firmware.station.facts import (
     Transaction,
 )
 
-BEFORE_S = 61.0  # what is older than this before plug-in is context, not part of the story
+#: what can lead to a session before its plug comes; all else from before is context, and stands at the axis' begin
+ASKED = (TokenPresented, Authorized, BackOfficeMessage)
+BEFORE_S = 61.0
 MOST_POINTS = 8000
 T = TypeVar("T", bound=Fact)
 
@@ -58,8 +60,8 @@ class Story:
         plugged = min((at for at, line in placed if isinstance(line, RecordingBegan)), default=None)
         if plugged is None:
             plugged = min((at for at, _ in placed), default=0.0)
-        told = [at for at, _ in placed if at >= plugged - BEFORE_S]
-        self.began = min(told, default=0.0)
+        asked = [at for at, line in placed if isinstance(line, ASKED) and plugged - BEFORE_S <= at <= plugged]
+        self.began = min(asked, default=plugged)
         self.timed = sorted((Timed((at - self.began) * 1000, line) for at, line in placed), key=lambda each: each.ms)
         self.length = max(1000, self.timed[-1].at if self.timed else 0)
         self.plugged = round((plugged - self.began) * 1000)

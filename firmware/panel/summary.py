@@ -32,6 +32,15 @@ STOPPED = {
     "ReqEnergyTransferRejected": "the wanted way of charging is not available",
 }
 
+#: what the car's side calls its protocols
+PROTOCOLS = {
+    "din": "DIN SPEC 70121",
+    "iso2": "ISO 15118-2",
+    "iso20": "ISO 15118-20",
+    "iso20_ac": "ISO 15118-20 AC",
+    "iso20_dc": "ISO 15118-20 DC",
+}
+
 
 class Card(NamedTuple):
     """One thing to know: `note` is the small line below the value."""
@@ -120,7 +129,7 @@ class _Figures:
 
     def protocol(self) -> str:
         spoken = [session[2] for session in self.sessions if session[2]]
-        return spoken[-1] if spoken else "IEC 61851-1 (pilot only)"
+        return PROTOCOLS.get(spoken[-1], spoken[-1]) if spoken else "IEC 61851-1 (pilot only)"
 
     # --- the cards ----------------------------------------------------------------------------------------------
 

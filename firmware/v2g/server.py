@@ -140,7 +140,8 @@ class CarConnection(asyncio.Protocol):
         if self._transport is not None and (data := conversation.take()):
             self._transport.write(data)
         if messages := conversation.take_messages():
-            self._said(messages)
+            sent = self._loop.time()  # an answer's time is when it left, not when its request came
+            self._said([each._replace(mono=sent) if each.direction == "to_car" else each for each in messages])
         if conversation.ended is not None:
             self._finish(conversation.ended)
         else:

@@ -97,12 +97,21 @@ def test_what_led_to_the_session_and_what_already_held_is_in_it(tmp_path: Path) 
     swipe = TokenPresented(at=1e9 + 90, mono=90, evse=0, id_token=TOKEN)
     asked = message(91, name="Authorize")
     verdict = Authorized(at=1e9 + 92, mono=92, evse=0, id_token=TOKEN, accepted=True, status="Accepted", source="csms")
-    told(Sessions(tmp_path), [link, fault, old, swipe, asked, message(93), verdict, pilot(100, "B")], until=101)
+    before = [link, fault, old, swipe, asked, message(93), verdict, pilot(95, "A")]
+    told(Sessions(tmp_path), [*before, pilot(100, "B")], until=101)
     (path,) = tmp_path.iterdir()
     assert names(path) == [
-        "RecordingBegan", "BackOfficeLink", "FaultRaised", "TokenPresented", "BackOfficeMessage", "Authorized",
-        "PilotChanged",
+        "RecordingBegan", "BackOfficeLink", "FaultRaised", "PilotChanged", "TokenPresented", "BackOfficeMessage",
+        "Authorized", "PilotChanged",
     ]  # fmt: skip
+
+
+def test_the_last_drivers_card_is_not_in_the_next_drivers_session(tmp_path: Path) -> None:
+    last = TokenPresented(at=1e9 + 8, mono=8, evse=0, id_token=TOKEN)
+    mine = TokenPresented(at=1e9 + 14, mono=14, evse=0, id_token=IdToken("0F0F0F0F0F0F0F"))
+    told(Sessions(tmp_path), [pilot(5, "B"), last, pilot(10, "A"), mine, pilot(20, "B")], until=21)
+    lines = recording.read(sorted(tmp_path.iterdir())[1]).lines
+    assert [line.id_token.token for line in lines if isinstance(line, TokenPresented)] == ["••••0F0F"]
 
 
 def test_each_evse_has_its_own_file_and_the_stations_facts_are_in_all(tmp_path: Path) -> None:
