@@ -67,6 +67,8 @@ class Driver:
     def closed(self) -> bool | None:
         """By the mirror contacts. One welded pole keeps an open contactor "closed"; one missing pole keeps a closed
         contactor "open"."""
+        if not self._coils:
+            raise DeviceError("contactor: not attached")
         if not self._mirrors:
             return None
         seen = [mirror.active() for mirror in self._mirrors]
@@ -74,8 +76,7 @@ class Driver:
 
     def _switch(self, on: bool) -> None:
         """Every coil gets its command even when one of them fails."""
-        if not self._coils:
-            raise DeviceError("contactor: not attached")
+        self._check_attached()
         self._commanded = on
         failed: DeviceError | None = None
         for coil in self._coils:
@@ -85,3 +86,7 @@ class Driver:
                 failed = error
         if failed is not None:
             raise failed
+
+    def _check_attached(self) -> None:
+        if not self._coils:
+            raise DeviceError("contactor: not attached")

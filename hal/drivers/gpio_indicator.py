@@ -52,5 +52,7 @@ class Driver:
         self._lamps = {}
 
     def show(self, light: Light) -> None:
+        if not self._lamps:
+            raise DeviceError("indicator: not attached")
         for colour, lamp in self._lamps.items():
             lamp.set(colour in _SHOWN[light])
