@@ -3,10 +3,11 @@
 Wired to the whole station it is tripped when it is at any connector.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hal.contracts import Place
 from hal.sim.part import SimPart
+from hal.sim.registers import ConnectorRegisters
 
 _SLOTS = {
     "emergency_stop": "emergency_stop",
@@ -18,6 +19,8 @@ _SLOTS = {
 
 @dataclass
 class Driver(SimPart):
+    _watched: list[ConnectorRegisters] = field(default_factory=list, init=False, repr=False)
+
     def attach(self, place: Place) -> None:
         self._slot = _SLOTS[place.part]
         super().attach(place)
@@ -28,4 +31,6 @@ class Driver(SimPart):
         super().detach()
 
     def active(self) -> bool:
+        if not self._watched:
+            raise self.fail("not attached")
         return any(slots[self._slot] for slots in self._watched)

@@ -1,4 +1,4 @@
-"""Simulated token reader: a swipe counts up a slot, its text lies beside it. For the station it reads every connector."""
+"""Simulated token reader: a swipe counts up a slot, its text lies beside it. For the station it reads all of them."""
 
 from dataclasses import dataclass
 

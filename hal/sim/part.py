@@ -1,4 +1,4 @@
-"""What all simulated parts share: they sit on the register file of the plant. The parts themselves: hal/drivers/sim_*."""
+"""What all simulated parts share: they sit on the register file of the plant. The parts are in hal/drivers/sim_*.py."""
 
 import time
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ class SimPart:
     """Holds the registers of its connector; a part of the whole station sits on connector 1 and can see all."""
 
     _file: Registers | None = field(default=None, init=False, repr=False)
+    _slots: ConnectorRegisters | None = field(default=None, init=False, repr=False)
     _place: Place = field(default=Place(0, ""), init=False, repr=False)
 
     def attach(self, place: Place) -> None:
@@ -23,18 +24,25 @@ class SimPart:
             file.close()
             raise DeviceError(text)
         self._file, self._place = file, place
-        self.slots = file.connector(max(place.connector, 1))
+        self._slots = file.connector(max(place.connector, 1))
         self.make_safe()
 
     def detach(self) -> None:
         if self._file is not None:
             self.make_safe()
-            del self.slots
+            self._slots = None
             self._file.close()
             self._file = None
 
     def make_safe(self) -> None:
         """Actuators override it; a sensor has nothing to make safe."""
+
+    @property
+    def slots(self) -> ConnectorRegisters:
+        """The registers of this part's connector. Raises DeviceError before `attach` and after `detach`."""
+        if self._slots is None:
+            raise DeviceError(f"{self._place}: not attached")
+        return self._slots
 
     @property
     def everywhere(self) -> list[ConnectorRegisters]:
