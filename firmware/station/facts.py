@@ -143,7 +143,7 @@ class MeterValues(Fact, frozen=True, kw_only=True, tag="meter_values"):
 
 
 class LimitChanged(Fact, frozen=True, kw_only=True, tag="limit_changed"):
-    """What an EVSE may draw now and who says so. `source`: hardware, cable, site, budget, csms, car, temperature, ..."""
+    """What an EVSE may draw now and who says so. `source`: hardware, cable, site, budget, csms, car, ..."""
 
     evse: int
     limit_a: float

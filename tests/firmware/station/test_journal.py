@@ -250,15 +250,16 @@ def test_corruption_while_running_goes_on_in_a_fresh_file(path: Path, play: Any)
 
 
 def test_only_the_newest_corrupt_files_are_kept(path: Path, play: Any) -> None:
+    for number in range(5):
+        path.with_name(f"{path.name}.corrupt-2020010{number}T000000-1").write_text("old")
+    path.write_bytes(b"no database at all" * 100)
+
     async def scenario() -> None:
-        for number in range(5):
-            path.with_name(f"{path.name}.corrupt-2020010{number}T000000-1").write_text("old")
-        path.write_bytes(b"no database at all" * 100)
         async with opened(path):
             pass
-        assert len(list(path.parent.glob("*.corrupt-*"))) == 3
 
     play(scenario())
+    assert len(list(path.parent.glob("*.corrupt-*"))) == 3
 
 
 def test_the_fact_table_is_bounded_but_keeps_starts_and_ends(
