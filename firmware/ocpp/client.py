@@ -47,7 +47,7 @@ class BackOfficeClient:
         self._settings = settings
         self._model = DeviceModel(station, settings)
         self._model.changed.append(self._on_variable)
-        self._outbox = Outbox(journal, self._on_verdict)
+        self._outbox = Outbox(journal, station.clock, self._on_verdict)
         self._memory = Memory()
         self._backoff = Backoff()
         self._session: Session | None = None

@@ -50,7 +50,8 @@ class DeviceModel:
             return variable.read()
         if variable.access == "ReadOnly":
             return variable.default
-        return self._station.variable(variable.stored_as, variable.default)
+        stored = self._station.variable(variable.stored_as, variable.default)
+        return stored if not variable.refuses(stored) else variable.default  # of an older version, or a damaged disk
 
     def set(self, variable: Variable, text: str) -> tuple[SetStatus, str]:
         """Change a value, lastingly. Returns the status of 2.x and the reason when it is not accepted."""

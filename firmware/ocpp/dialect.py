@@ -133,6 +133,10 @@ class Dialect(Protocol):
 
     def status(self, fact: ConnectorStatus) -> Outgoing: ...
 
+    def status_content(self, fact: ConnectorStatus) -> tuple[str, ...]:
+        """What `status` says of the connector, its time apart: equal contents are reported once."""
+        ...
+
     def station_status(self, station: Station) -> ConnectorStatus | None:
         """The status of the station as a whole, where the version has one (1.6 connector 0)."""
         ...

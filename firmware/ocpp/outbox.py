@@ -19,7 +19,8 @@ from firmware.ocpp.dialect import Dialect, Learnt, Outgoing, Shape
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.rpc import Sent, encode_call
 from firmware.station.authorization import Verdict
-from firmware.station.facts import AnyFact, Transaction
+from firmware.station.clock import Clock
+from firmware.station.facts import AnyFact, MeterValues, Transaction
 from firmware.station.journal import Journal, JournalError
 
 log = logging.getLogger(__name__)
@@ -61,8 +62,9 @@ class Outbox:
     `on_verdict` hears what the back office says about a transaction's token.
     """
 
-    def __init__(self, journal: Journal, on_verdict: Callable[[Transaction, Verdict], None]) -> None:
+    def __init__(self, journal: Journal, clock: Clock, on_verdict: Callable[[Transaction, Verdict], None]) -> None:
         self._journal = journal
+        self._clock = clock
         self._on_verdict = on_verdict
         self._facts: deque[tuple[int, AnyFact]] = deque()
         self._last = 0  # number of the last fact taken from the journal
@@ -213,7 +215,7 @@ class Outbox:
         if self._calls is None or self._calls_version != dialect.flavour.version:
             shape = next((shape for after, shape in reversed(self._shapes) if after < number), Shape())
             remote = self.remote_id(fact.transaction_id) if isinstance(fact, Transaction) else None
-            self._calls = dialect.calls(fact, shape, remote)
+            self._calls = dialect.calls(dated(fact, self._clock), shape, remote)
             self._calls_version = dialect.flavour.version
         return self._calls
 
@@ -265,6 +267,20 @@ class Outbox:
             return None
         named = _Tx(known.version if known else self._frame.version, learnt.remote_id)
         return (fact.transaction_id, named) if named != known else None
+
+
+def dated(fact: AnyFact, clock: Clock) -> AnyFact:
+    """A fact from before the clock was set, with its time worked out from the monotonic clock.
+
+    Not possible for one from before the machine's last start: it keeps the time it was given then.
+    """
+    if fact.clock_synced or not clock.synced or fact.mono > clock.mono():
+        return fact
+    late = clock.utc() - (clock.mono() - fact.mono) - fact.at
+    if isinstance(fact, Transaction | MeterValues):
+        samples = tuple(msgspec.structs.replace(sample, at=sample.at + late) for sample in fact.samples)
+        return msgspec.structs.replace(fact, at=fact.at + late, clock_synced=True, samples=samples)
+    return msgspec.structs.replace(fact, at=fact.at + late, clock_synced=True)
 
 
 # --- SQL, in the journal's writer thread ----------------------------------------------------------------------------

@@ -41,7 +41,7 @@ class Memory:
     boot_reason: str = "PowerUp"
     boot_content: bytes = b""  # of the accepted BootNotification; sent again only when it changes
     boot_not_before: float = 0.0
-    reported: dict[tuple[int, int], tuple[str, str, str]] = field(default_factory=dict)
+    reported: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
     offline_since: float | None = None
 
 
@@ -245,7 +245,7 @@ class Session:
 
     def _next_status(self, now: float) -> _Job | None:
         for place, (due, fact) in list(self._states.items()):
-            content = (fact.state, fact.detail, fact.error_code)
+            content = self._dialect.status_content(fact)
             if self._memory.reported.get(place) == content:
                 del self._states[place]  # it is as we said before
             elif now >= due:

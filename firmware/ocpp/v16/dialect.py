@@ -47,6 +47,9 @@ class V16:
     def status(self, fact: ConnectorStatus) -> Outgoing:
         return calls.status_notification(fact)
 
+    def status_content(self, fact: ConnectorStatus) -> tuple[str, ...]:
+        return fact.state, fact.detail, fact.error_code
+
     def calls(self, fact: AnyFact, shape: Shape, remote_id: str | None) -> tuple[Outgoing, ...]:
         turn = calls.CALLS.get(type(fact))
         return turn(fact, shape, remote_id) if turn is not None else ()

@@ -46,6 +46,9 @@ class V201:
     def status(self, fact: ConnectorStatus) -> Outgoing:
         return calls.status_notification(fact)
 
+    def status_content(self, fact: ConnectorStatus) -> tuple[str, ...]:
+        return (fact.state,)  # the finer words of 1.6 are the charging state of the transaction here
+
     def calls(self, fact: AnyFact, shape: Shape, remote_id: str | None) -> tuple[Outgoing, ...]:
         turn = calls.CALLS.get(type(fact))
         return turn(fact, shape, remote_id) if turn is not None else ()

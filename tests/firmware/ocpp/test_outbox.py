@@ -5,14 +5,18 @@ import json
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+import msgspec
+
 from firmware.ocpp.dialect import Dialect, Shape
 from firmware.ocpp.outbox import Outbox
+from firmware.ocpp.payload import moment
 from firmware.ocpp.rpc import Sent
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v16.dialect import V16
 from firmware.ocpp.v201 import messages as v201
 from firmware.ocpp.v201.dialect import V201
 from firmware.station.authorization import Verdict
+from firmware.station.clock import SystemClock
 from firmware.station.facts import AnyFact, ConnectorStatus, SecurityEvent, Transaction
 from firmware.station.journal import Journal
 
@@ -32,7 +36,11 @@ async def append(journal: Journal, facts: Sequence[AnyFact]) -> None:
 
 
 async def opened(journal: Journal, shape: Shape = SHAPE, heard: list[Any] | None = None) -> Outbox:
-    outbox = Outbox(journal, lambda fact, verdict: heard.append((fact.seq_no, verdict)) if heard is not None else None)
+    def hear(fact: Transaction, verdict: Verdict) -> None:
+        if heard is not None:
+            heard.append((fact.seq_no, verdict))
+
+    outbox = Outbox(journal, SystemClock(), hear)
     outbox.want(shape)
     await outbox.load()
     return outbox
@@ -298,3 +306,23 @@ def test_a_page_is_all_that_is_held_of_a_long_backlog(with_journal: Life, whole_
 def test_facts_that_no_version_reports_do_not_block_the_queue(with_journal: Life) -> None:
     assert V16().calls(ConnectorStatus(at=0.0, evse=1, connector=1, state="Available"), SHAPE, None) == ()
     assert V201().calls(ConnectorStatus(at=0.0, evse=1, connector=1, state="Available"), SHAPE, None) == ()
+
+
+def test_a_fact_from_before_the_clock_was_set_gets_its_time_from_the_monotonic_clock(
+    with_journal: Life, whole_transaction: Whole
+) -> None:
+    async def life(journal: Journal) -> None:
+        outbox = await opened(journal)
+        clock = SystemClock()
+        ten_seconds_ago = clock.mono() - 10.0
+        (started, *_) = whole_transaction("tx-1", start=0.0)  # 1970: the board has no clock of its own
+        unset = msgspec.structs.replace(started, mono=ten_seconds_ago, clock_synced=False)
+        await append(journal, [unset])
+        outbox.wake()
+        (frame,) = await deliver(outbox, V201())
+        for text in (frame[3]["timestamp"], frame[3]["meterValue"][0]["timestamp"]):
+            sent = moment(text)
+            assert sent is not None
+            assert abs(sent - (clock.utc() - 10.0)) < 5.0
+
+    with_journal(life)
