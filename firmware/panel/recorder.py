@@ -74,7 +74,9 @@ class Recorder:
             resumed.add(evse.id)
             if evse.plugged:
                 writer.put(self._began(evse))
-        if evse.plugged and (point := self._meter_point(evse)) is not None:
+        last = self._points.get(evse.id)
+        falling = last is not None and last.power_w >= POWER_STEP_W  # unplugged, and the way to zero not yet seen
+        if (evse.plugged or falling) and (point := self._meter_point(evse)) is not None:
             writer.put(point)
 
     def _began(self, evse: Evse) -> RecordingBegan:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.config import StationSettings
+from firmware.panel.words import PROTOCOLS
 
 TIMEOUT_S = 5.0
 LONGEST_ANSWER = 4_000_000
@@ -143,7 +144,9 @@ def _energy(evse: dict[str, Any]) -> str:
 def _session(evse: dict[str, Any]) -> str:
     soc = f"{evse['soc_percent']:.0f} % charged" if evse["soc_percent"] is not None else ""
     car = f"car {evse['evccid']}" if evse["evccid"] else ""
-    return ", ".join(part for part in (evse["protocol"], car, soc, evse["session_status"]) if part)
+    return ", ".join(
+        part for part in (PROTOCOLS.get(evse["protocol"], evse["protocol"]), car, soc, evse["session_status"]) if part
+    )
 
 
 def _show_station(page: _Page, status: dict[str, Any]) -> None:
@@ -163,7 +166,8 @@ def _show_station(page: _Page, status: dict[str, Any]) -> None:
 def _back_office(office: dict[str, Any]) -> tuple[str, str]:
     if not office["configured"]:
         return "none", ""
-    waiting = "queue unknown" if office["waiting"] is None else f"{office['waiting']} facts waiting"
+    count = office["waiting"]
+    waiting = "queue unknown" if count is None else f"{count} not delivered yet" if count else "all delivered"
     if office["connected"]:
         return f"OCPP {office['version']}, {office['url']}, {waiting}", "good"
     reason = f": {office['reason']}" if office["reason"] else ""

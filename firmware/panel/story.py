@@ -4,6 +4,7 @@ The axis is built from the monotonic clock, so a wall clock that is set during t
 result are whole ms since the axis began.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -12,6 +13,7 @@ from firmware.panel import recording
 from firmware.panel.ladder import Exchange, Said, folded, paired
 from firmware.panel.recording import Line, MeterPoint, RecordingBegan, RecordingEnded, RecordingThinned
 from firmware.panel.redaction import redacted
+from firmware.panel.words import PROTOCOLS
 from firmware.station.facts import (
     Authorized,
     BackOfficeLink,
@@ -34,6 +36,7 @@ from firmware.station.facts import (
 #: what can lead to a session before its plug comes; all else from before is context, and stands at the axis' begin
 ASKED = (TokenPresented, Authorized, BackOfficeMessage)
 BEFORE_S = 61.0
+_FRAME_HEAD = re.compile(r'\[[23],\s*"[^"]{0,64}",\s*(?:"\w{1,64}",\s*)?')  # OCPP-J: what stands before the payload
 MOST_POINTS = 8000
 T = TypeVar("T", bound=Fact)
 
@@ -122,7 +125,7 @@ class Story:
         found: dict[str, list[Any]] = {}
         for at, fact in self.all(CarSession):
             one = found.setdefault(fact.session, [at, None, "", "", ""])
-            one[2:] = [fact.protocol or one[2], fact.evccid or one[3], fact.reason or one[4]]
+            one[2:] = [_worded(fact.protocol) or one[2], fact.evccid or one[3], fact.reason or one[4]]
             if fact.kind == "Ended":
                 one[1] = at
         return list(found.values())
@@ -188,10 +191,21 @@ class Story:
         for each in self.timed:
             if isinstance(message := each.line, BackOfficeMessage) and each.ms >= 0:
                 asks, sent = message.kind == "call", message.direction == "sent"
-                text = message.text or message.name
+                text = (
+                    _FRAME_HEAD.sub("", message.text.removesuffix("]"), 1) if message.kind != "error" else message.text
+                )
                 said = Said(each.at, message.name, asks, sent, text, len(message.text), message.kind == "error")
                 found.append((each.ms, said))
         return found
+
+
+def _payload(frame: str) -> str:
+    head = _FRAME_HEAD.match(frame)
+    return frame[head.end() :].removesuffix("]") if head else frame
+
+
+def _worded(protocol: str) -> str:
+    return PROTOCOLS.get(protocol, protocol)
 
 
 def turnaround(exchanges: list[Exchange]) -> list[float]:
@@ -267,7 +281,7 @@ def _mark(line: Line) -> tuple[str, str, str, str] | None:
         case RecordingEnded() if line.lost or line.left_out:
             return "station", "Recording ended", f"{line.left_out} lines left out, {line.lost} lost", ""
         case CarSession():
-            detail = ", ".join(text for text in (line.protocol, line.evccid, line.reason) if text)
+            detail = ", ".join(text for text in (_worded(line.protocol), line.evccid, line.reason) if text)
             return "car", f"Digital session {line.kind.lower()}", detail, ""
         case BackOfficeLink():
             word = "Back office connected" if line.connected else "Back office lost"

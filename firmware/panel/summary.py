@@ -6,40 +6,8 @@ from typing import Any, NamedTuple
 
 from firmware.panel.redaction import redacted
 from firmware.panel.story import Story, turnaround
+from firmware.panel.words import STOPPED
 from firmware.station.facts import Authorized, IdToken, TokenPresented, Transaction
-
-#: ReasonEnumType of OCPP 2.0.1 part 2 -> words
-STOPPED = {
-    "DeAuthorized": "the token was no longer accepted",
-    "EmergencyStop": "the emergency stop was pressed",
-    "EnergyLimitReached": "the energy limit was reached",
-    "EVDisconnected": "the car was unplugged",
-    "GroundFault": "a residual current was detected",
-    "ImmediateReset": "the station was reset at once",
-    "Local": "stopped at the station",
-    "LocalOutOfCredit": "the credit was used up",
-    "MasterPass": "stopped with the operator's token",
-    "Other": "another reason",
-    "OvercurrentFault": "the car drew too much current",
-    "PowerLoss": "the station lost power",
-    "PowerQuality": "the grid's quality did not allow charging",
-    "Reboot": "the station restarted",
-    "Remote": "stopped by the back office",
-    "SOCLimitReached": "the wanted state of charge was reached",
-    "StoppedByEV": "the car stopped",
-    "TimeLimitReached": "the time limit was reached",
-    "Timeout": "nobody plugged in or answered in time",
-    "ReqEnergyTransferRejected": "the wanted way of charging is not available",
-}
-
-#: what the car's side calls its protocols
-PROTOCOLS = {
-    "din": "DIN SPEC 70121",
-    "iso2": "ISO 15118-2",
-    "iso20": "ISO 15118-20",
-    "iso20_ac": "ISO 15118-20 AC",
-    "iso20_dc": "ISO 15118-20 DC",
-}
 
 
 class Card(NamedTuple):
@@ -124,12 +92,12 @@ class _Figures:
     def why_ended(self) -> str:
         for _, fact in reversed(self.story.all(Transaction)):
             if fact.kind == "Ended" and fact.stopped_reason:
-                return STOPPED.get(fact.stopped_reason, fact.stopped_reason)
+                return STOPPED.get(fact.stopped_reason, f"of “{fact.stopped_reason}”")
         return ""
 
     def protocol(self) -> str:
         spoken = [session[2] for session in self.sessions if session[2]]
-        return PROTOCOLS.get(spoken[-1], spoken[-1]) if spoken else "IEC 61851-1 (pilot only)"
+        return str(spoken[-1]) if spoken else "IEC 61851-1 (pilot only)"
 
     # --- the cards ----------------------------------------------------------------------------------------------
 

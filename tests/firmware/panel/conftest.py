@@ -79,7 +79,8 @@ class Tale:
         self.office("received", "result", name, reply or {})
 
     def office(self, direction: str, kind: str, name: str, payload: dict[str, Any]) -> None:
-        text = json.dumps(payload)
+        head: list[Any] = [2, f"id-{self.seq}", name] if kind == "call" else [3, f"id-{self.seq}"]
+        text = json.dumps([*head, payload], separators=(",", ":"))
         self.add(BackOfficeMessage, direction=direction, version="2.0.1", kind=kind, name=name, text=text)
 
     def exchange(self, name: str, request: str = "", reply: str = "response_code=OK", took: float = 0.002) -> None:

@@ -153,6 +153,15 @@ def test_a_request_without_answer_stays_without(tell: Tell, record: Record) -> N
     assert runs[-1]["d"][-1] == -1
 
 
+def test_only_the_payload_of_an_ocpp_frame_is_shown(tell: Tell, record: Record) -> None:
+    runs = page_of(record(tell["basic"]())).data["office"]
+    (profile,) = [run for run in runs if run["n"] == "SetChargingProfile"]
+    asked, answered = profile["x"]["0"]
+    assert json.loads(asked) == {"evseId": 1, "chargingProfile": {"limit": 10}}
+    assert json.loads(answered) == {"status": "Accepted"}
+    assert profile["f"] == 0  # the back office asked
+
+
 # --- time -------------------------------------------------------------------------------------------------------------
 
 
