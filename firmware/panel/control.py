@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from firmware.panel.recorder import software_version
 from firmware.panel.state import Observer
 from firmware.station.station import Station
 
@@ -47,7 +48,7 @@ class ControlServer:
 
     async def run(self) -> None:
         """Raises AlreadyServed where another controller runs, OSError where the socket cannot be made."""
-        observer = Observer(self._station)
+        observer = Observer(self._station, await asyncio.to_thread(software_version))
         unsubscribe = self._station.subscribe(observer.note)
         try:
             with listening(self._path) as listener:

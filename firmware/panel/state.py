@@ -7,7 +7,6 @@ import asyncio
 
 import msgspec
 
-from firmware.panel.recorder import software_version
 from firmware.panel.redaction import redacted
 from firmware.panel.remedies import remedy
 from firmware.station.evse import Evse
@@ -92,10 +91,10 @@ class StationState(msgspec.Struct, frozen=True):
 class Observer:
     """Remembers what only facts tell (the link to the back office) and describes the station."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, version: str = "") -> None:
         self._station = station
         self._began = station.clock.mono()
-        self._version = software_version()
+        self._version = version
         self._link: BackOfficeLink | None = None
 
     def note(self, fact: AnyFact) -> None:

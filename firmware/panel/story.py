@@ -191,10 +191,8 @@ class Story:
         for each in self.timed:
             if isinstance(message := each.line, BackOfficeMessage) and each.ms >= 0:
                 asks, sent = message.kind == "call", message.direction == "sent"
-                text = (
-                    _FRAME_HEAD.sub("", message.text.removesuffix("]"), 1) if message.kind != "error" else message.text
-                )
-                said = Said(each.at, message.name, asks, sent, text, len(message.text), message.kind == "error")
+                failed, text = message.kind == "error", _payload(message.text or message.name)
+                said = Said(each.at, message.name, asks, sent, text, len(message.text), failed)
                 found.append((each.ms, said))
         return found
 
