@@ -4,11 +4,13 @@ The script never touches the EVSE itself: what it wants is kept here, `car_link`
 `evse_link` chooses and hands both to the station as one `Digital` wish.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from firmware.config import EvseSettings
+from firmware.station.connector_status import forbidding
 from firmware.station.facts import IdToken
 from firmware.station.limits import Limit
 from hal.wire import ConnectorCapability, Observation
@@ -55,15 +57,17 @@ class AcStation:
         self._evse = evse
         self._changed = changed
         self._was_ready = False
+        self._was_closed = False
         self.wish = Wish()
         self.let_go = False  # the car opened S2 (C -> B) although it had not asked to stop
+        self.power_lost = False  # the guard opened the contactor although nobody had asked to
 
     # --- what the script asks for -----------------------------------------------------------------------------------
 
     def energise(self) -> None:
         """Close the contactor as soon as the car is in C or D; the guard decides."""
-        self.let_go = False
-        self._was_ready = False
+        self.let_go = self.power_lost = False
+        self._was_ready = self._was_closed = False
         self._set(replace(self.wish, energise=True, status="closing the contactor"))
         self.look()
 
@@ -86,14 +90,15 @@ class AcStation:
     # --- what it reads ------------------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """The EVSE changed. C -> B without PowerDelivery(Stop): the wish ends here and now, so that the contactor,
-        which the guard has opened, does not close again when the car comes back to C."""
+        """The EVSE changed. When the car let go (C -> B), or the guard opened for a reason of its own, the wish ends:
+        the contactor does not close again in this session without a new PowerDelivery(Start)."""
         if not self.wish.energise:
             return
-        if self._evse.level in {"C", "D"}:
-            self._was_ready = True
-        elif self._was_ready:
-            self.let_go = True
+        ready = self._evse.level in {"C", "D"}
+        self.let_go = self._was_ready and not ready
+        self.power_lost = self._was_closed and ready and not self._evse.closed
+        self._was_ready, self._was_closed = ready, self._evse.closed
+        if self.let_go or self.power_lost:
             self.release()
 
     @property
@@ -106,7 +111,13 @@ class AcStation:
 
     @property
     def stop_wanted(self) -> bool:
-        return self._evse.stop_wanted is not None
+        """Shall the car end it? The station wants so, or no energy can flow any more."""
+        return self._evse.stop_wanted is not None or self.power_lost or self.faulted
+
+    @property
+    def faulted(self) -> bool:
+        """Something forbids energy at this connector."""
+        return self._evse.seen is not None and bool(forbidding(self._evse.seen.faults))
 
     @property
     def phases(self) -> int:
@@ -118,9 +129,9 @@ class AcStation:
 
     @property
     def max_current_a(self) -> float:
-        """What may be drawn now, per phase in A; 0 where it is less than can be offered."""
+        """What may be drawn now, per phase in A, rounded down to 0.1 A; 0 where it is less than can be offered."""
         amps = self._evse.limit.amps
-        return amps if amps >= MIN_CURRENT_A else 0.0
+        return math.floor(amps * 10) / 10 if amps >= MIN_CURRENT_A else 0.0
 
     def contactor_closed(self) -> bool:
         return self._evse.closed

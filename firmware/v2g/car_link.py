@@ -31,6 +31,7 @@ from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
 log = logging.getLogger(__name__)
 
 INTERFACE_CHECK_S: Final = 1.0  # modems come and go; the first look is at once
+NO_TLS: Final = 'station.toml asks for TLS only (tls = "force"), which this version cannot serve'
 
 
 class CarLink:
@@ -102,7 +103,7 @@ class CarLink:
             return
         await asyncio.get_running_loop().create_datagram_endpoint(lambda: self._sdp, sock=udp)
         self._interface = interface
-        self.waiting_for = ""
+        self.waiting_for = NO_TLS if self._settings.tls == "force" else ""
         log.info("EVSE %d: SDP ready on %s [%s]", self._evse.id, interface.name, interface.address)
 
     def _close_sockets(self) -> None:
@@ -164,11 +165,12 @@ class CarLink:
             session=self._session,
             closed=self._evse.closed,
             stop_wanted=self._evse.stop_wanted is not None,
+            available=self._evse.operative,
         )
 
     def _open_or_close_listener(self) -> None:
         wanted = self.link.findable and self._session is not Session.RUNNING
-        if not wanted:
+        if not wanted or self._settings.tls == "force":  # nothing here serves TLS yet: force = serve nobody
             self._close_listener()
         elif self._listener is None and self._interface is not None:
             try:

@@ -33,9 +33,10 @@ class Phase(StrEnum):
     WAIT = "car does not communicate; waiting for authorisation"
     TO_NOMINAL = "changing to basic charging"
     NOMINAL = "basic charging"
-    ENDED = "car ended the session"
+    ENDED = "session ended; the car or a new authorisation begins the next"
     PAUSED = "car paused the session"
     FAULT = "control pilot in E or F"
+    UNAVAILABLE = "out of service"
 
 
 class Session(StrEnum):
@@ -59,6 +60,7 @@ class Inputs:
     session: Session
     closed: bool = False
     stop_wanted: bool = False
+    available: bool = True
 
 
 @dataclass(frozen=True)
@@ -138,10 +140,14 @@ def _note_authorisation(link: Link, inputs: Inputs, now: float) -> Link:
 
 def _in_phase(link: Link, inputs: Inputs, now: float, nominal_after_s: float) -> Link:
     waited = now - link.since
+    if not inputs.available and (link.findable or link.phase in {Phase.UNPLUGGED, Phase.FAULT}):
+        return _enter(link, Phase.UNAVAILABLE, now)  # a running session is ended by the station, with its reason
     if link.findable and inputs.session is Session.RUNNING:
         return _enter(link, Phase.SESSION, now)
     match link.phase:
         case Phase.UNPLUGGED | Phase.FAULT:
+            return _enter(link, Phase.OFFER, now)
+        case Phase.UNAVAILABLE if inputs.available:
             return _enter(link, Phase.OFFER, now)
         case Phase.OFFER:
             return _offer(link, inputs, now, nominal_after_s)

@@ -14,6 +14,7 @@ from typing import Final, cast
 
 from firmware.v2g.conversation import Conversation
 from firmware.v2g.ending import Ending
+from firmware.v2g.evse_link import Session
 from firmware.v2g.interface import Interface
 from firmware.v2g.peer import Exchanged
 
@@ -82,12 +83,16 @@ class CarConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._told = False
+        self._cancelled = False
         self.conversation: Conversation | None = None
 
     # --- the socket's side ----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        if self._cancelled:
+            self._transport.abort()
+            return
         self.conversation = self._begin(self._loop.time())
         self._go_on()
 
@@ -121,9 +126,12 @@ class CarConnection(asyncio.Protocol):
 
     def cancel(self, reason: str) -> None:
         """End the session now, without a word to the car."""
+        self._cancelled = True
         if self.conversation is not None:
             self.conversation.cancel(reason)
             self._go_on()
+        else:
+            self._finish(Ending(Session.FAILED, reason))
 
     def abort(self) -> None:
         """Close at once, whatever state the connection is in."""

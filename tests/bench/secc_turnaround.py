@@ -60,6 +60,7 @@ class Outlet:
     seen = None
     level = "C"
     plugged = True
+    operative = True
     id_token = IdToken("BENCH")
     limit = Limit(16.0, "hardware")
     stop_wanted = None

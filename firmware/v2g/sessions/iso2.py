@@ -283,7 +283,9 @@ def start_refusal(
     planned = [float(each.charging_profile_entry_max_power) for each in start.charging_profile or ()]
     if any(power > offered_power_w(offer) for power in planned):
         return ResponseCode.FAILED_ChargingProfileInvalid
-    return None if station.authorised else ResponseCode.FAILED_PowerDeliveryNotApplied
+    if station.faulted or not station.authorised:
+        return ResponseCode.FAILED_PowerDeliveryNotApplied
+    return None
 
 
 def power_delivery_when(condition: Callable[[], bool], station: AcStation, within: float) -> When[PowerDeliveryRes]:

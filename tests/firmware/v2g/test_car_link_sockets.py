@@ -7,7 +7,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -17,9 +17,10 @@ from firmware.station.clock import SystemClock
 from firmware.station.facts import AnyFact, CarMessage, CarSession, Command, Outcome, StopTransaction
 from firmware.station.signal import Signal
 from firmware.v2g import exi, v2gtp
-from firmware.v2g.car_link import CarLink
+from firmware.v2g.car_link import NO_TLS, CarLink
 from firmware.v2g.evse_link import FIVE_PERCENT, X1, Phase
 from firmware.v2g.messages import iso2
+from firmware.v2g.server import CarConnection
 from firmware.v2g.v2gtp import PayloadType
 
 TO_LOOP = (
@@ -117,15 +118,14 @@ class Site:
 
 
 @pytest.fixture
-def on_site(
-    make_bay: Any, request_named: Any, unused_udp_port: int
-) -> Callable[[Callable[[Site], Awaitable[None]]], None]:
+def on_site(make_bay: Any, request_named: Any, unused_udp_port: int) -> Callable[..., None]:
     """Runs an async test with a site."""
 
     class LiveBay(type(make_bay())):  # type: ignore[misc]
         """The bay with the rest of the EVSE seam; its contactor follows the wish."""
 
         id = 1
+        operative = True
 
         def __init__(self, site_wishes: list[Digital | None]) -> None:
             super().__init__(level="A")
@@ -152,17 +152,17 @@ def on_site(
             self.closed = self.closed and self.level in {"C", "D"}
             self.changed.notify()
 
-    def run(test: Callable[[Site], Awaitable[None]]) -> None:
+    def run(test: Callable[[Site], Awaitable[None]], tls: Literal["prohibit", "force"] = "prohibit") -> None:
         async def main() -> None:
             desk: Any = Desk()
             wishes: list[Digital | None] = []
             evse: Any = LiveBay(wishes)
-            settings = V2gSettings(evse=1, interface="lo", sdp_port=unused_udp_port)
+            settings = V2gSettings(evse=1, interface="lo", sdp_port=unused_udp_port, tls=tls)
             link = CarLink(desk, evse, settings)
             site = Site(desk, evse, link, unused_udp_port, request_named, wishes=wishes)
             task = asyncio.create_task(link.run())
             try:
-                await site.until(lambda: link.waiting_for == "")
+                await site.until(lambda: link.waiting_for in {"", NO_TLS})
                 await test(site)
             finally:
                 if site.writer is not None:
@@ -305,6 +305,36 @@ def test_a_second_car_is_turned_away(on_site: Any) -> None:
     on_site(test)
 
 
+def test_a_car_unplugged_while_it_connects_gets_no_session() -> None:
+    async def main() -> None:
+        ends: list[str] = []
+
+        def begin(now: float) -> Any:
+            raise AssertionError("a session began")
+
+        connection = CarConnection(begin, lambda said: None, lambda ending: ends.append(ending.reason))
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        connection.cancel("unplugged")
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, ours)
+        assert await asyncio.get_running_loop().sock_recv(theirs, 1) == b""
+        theirs.close()
+        assert ends == ["unplugged"]
+
+    asyncio.run(asyncio.wait_for(main(), 5))
+
+
+def test_tls_only_serves_nobody_in_clear(on_site: Any) -> None:
+    async def test(site: Site) -> None:
+        site.evse.report(level="B")
+        assert await site.discover() is None
+        assert site.link.waiting_for == NO_TLS
+        assert site.evse.digital.status == NO_TLS
+
+    on_site(test, tls="force")
+
+
 def test_split_and_joined_frames_are_one_stream(on_site: Any) -> None:
     async def test(site: Site) -> None:
         site.evse.report(level="B")
@@ -326,7 +356,8 @@ def test_a_missing_interface_is_waited_for(make_bay: Any) -> None:
     async def main() -> None:
         desk: Any = Desk()
         evse: Any = make_bay(level="A")
-        evse.changed, evse.plugged, evse.id, evse.set_digital = Signal(), False, 1, lambda wish: None
+        evse.changed, evse.plugged, evse.operative, evse.id = Signal(), False, True, 1
+        evse.set_digital = lambda wish: None
         link = CarLink(desk, evse, V2gSettings(evse=1, interface="notthere0"))
         task = asyncio.create_task(link.run())
         for _ in range(10):

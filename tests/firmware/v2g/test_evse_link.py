@@ -78,9 +78,10 @@ def times(link: Link) -> list[float]:
 
 
 def every_input() -> list[Inputs]:
+    yes_or_no = (False, True)
     return [
         Inputs(*values)
-        for values in itertools.product(LEVELS, (False, True), (False, True), Session, (False, True), (False, True))
+        for values in itertools.product(LEVELS, yes_or_no, yes_or_no, Session, yes_or_no, yes_or_no, yes_or_no)
     ]
 
 
@@ -110,6 +111,8 @@ def check(link: Link, seen: Inputs, now: float, new: Link) -> None:
         assert seen.link_up or link.phase is not Phase.SESSION, case
     if link.phase is Phase.SESSION and new.phase is not Phase.SESSION:
         assert new.pilot == X1, case  # never from a session straight to basic charging or to 5 % again
+    if new.phase is Phase.UNAVAILABLE:
+        assert not seen.available, case
     if new.phase is Phase.NOMINAL:
         assert link.phase in {Phase.NOMINAL, Phase.TO_NOMINAL}, case
     if new.phase is Phase.TO_NOMINAL and link.phase is not Phase.TO_NOMINAL:
@@ -133,6 +136,7 @@ def test_no_session_lives_where_the_pilot_is_ours_for_other_things() -> None:
         Phase.TO_NOMINAL,
         Phase.NOMINAL,
         Phase.FAULT,
+        Phase.UNAVAILABLE,
     }
 
 
@@ -234,6 +238,19 @@ def test_after_a_fault_the_car_is_offered_five_percent_again() -> None:
     faulty = step(Link(Phase.SESSION), at(CAR, level="E", session=Session.RUNNING), 1.0)
     assert faulty.phase is Phase.FAULT
     assert step(faulty, at(CAR, session=Session.FAILED), 2.0).phase is Phase.OFFER
+
+
+def test_out_of_service_shows_x1_and_lets_nobody_find_it() -> None:
+    link = step(Link(Phase.OFFER), at(CAR, available=False), 1.0)
+    assert link.pilot == X1
+    assert not link.findable
+    assert step(link, CAR, 2.0).phase is Phase.OFFER
+    assert step(Link(), at(CAR, available=False), 1.0).phase is Phase.UNAVAILABLE
+
+
+def test_going_out_of_service_leaves_a_session_to_the_station() -> None:
+    running = at(CAR, session=Session.RUNNING, available=False)
+    assert step(Link(Phase.SESSION), running, 1.0).phase is Phase.SESSION
 
 
 def test_a_lost_link_ends_the_session() -> None:

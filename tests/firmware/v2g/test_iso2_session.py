@@ -11,6 +11,7 @@ from firmware.v2g.ending import Resume
 from firmware.v2g.evse_link import Session
 from firmware.v2g.messages import iso2
 from firmware.v2g.messages.declare import replace
+from hal.wire import Fault
 
 Ask = Callable[..., Any]
 
@@ -142,6 +143,32 @@ def test_a_car_that_lets_go_without_asking_has_ended_it(rig: Any, ask: Ask) -> N
     rig.see(level="C")  # it comes back: no second closing without a new PowerDelivery
     assert not rig.car.wish.energise
     assert code(ask("ChargingStatus")) == "FAILED"
+
+
+def test_power_that_the_guard_took_does_not_come_back_by_itself(rig: Any, ask: Ask) -> None:
+    rig.see(level="C")
+    ask(*TO_POWER, "PowerDelivery Start", "ChargingStatus")
+    rig.bay.obedient = False
+    rig.see(closed=False, faults=(Fault("rcd_tripped", "residual current", 0.0, latched=True),))
+    assert not rig.car.wish.energise
+    status = ask("ChargingStatus")
+    assert status.ac_evse_status.rcd
+    assert status.ac_evse_status.evse_notification == "StopCharging"
+    rig.see(faults=())
+    assert not rig.car.wish.energise
+    assert code(ask("PowerDelivery Stop")) == "OK"
+
+
+def test_no_start_at_a_faulty_connector(rig: Any, ask: Ask) -> None:
+    ask(*TO_POWER)
+    rig.see(level="C", faults=(Fault("emergency_stop", "emergency stop pressed", 0.0),))
+    assert code(ask("PowerDelivery Start")) == "FAILED_PowerDeliveryNotApplied"
+    assert not rig.car.wish.energise
+
+
+def test_a_limit_is_rounded_down_to_what_cars_understand(rig: Any, ask: Ask) -> None:
+    rig.see(limit=Limit(32 / 3, "budget"))
+    assert float(ask(*TO_POWER).evse_charge_parameter.evse_max_current) == 10.6
 
 
 def test_renegotiation_keeps_the_contactor_closed(rig: Any, ask: Ask) -> None:
