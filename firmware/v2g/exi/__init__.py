@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from firmware.v2g.exi.codec import decode, encode
 from firmware.v2g.exi.errors import ExiError
+from firmware.v2g.exi.generated import preload
 from firmware.v2g.messages.declare import Message
 
-__all__ = ["ExiError", "Message", "decode", "encode", "from_xml", "log_line", "to_json", "to_xml"]
+__all__ = ["ExiError", "Message", "decode", "encode", "from_xml", "log_line", "preload", "to_json", "to_xml"]
 
 
 def to_xml(message: Message) -> str:

@@ -30,7 +30,7 @@ def cached_code(name: str, modules: Iterable[str], source: Callable[[], str]) ->
         kept = _load(path, key)
         if kept is not None:
             return kept
-    code = compile(source(), "<exi>", "exec", optimize=0)
+    code = compile(source(), "<exi>", "exec", dont_inherit=True)
     if path is not None:
         _store(path, key, code)
     return code

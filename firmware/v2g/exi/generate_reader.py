@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from firmware.v2g.exi.bits import LONGEST_64_BIT
 from firmware.v2g.exi.generate_parts import Names, end_number, leaf, numbers
-from firmware.v2g.exi.grammar import Alternative, Complex, Shape, Simple, Slot
+from firmware.v2g.exi.grammar import LONGEST_LIST, Alternative, Complex, Shape, Simple, Slot
+from firmware.v2g.messages.declare import UNBOUNDED
 
 _STRIP_FROM = 16  # lists that may be longer drop the bits behind them now and then, or each read would cost more
 
@@ -211,7 +212,10 @@ class ReaderSource:
         if slot.max_occurs > _STRIP_FROM:
             self.line("if not len(items) & 31:")
             self.line("    n &= (1 << p) - 1")
-        if slot.max_occurs < 1 << 30:
+        if slot.max_occurs == UNBOUNDED:
+            self.line(f"if len(items) > {LONGEST_LIST}:")
+            self.line(f"    return {self.slow()}")
+        else:
             self.line(f"if len(items) == {slot.max_occurs}:")
             self.indent += 1
             self._next((index, slot.max_occurs))

@@ -59,6 +59,14 @@ def codec(name: str) -> Codec:
     return _load(name, code)
 
 
+def preload(name: str) -> None:
+    """Load all that decoding and refusing streams of the set `name` may need, so that no message pays for it."""
+    codec(name)
+    grammar = schema_set(name)
+    for cls in grammar.classes:
+        grammar.shape(cls)
+
+
 def _source(name: str) -> str:
     from firmware.v2g.exi.generate import generate  # noqa: PLC0415 - not needed where the cache is filled
 

@@ -18,6 +18,9 @@ from firmware.v2g.exi.bits import LONGEST_64_BIT, LONGEST_INTEGER
 from firmware.v2g.messages.declare import UNBOUNDED, Field, Integer, Octets, Record, Text
 
 QName = tuple[str, str]  # local name, namespace URI: sorts as EXI wants it
+LONGEST_LIST = 2048
+"""Cap of maxOccurs="unbounded" when reading: no bounded list of any V2G schema is longer, and a stream of zeros would
+otherwise be a list with as many items as it has octets."""
 _SMALL_RANGE = 4096  # integers with at most so many values are written as that many bits need
 
 

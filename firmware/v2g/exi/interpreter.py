@@ -10,10 +10,22 @@ from typing import Any
 
 from firmware.v2g.exi import bits
 from firmware.v2g.exi.errors import ExiError
-from firmware.v2g.exi.grammar import Alternative, Complex, QName, SchemaSet, Shape, Simple, Slot, State, Value
+from firmware.v2g.exi.grammar import (
+    LONGEST_LIST,
+    Alternative,
+    Complex,
+    QName,
+    SchemaSet,
+    Shape,
+    Simple,
+    Slot,
+    State,
+    Value,
+)
 from firmware.v2g.messages.declare import UNBOUNDED
 
 _EMPTY = {"text": "", "octets": b""}
+_STRIP_EVERY = 4096  # bits
 _FIRST_ESCAPE = 3  # bits of the second level where an element starts, and while attributes may still follow
 
 
@@ -23,6 +35,7 @@ class Reader:
     def __init__(self, schema: SchemaSet, n: int, p: int, total: int) -> None:
         self.schema, self.n, self.p, self.total = schema, n, p, total
         self.path: list[str] = []
+        self._strip_below = p - _STRIP_EVERY
 
     def fail(self, reason: str) -> ExiError:
         return ExiError(reason, "/".join(self.path), self.total - max(self.p, 0))
@@ -31,6 +44,9 @@ class Reader:
         if width > self.p:
             raise self.fail("the stream ends too early")
         self.p -= width
+        if self.p < self._strip_below:  # drop what was read, or each read would cost more than the one before
+            self.n &= (1 << (self.p + width)) - 1
+            self._strip_below = self.p - _STRIP_EVERY
         return self.n >> self.p & ((1 << width) - 1)
 
     def element(self, name: str, value: Value) -> Any:
@@ -105,6 +121,9 @@ class Reader:
             here, choice = state.events[code]
             count = count + 1 if here == slot else 1
             slot = here
+            if count > LONGEST_LIST:
+                self.path.append(shape.slots[slot].alternatives[choice].qname[0])
+                raise self.fail(f"more than {LONGEST_LIST} times")
             self._event(shape.slots[slot], shape.slots[slot].alternatives[choice], values)
         return self._build(shape, values, value.transparent)
 
