@@ -120,7 +120,7 @@ def _pilot(inputs: Inputs) -> PilotOutput:
 def _grant(state: Charging, inputs: Inputs, now: float) -> Grant | None:
     """Granted as long as current may flow. A pause by X1 keeps its grant: the car stays the same, and a restart can
     tell from it that the transaction still runs. A fault takes it: closing again needs a fresh one."""
-    if inputs.session is None or inputs.faulted or inputs.at_once:
+    if inputs.session is None or inputs.faulted or inputs.at_once or inputs.level == "A":
         return None
     if inputs.digital is not None:
         overdue = state.stopping_since is not None and now - state.stopping_since >= _WIND_DOWN_S
@@ -148,6 +148,8 @@ def _charging_state(state: Charging, inputs: Inputs, charging: bool, now: float)
     """OCPP 2.0.1 ChargingStateEnumType."""
     if inputs.session is None:
         return "EVConnected" if inputs.plugged else "Idle"
+    if inputs.level == "?":
+        return state.charging_state  # nobody looks: nothing is known to have changed
     if charging and not inputs.stopping:
         return "Charging"
     if inputs.level == "A":

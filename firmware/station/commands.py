@@ -79,7 +79,7 @@ async def swipe(station: "Station", id_token: IdToken, number: int) -> Outcome:
     if refusal:
         station.refuse(evse, id_token, Verdict("Invalid", source="station", reason=refusal))
         return Outcome("Rejected", refusal)
-    return await _authorise(station, evse, id_token, None)
+    return await _authorise(station, evse, id_token)
 
 
 def _known_group(station: "Station", id_token: IdToken) -> IdToken | None:
@@ -107,7 +107,9 @@ async def _foreign_token(station: "Station", evse: Evse, id_token: IdToken) -> O
     return Outcome("Rejected", reason)
 
 
-async def _authorise(station: "Station", evse: Evse, id_token: IdToken, remote_start_id: int | None) -> Outcome:
+async def _authorise(
+    station: "Station", evse: Evse, id_token: IdToken, remote_start_id: int | None = None, limit_a: float | None = None
+) -> Outcome:
     """Ask, then look again: the world went on meanwhile."""
     if evse.id in station.asking:
         return Outcome("Rejected", "a token is being checked already")
@@ -123,6 +125,7 @@ async def _authorise(station: "Station", evse: Evse, id_token: IdToken, remote_s
     if not verdict.accepted:
         station.refuse(evse, id_token, verdict)
         return Outcome("Rejected", verdict.reason)
+    evse.set_bound("transaction", limit_a)
     station.accept(evse, id_token, verdict, remote_start_id)
     return Outcome("Accepted", transaction_id=evse.transaction_id)
 
@@ -162,14 +165,13 @@ async def start(station: "Station", command: StartTransaction) -> Outcome:
     refusal = _cannot_start(evse, remote=True)
     if refusal:
         return Outcome("Rejected", refusal)
-    if command.limit_a is not None:
-        evse.set_bound("transaction", command.limit_a)
     by_csms = command.by == "csms"
     trusted = not station.flag("AuthCtrlr.AuthorizeRemoteStart", False) or command.id_token.kind in NEVER_ASKED
     if by_csms and trusted:
+        evse.set_bound("transaction", command.limit_a)
         station.accept(evse, command.id_token, Verdict(source="remote"), command.remote_start_id)
         return Outcome("Accepted")
-    asking = _authorise(station, evse, command.id_token, command.remote_start_id)
+    asking = _authorise(station, evse, command.id_token, command.remote_start_id, command.limit_a)
     if by_csms:  # F01.FR.01: first answer, then ask
         station.in_background(asking)
         return Outcome("Accepted")

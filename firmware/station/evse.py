@@ -5,37 +5,34 @@ by the station. Everything happens on an observation, a command or the station's
 """
 
 import logging
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Protocol
-
-import msgspec
 
 from firmware.config import BudgetSettings, EvseSettings
 from firmware.station import connector_status, transaction
 from firmware.station.authorization import Verdict, same_token
 from firmware.station.charging import Charging, Digital, Grant, Inputs, step
 from firmware.station.clock import Clock
-from firmware.station.facts import AnyFact, ChargingState, ConnectorStatus, IdToken, Sample, Transaction
+from firmware.station.facts import AnyFact, ChargingState, ConnectorStatus, IdToken, Sample
 from firmware.station.guard_client import GuardClient
+from firmware.station.ledger import Ledger, Office
 from firmware.station.limits import Limit, Want, lowest
 from firmware.station.orders import Orders
 from firmware.station.reasons import why
 from firmware.station.reports import Reports, present_status
 from firmware.station.signal import Signal
-from firmware.station.transaction import STOPS, Moment, Open, Stop
+from firmware.station.transaction import STOPS, Open, Stop
 from hal.wire import ConnectorCapability, Fault, Observation
 
 log = logging.getLogger(__name__)
 
 _GUARD_AWAY_S: Final = 3.0  # a link that is gone no longer: nobody looks at the connector
-_CHECKPOINT_S: Final = 5.0  # the meter is stored this often: what a power cut can cost of the record
 _OPENED_BY_S: Final = 15.0  # a transaction ends at the latest this long after its stop, whatever the contactor says
 _SETTLED_ROUNDS: Final = 8  # an advance may cause the next; never endlessly
 
 
-class Surroundings(Protocol):
+class Surroundings(Office, Protocol):
     """What an EVSE needs of its station."""
 
     clock: Clock
@@ -45,23 +42,12 @@ class Surroundings(Protocol):
     def budget_settings(self) -> BudgetSettings: ...
 
     @property
-    def boot_id(self) -> str: ...
-
-    @property
     def free_token(self) -> IdToken | None: ...
-
-    @property
-    def offline(self) -> bool: ...
 
     @property
     def connection_timeout_s(self) -> float: ...
 
-    @property
-    def sample_interval_s(self) -> float: ...
-
     def emit(self, fact: AnyFact) -> None: ...
-
-    def record(self, event: Transaction | None, kept: Open | None, transaction_id: str) -> None: ...
 
     def share_out(self) -> None: ...
 
@@ -93,16 +79,13 @@ class Evse:
         self._station = station
         self._verdict = Verdict()
         self._remote_start_id: int | None = None
-        self._open: Open | None = None
+        self._token_last = False  # the token came after the plug
+        self._ledger = Ledger(settings.id, station, self.sample)
         self._restored: Open | None = None
         self._after_reset = False
         self._orders = Orders(station.guard)
         self._reports = Reports(settings.id, station.emit)
-        self._stop_since: float | None = None
         self._lost_since: float | None = None
-        self._sample_due = 0.0
-        self._checkpoint_due = 0.0
-        self._charging_since: float | None = None
         self._held = False  # the guard was seen holding the grant of the running transaction
         self._view: object = None
         self._busy = self._again = False
@@ -132,17 +115,18 @@ class Evse:
 
     @property
     def transaction_id(self) -> str | None:
-        return self._open.transaction_id if self._open is not None else None
+        return self.transaction.transaction_id if self.transaction is not None else None
 
     @property
     def transaction(self) -> Open | None:
         """The running transaction as the journal has it."""
-        return self._open
+        return self._ledger.open
 
     @property
     def stop_wanted(self) -> str | None:
         """Reason for which the station wants the car to stop, None while it may charge."""
-        return self._open.stop.reason if self._open is not None and self._open.stop is not None else None
+        stop = self._ledger.stop_decided
+        return stop.reason if stop is not None else None
 
     @property
     def charging_state(self) -> ChargingState:
@@ -196,6 +180,7 @@ class Evse:
         self.refusal = ""
         self.ended = None  # a remote start may begin anew with the plug still in
         self.authorised_at = self._station.clock.mono()
+        self._token_last = self.plugged
         self._verdict = verdict
         self._remote_start_id = remote_start_id
         self._advance()
@@ -207,25 +192,20 @@ class Evse:
 
     def stop(self, stop: Stop) -> None:
         """End the transaction: no more current; the fact follows when the contactor is confirmed open."""
-        if self._open is not None and self._open.stop is None:
-            self._open = msgspec.structs.replace(self._open, stop=stop)
-            self._stop_since = self._station.clock.mono()
-            self._station.record(None, self._open, self._open.transaction_id)
-        elif self._open is None:
+        if self.transaction is None:
             self._drop_token()
+        self._ledger.stop(stop, self._station.clock.mono())
         self._advance()
 
     def withdraw(self) -> None:
         """The token that was authorised before the plug came is taken back."""
-        if self._open is None:
+        if self.transaction is None:
             self._drop_token()
             self._advance()
 
     def join_group(self, group: IdToken | None) -> None:
         """The back office told the group of the running transaction's token."""
-        if self._open is not None and group is not None and group != self._open.group:
-            self._open = msgspec.structs.replace(self._open, group=group)
-            self._station.record(None, self._open, self._open.transaction_id)
+        self._ledger.join_group(group)
 
     def release_lock(self) -> None:
         """Try the bolt once more; the caller made sure that nothing runs."""
@@ -233,7 +213,7 @@ class Evse:
 
     def owns(self, id_token: IdToken, group: IdToken | None) -> bool:
         """May this token (of this group) end what runs here (E07.FR.01, C09.FR.03)?"""
-        mine = self._open
+        mine = self.transaction
         if mine is None:
             return same_token(self.id_token, id_token)
         return same_token(mine.id_token, id_token) or (group is not None and same_token(mine.group, group))
@@ -261,6 +241,8 @@ class Evse:
         """The journal knows this transaction as open: whether it runs on is decided by the guard's first word."""
         self._restored = kept
         self._after_reset = after_reset
+        if kept.connector <= len(self.settings.connectors):
+            self.board_connector = self.settings.connectors[kept.connector - 1]
 
     def hello(self, capabilities: Sequence[ConnectorCapability]) -> None:
         """The guard reported what the board can do."""
@@ -287,37 +269,37 @@ class Evse:
             self._resume_or_close(self._restored, seen)
         elif self._sneaked_away(seen):
             self.stop(STOPS["EVDisconnected"])
-        self._reports.faults(seen, self.connector, self._moment())
+        self._reports.faults(seen, self.connector, self._station.moment())
         self._advance()
 
     def tick(self, now: float) -> None:
         """Once a second: what is due by time."""
         if self._lost_since is not None and now - self._lost_since >= _GUARD_AWAY_S:
             self.seen = None
-        mine = self._open
-        if mine is not None:
-            if now >= self._sample_due:
-                self._periodic_sample(mine, now)
-            elif now >= self._checkpoint_due:
-                self._checkpoint(mine, now)
-        elif not self.plugged and self._waited_for_plug(now) >= self._station.connection_timeout_s:
+        self._ledger.tick(self.charging_state, now)
+        if (
+            self.transaction is None
+            and not self.plugged
+            and self._waited_for_plug(now) >= self._station.connection_timeout_s
+        ):
             log.info("EVSE %d: no plug in time, authorization dropped", self.id)
             self._drop_token()
         self._advance()
 
     def want(self) -> Want | None:
         """What this EVSE wants of the station's budget; None = nothing, and it cannot be drawing either."""
-        if self._open is None and not self.closed:
+        mine = self.transaction
+        if mine is None and not self.closed:
             return None
         meter = self.seen.meter if self.seen is not None else None
         drawing = max(meter.current_a, default=0.0) if meter is not None and meter.quality == "good" else None
         asks = self.level in {"C", "D"} or (self.digital is not None and not self.wishes.charged)
-        able = self._open is not None and self._open.stop is None and not self._forbidden
+        able = mine is not None and mine.stop is None and not self._forbidden
         return Want(self.id, self._own_limit().amps if able else 0.0, drawing, asks)
 
     def _sneaked_away(self, seen: Observation) -> bool:
         """The guard saw the car leave while nobody listened; who is plugged in now is somebody else."""
-        if self._open is not None and seen.grant is not None and seen.grant.session == self._open.transaction_id:
+        if seen.grant is not None and seen.grant.session == self.transaction_id:
             self._held = True
         return self._held and seen.grant is None and "unplugged" in (seen.grant_ended or "")
 
@@ -351,7 +333,7 @@ class Evse:
             return  # the guard goes first: it may still be charging
         now = self._station.clock.mono()
         self._follow_plug(now)
-        self._follow_faults()
+        self._follow_faults(now)
         self._begin_if_due()
         self._follow_limit()
         before = self.wishes
@@ -364,17 +346,17 @@ class Evse:
             forbidden=self._forbidden,
             now=now,
         )
-        self._follow_charging_state(now)
+        if self.level != "A":  # an unplugged car's state goes into the last event
+            self._ledger.follow(self.wishes.charging_state, now)
         if not self._end_if_due(now):
             self._report()
 
     def _inputs(self) -> Inputs:
-        mine = self._open
-        stop = mine.stop if mine is not None else None
+        stop = self._ledger.stop_decided
         return Inputs(
             level=self.level,
             closed=self.closed,
-            session=mine.transaction_id if mine is not None else None,
+            session=self.transaction_id,
             authorised=self.id_token is not None,
             stopping=stop.reason if stop is not None else "",
             at_once=stop is not None and stop.reason == "EmergencyStop",
@@ -392,17 +374,17 @@ class Evse:
         free = self._station.free_token
         if self.level == "A":
             self.ended = None
-            if self._open is not None and self._open.stop is None:
-                self.stop(STOPS["EVDisconnected"])
-            elif free is not None and self._open is None:
+            if self.transaction is not None:
+                self._ledger.stop(STOPS["EVDisconnected"], now)
+            elif free is not None:
                 self.id_token = None
         elif self.plugged and free is not None and self.id_token is None and self.ended is None and self.operative:
-            self.id_token, self._verdict, self.authorised_at = free, Verdict(source="free"), now
+            self.id_token, self._verdict, self._token_last = free, Verdict(source="free"), False
 
-    def _follow_faults(self) -> None:
+    def _follow_faults(self, now: float) -> None:
         reason = connector_status.stop_reason(self.faults)
-        if reason is not None and self._open is not None and self._open.stop is None:
-            self.stop(STOPS[reason])
+        if reason is not None:
+            self._ledger.stop(STOPS[reason], now)
 
     def _own_limit(self) -> Limit:
         """What may be drawn here, apart from the budget."""
@@ -416,12 +398,12 @@ class Evse:
 
     def _follow_limit(self) -> None:
         limit = self._own_limit()
-        if self._open is not None and self.share_a is not None:
+        if self.transaction is not None and self.share_a is not None:
             limit = lowest([limit, Limit(self.share_a, "budget")])
         if limit == self.limit:
             return
         self.limit = limit
-        self._reports.limit(limit, self._moment())
+        self._reports.limit(limit, self._station.moment())
 
     # --- the guard ----------------------------------------------------------------------------------------------
 
@@ -430,7 +412,7 @@ class Evse:
         if seen.connector == self.board_connector:
             return True
         in_use = seen.level in {"B", "C", "D"} or seen.grant is not None
-        if not in_use or self._open is not None or self.plugged:
+        if not in_use or self.transaction is not None or self.plugged:
             return False
         self.board_connector = seen.connector
         if self._station.guard.hello is not None:
@@ -440,117 +422,44 @@ class Evse:
 
     # --- the transaction ----------------------------------------------------------------------------------------
 
-    def _moment(self) -> Moment:
-        clock = self._station.clock
-        return Moment(clock.utc(), clock.mono(), clock.synced, self._station.offline)
-
     def _begin_if_due(self) -> None:
         """TxStartPoint PowerPathClosed: plugged in and authorised (E01.FR.05)."""
-        if self._open is not None or self.id_token is None or not self.plugged or self.ended is not None:
+        if self.transaction is not None or self.id_token is None or not self.plugged or self.ended is not None:
             return
         if not self.operative or self._forbidden or not self._station.guard.connected:
             return
-        now = self._moment()
-        token_last = self.authorised_at is not None and now.mono - self.authorised_at < 1.0
-        trigger = (
-            "RemoteStart" if self._remote_start_id is not None else "Authorized" if token_last else "CablePluggedIn"
-        )
-        fresh = Open(
-            transaction_id=str(uuid.uuid4()),
-            evse=self.id,
-            connector=self.connector,
-            boot_id=self._station.boot_id,
-            started_at=now.at,
-            id_token=self.id_token,
-            group=self._verdict.group,
-            remote_start_id=self._remote_start_id,
-        )
-        cable = self.seen.cable_rating_a if self.seen is not None else 0.0
-        self._open, started = transaction.begin(fresh, now, trigger, self.sample(), cable)
-        self._remote_start_id = None
+        remote, self._remote_start_id = self._remote_start_id, None
+        trigger = "RemoteStart" if remote is not None else "Authorized" if self._token_last else "CablePluggedIn"
         self.wishes = replace(self.wishes, charged=False, offered_since=None)
-        self._sample_due = now.mono + self._interval_s
-        self._checkpoint_due = now.mono + _CHECKPOINT_S
-        log.info("EVSE %d: transaction %s started (%s)", self.id, self._open.transaction_id, trigger)
-        self._station.record(started, self._open, self._open.transaction_id)
-        self._station.share_out()
-
-    @property
-    def _interval_s(self) -> float:
-        """0 = no periodic samples."""
-        return self._station.sample_interval_s or float("inf")
-
-    def _follow_charging_state(self, now: float) -> None:
-        mine = self._open
-        if mine is None or mine.charging_state == self.wishes.charging_state or self.level == "A":
-            return  # an unplugged car's state goes into the last event
-        self._count_charging(now)
-        if mine.stop is not None and self.wishes.charging_state == "SuspendedEVSE":
-            return  # part of the stop, told with it
-        self._update("ChargingStateChanged")
-
-    def _count_charging(self, now: float) -> None:
-        """Time spent charging (transactionInfo.timeSpentCharging)."""
-        if self._open is not None and self._charging_since is not None:
-            spent = self._open.charged_s + now - self._charging_since
-            self._open = msgspec.structs.replace(self._open, charged_s=spent)
-        self._charging_since = now if self.wishes.charging_state == "Charging" else None
-
-    def _update(self, trigger: str, sample: Sample | None = None) -> None:
-        if self._open is None:
-            return
-        sample = sample if sample is not None else self.sample()
-        self._open, updated = transaction.update(
-            self._open, self._moment(), trigger, self.wishes.charging_state, sample
+        self._ledger.begin(
+            self.connector,
+            self.id_token,
+            self._verdict.group,
+            trigger,
+            remote_start_id=remote,
+            cable_a=self.seen.cable_rating_a if self.seen is not None else 0.0,
         )
-        self._station.record(updated, self._open, self._open.transaction_id)
-
-    def _periodic_sample(self, mine: Open, now: float) -> None:
-        interval = self._interval_s
-        self._sample_due = max(self._sample_due + interval, now + interval / 2)  # one, however late
-        sample = self.sample()
-        if sample is not None and mine.stop is None:
-            self._count_charging(now)
-            self._checkpoint_due = now + _CHECKPOINT_S
-            self._update("MeterValuePeriodic", sample)
-
-    def _checkpoint(self, mine: Open, now: float) -> None:
-        self._checkpoint_due = now + _CHECKPOINT_S
-        sample = self.sample()
-        unchanged = sample is None or (mine.last is not None and sample.energy_wh == mine.last.energy_wh)
-        if unchanged and self._charging_since is None:
-            return
-        self._count_charging(now)
-        if self._open is not None:
-            self._open = msgspec.structs.replace(self._open, last=sample if sample is not None else mine.last)
-            self._station.record(None, self._open, self._open.transaction_id)
+        self._station.share_out()
 
     def _end_if_due(self, now: float) -> bool:
         """The last event, once no current can flow: confirmed open, or nobody confirmed it for too long."""
-        mine = self._open
-        if mine is None or mine.stop is None:
+        stop = self._ledger.stop_decided
+        if stop is None:
             return False
-        stopping = now - self._stop_since if self._stop_since is not None else _OPENED_BY_S
         may_flow = self.seen is None or self.closed or self.wishes.grant is not None
-        if may_flow and stopping < _OPENED_BY_S:
+        if may_flow and self._ledger.stopping_s(now) < _OPENED_BY_S:
             return False
-        self._end(mine, mine.stop, self.sample("Transaction.End"))
+        self._end(stop, self.sample())
         return True
 
-    def _end(self, mine: Open, stop: Stop, sample: Sample | None) -> None:
-        self._count_charging(self._station.clock.mono())
-        mine = self._open if self._open is not None else mine
-        state: ChargingState = "EVConnected" if self.plugged else "Idle"
-        last = transaction.end(mine, self._moment(), stop, state, sample)
-        log.info("EVSE %d: transaction %s ended (%s)", self.id, mine.transaction_id, stop.reason)
-        self._open = self._stop_since = self._charging_since = None
+    def _end(self, stop: Stop, sample: Sample | None) -> None:
+        self._ledger.end(stop, "EVConnected" if self.plugged else "Idle", sample)
         self._held = False
         self._drop_token()
         self.bounds.pop("transaction", None)
         self.bounds.pop("authorization", None)
         self.ended = stop if self.level != "A" else None
         self.wishes = replace(self.wishes, charged=False, offered_since=None, stopping_since=None)
-        self._station.record(last, None, mine.transaction_id)
         self._station.share_out()
         self._again = True
 
@@ -561,29 +470,24 @@ class Evse:
     def _resume_or_close(self, kept: Open, seen: Observation) -> None:
         """design.md: adopt the grant of a transaction that the journal knows, else close it honestly."""
         self._restored = None
-        now = self._station.clock.mono()
+        self._ledger.resume(kept)
         grant = seen.grant
-        self._open = kept
-        self.id_token = kept.id_token
         if grant is not None and grant.session == kept.transaction_id:
-            log.info("EVSE %d: transaction %s goes on", self.id, kept.transaction_id)
+            self.id_token = kept.id_token
             self._verdict = Verdict(group=kept.group)
             self._held = True
             held = Grant(grant.session, grant.limit_a, grant.failsafe_limit_a, grant.ride_through_s)
             charged = kept.charging_state in {"Charging", "SuspendedEV"} or kept.charged_s > 0
             self.wishes = replace(self.wishes, grant=held, charged=charged)
-            self._charging_since = now if kept.charging_state == "Charging" else None
-            self._sample_due = now + self._interval_s
-            self._stop_since = now if kept.stop is not None else None
             self._station.share_out()
             return
         stop = transaction.interrupted(
             kept, boot_id=self._station.boot_id, unplugged=seen.level == "A", reset=self._after_reset
         )
-        sample = self.sample("Transaction.End")
+        sample = self.sample()
         if sample is not None and kept.last is not None and sample.energy_wh < kept.last.energy_wh:
             sample = None  # another meter, or one that starts anew: the last known value is the honest one
-        self._end(kept, stop, sample)
+        self._end(stop, sample)
         if self._station.free_token is not None:
             self.ended = None  # who charges for free need not unplug because we were away
 
@@ -592,11 +496,16 @@ class Evse:
     def present_status(self) -> ConnectorStatus:
         """The connector's status as it is now, stamped now."""
         return present_status(
-            self.id, self.connector, self.wishes.detail, self.seen, guard_problem=self.guard_problem, now=self._moment()
+            self.id,
+            self.connector,
+            self.wishes.detail,
+            self.seen,
+            guard_problem=self.guard_problem,
+            now=self._station.moment(),
         )
 
     def _report(self) -> None:
-        now = self._moment()
+        now = self._station.moment()
         if self.seen is not None:
             self._reports.pilot(self.seen, self.connector, now)
         elif self._lost_since is None:

@@ -38,7 +38,7 @@ from firmware.station.guard_client import GuardClient
 from firmware.station.journal import Change, Contents, Journal
 from firmware.station.limits import Budget
 from firmware.station.signal import Signal
-from firmware.station.transaction import STOPS, Open
+from firmware.station.transaction import STOPS, Moment, Open
 from hal import wire
 
 log = logging.getLogger(__name__)
@@ -212,6 +212,9 @@ class Station:
         self.journal.append(changes=[change])
 
     # --- what EVSEs ask of their station ------------------------------------------------------------------------
+
+    def moment(self) -> Moment:
+        return Moment(self.clock.utc(), self.clock.mono(), self.clock.synced, self.offline)
 
     @property
     def budget_settings(self) -> BudgetSettings:
@@ -398,8 +401,7 @@ class Station:
         evse = self.evses.get(kept.evse)
         if evse is None:
             log.error("transaction %s belongs to EVSE %d, which is no longer configured", transaction_id, kept.evse)
-            moment = transaction.Moment(self.clock.utc(), self.clock.mono(), self.clock.synced, self.offline)
-            self.record(transaction.end(kept, moment, STOPS["Other"], "Idle", None), None, transaction_id)
+            self.record(transaction.end(kept, self.moment(), STOPS["Other"], "Idle", None), None, transaction_id)
         elif evse.transaction_id != transaction_id:
             evse.restore(kept, after_reset=self.boot_reason in {"RemoteReset", "LocalReset", "ScheduledReset"})
 

@@ -101,6 +101,12 @@ moment = st.tuples(
 )
 
 
+def latest(said: list[tuple[float, float]], now: float) -> float:
+    """The highest value that was said within the last 6 s, or is said still: a car may still draw as much."""
+    ends = [at for at, _ in said[1:]] + [math.inf]
+    return max(value for (_, value), end in zip(said, ends, strict=True) if end > now - 6.0)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(moment, min_size=1, max_size=40))
 def test_never_more_in_force_than_the_budget(history: list[tuple[list[Want], float, float]]) -> None:
@@ -108,15 +114,16 @@ def test_never_more_in_force_than_the_budget(history: list[tuple[list[Want], flo
     cars need to follow, so what counts is the highest budget of that time."""
     shares: dict[int, Share] = {}
     budgets: list[tuple[float, float]] = []
+    offers: dict[int, list[tuple[float, float]]] = {}  # what each car was told, and from when on
     now = 0.0
     for wants, budget, passes in history:
         # an EVSE leaves only with its contactor open: what it no longer holds, nobody draws
         shares = divide(shares, wants, budget, now)
+        offers = {evse: [*offers.get(evse, []), (now, share.allotted_a)] for evse, share in shares.items()}
         budgets.append((now, budget))
-        ends = [at for at, _ in budgets[1:]] + [math.inf]
-        recent = max(each for (_, each), end in zip(budgets, ends, strict=True) if end > now - 6.0)
-        in_force = sum(share.in_force(now) for share in shares.values())
-        assert in_force <= recent + 1e-6
+        drawn = {evse: latest(told, now) for evse, told in offers.items()}
+        assert all(drawn[evse] <= share.in_force(now) for evse, share in shares.items())
+        assert sum(drawn.values()) <= latest(budgets, now) + 1e-6
         assert sum(share.allotted_a for share in shares.values()) <= budget + 1e-6
         for each in wants:
             share = shares[each.evse]

@@ -23,7 +23,7 @@ def test_free_charging_from_plug_to_unplug(bench: Any, play: Any) -> None:
             await b.pass_time(5)
             await b.move(level="A")
             assert b.story() == [
-                "Started 0 Authorized EVConnected",
+                "Started 0 CablePluggedIn EVConnected",
                 "Updated 1 ChargingStateChanged Charging",
                 "Ended 2 EVCommunicationLost Idle EVDisconnected",
             ]
