@@ -82,6 +82,7 @@ class ConnectorGuard:
         self._rcd_test = False
         self._tripped_upstream = False
         self._imd_on = False
+        self._imd_tested = False  # a resistance counts only after the monitor's self test; set in its thread
         self._take_parts(connector.parts, now)
 
     def _take_parts(self, parts: dict[str, Part], now: float) -> None:
@@ -162,6 +163,10 @@ class ConnectorGuard:
         return ""
 
     @property
+    def _mains_failed(self) -> bool:
+        return any(fault.code == "mains_fail" for fault in self.interlocks.faults)
+
+    @property
     def plugged(self) -> bool:
         return self.pilot.level in PLUGGED
 
@@ -195,6 +200,8 @@ class ConnectorGuard:
         self._apply(now)
 
     def _step_grants(self, now: float, *, lease: bool) -> None:
+        if self.granted.grant is None and not self.pilot.closed:
+            self.dc_wish = dc_path.Wish()  # of a session that is over: the next begins with its own
         self.granted = grants.step(
             self.granted,
             grants.Inputs(
@@ -275,7 +282,9 @@ class ConnectorGuard:
             temperature_c=self.thermometer.latest.value if self.thermometer else None,
             temperature_fresh=self.thermometer.fresh(now) if self.thermometer else True,
             supply_fresh=self.supply.fresh(now) if self.supply else True,
-            isolation_fault=dc_path.isolation_fault(self.dc_wish, dc, ohm),
+            isolation_fault=self.isolation.action_error or dc_path.isolation_fault(self.dc_wish, dc, ohm)
+            if self.isolation
+            else "",
             device=self._device or failed_before or station.device,
             clear=self._clear,
         )
@@ -289,7 +298,7 @@ class ConnectorGuard:
         self._plug_before = plug
 
     def _read_isolation(self) -> float | None:
-        return self._imd.read() if self._imd and self._imd_on else None
+        return self._imd.read() if self._imd and self._imd_tested else None
 
     # --- applying ---------------------------------------------------------------------------------------------------
 
@@ -304,7 +313,8 @@ class ConnectorGuard:
             self._switch(close=True)
         self._apply_safety()
         if self.lock:
-            needed = self.lock_wish or self.pilot.waiting or self.pilot.closed or bool(self.feedback)
+            wish = self.lock_wish and not self._mains_failed  # nobody's cable stays trapped by a power cut
+            needed = wish or self.pilot.waiting or self.pilot.closed or bool(self.feedback)
             self.lock.keep(locked=needed, now=now)
         if self.supply:
             self._apply_dc()
@@ -352,10 +362,12 @@ class ConnectorGuard:
     def _start_isolation(self) -> None:
         if self._imd:
             self._imd.start()
-            if not self._imd.self_test():
+            self._imd_tested = self._imd.self_test()
+            if not self._imd_tested:
                 raise DeviceError(f"connector {self.board.id}: insulation monitor failed its self test")
 
     def _stop_isolation(self) -> None:
+        self._imd_tested = False
         if self._imd:
             self._imd.stop()
 

@@ -150,7 +150,8 @@ class Guard:
         self._hear(now)
         self.lease = grants.expire(self.lease, now)
         if self.lease.epoch != before.epoch:
-            log.warning("lease lost: epoch %d", self.lease.epoch)
+            if before.held:
+                log.warning("lease lost: epoch %d", self.lease.epoch)
             self._beat_at = float("-inf")
         elif self.lease.held and not before.held:
             log.info("lease held: epoch %d", self.lease.epoch)

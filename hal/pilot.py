@@ -136,7 +136,7 @@ class Pilot(msgspec.Struct, frozen=True, gc=False):
 
 def step(p: Pilot, circuit: Circuit, i: Inputs, now: float) -> Pilot:
     """One tick. The contactor closes only in C (D with a fan) with a proven diode; it opens at once when the car lets
-    go or anything is wrong; when only we want to stop, as soon as nothing flows any more, at the latest after the grace."""
+    go or anything is wrong; when only we want to stop, once nothing flows any more, at the latest after the grace."""
     level, pending, diode_fault, fault = _sense(p, circuit, i, now)
     safe = not fault and i.healthy and (level is Level.C or (level is Level.D and circuit.ventilation))
     wanted = i.allowed and i.wish.mode is PilotMode.DUTY

@@ -418,6 +418,15 @@ def test_the_plug_is_released_only_after_the_contactor_is_open(bench: Bench) -> 
     assert bench.slots["contactor_closed"] == 0.0
 
 
+def test_a_power_cut_releases_the_plug(bench: Bench) -> None:
+    bench.charge()
+    bench.send(wire.LockIntent(bench.epoch, 1, True))
+    bench.slots["mains_fail"] = 1.0
+    bench.run(1.0)
+    assert bench.slots["contactor_closed"] == 0.0
+    assert bench.slots["lock_state"] == 0.0
+
+
 def test_the_controller_may_keep_it_locked_but_not_beyond_its_own_life(bench: Bench) -> None:
     bench.charge()
     bench.send(wire.LockIntent(bench.epoch, 1, True))
