@@ -1,5 +1,6 @@
 """The head of a session report in words: what was charged, by whom, how fast, what limited it, why it ended."""
 
+import math
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -8,6 +9,8 @@ from firmware.panel.redaction import redacted
 from firmware.panel.story import Story, turnaround
 from firmware.panel.words import STOPPED
 from firmware.station.facts import Authorized, IdToken, TokenPresented, Transaction
+
+CAR_TOOK_LESS = 0.9  # of the limit: then it was the car's choice
 
 
 class Card(NamedTuple):
@@ -132,15 +135,20 @@ class _Figures:
     def _limited_by(self) -> Card:
         """Shares of the charging time, by who set the limit."""
         spent: dict[str, int] = {}
+        least: tuple[float, str] = (math.inf, "")
         for (at, amps, source, _), until in self._until(self.story.limits()):
             shared = sum(max(0, min(until, end) - max(at, begin)) for begin, end in self.closed)
             if shared:
                 name = f"{source} {amps:g} A"
                 spent[name] = spent.get(name, 0) + shared
+                least = min(least, (amps, name))
         total = sum(spent.values())
         shares = sorted(((ms / total, name) for name, ms in spent.items()), reverse=True)
         if not shares:
             return Card("", "")
+        drawn = max((max(point[3], default=0.0) for point in self.curve), default=0.0)
+        if 0 < drawn < CAR_TOOK_LESS * least[0]:
+            return Card("Limited by", "the car", f"took at most {drawn:.1f} A, less than {least[1]}")
         rest = ", ".join(f"{name} ({share:.0%})" for share, name in shares[1:4])
         return Card("Limited by", shares[0][1], f"{shares[0][0]:.0%} of the time" + (f"; {rest}" if rest else ""))
 

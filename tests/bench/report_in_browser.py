@@ -1,4 +1,5 @@
-"""Opens a session report in headless Chromium: no console message allowed, frame times measured, pictures taken.
+"""Opens a session report in headless Chromium and uses it: every gesture must work, no console message is allowed,
+frame times are measured, pictures taken.
 
 Needs `chromium` on the PATH; not part of the test run. SCRIPT runs in the page before the pictures.
   python tests/bench/report_in_browser.py REPORT.html [OUT_DIR [SCRIPT]]
@@ -33,6 +34,9 @@ FRAMES = """(() => {
   showAll(); took.sort((a, b) => a - b);
   return [took.length, took[30], took[59], document.querySelectorAll("svg *").length];
 })()"""
+
+#: every way to move and ask, as a person would; the answer is what did not work
+EXERCISE = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 
 
 class Browser:
@@ -108,6 +112,8 @@ async def visit(browser_url: str, report: str, out: Path, extra: str | None) -> 
             await page.ask("Emulation.setDeviceMetricsOverride", **{**metrics, "height": min(whole, 2600)})
             await page.run("new Promise(done => setTimeout(done, 200))")
             await page.picture(out.with_name(f"{out.name}-{width}.png"))
+            for failed in await page.run(EXERCISE):
+                page.complaints.append(f"{width} px: does not work: {failed}")
             frames, median, worst, elements = await page.run(FRAMES)
             print(
                 f"{width:5} px: {frames} frames, median {median:.1f} ms, worst {worst:.1f} ms, "

@@ -204,7 +204,8 @@ function faultLane() {
 }
 
 function markLane() {
-  const list = data.marks.map((mark) => ({ at: mark[0], title: mark[2], tone: mark[4], tip: [mark[2], mark[3]].filter(Boolean).join("\n") }));
+  const told = hasOffice ? data.marks.filter((mark) => mark[1] !== "status" || mark[4]) : data.marks; // the ladder tells the rest
+  const list = told.map((mark) => ({ at: mark[0], title: mark[2], tone: mark[4], tip: [mark[2], mark[3]].filter(Boolean).join("\n") }));
   for (const one of data.transactions) for (const event of one.events) {
     if (event[1] !== "Updated") list.push({ at: event[0], title: `Transaction ${event[1].toLowerCase()}`, tone: "", tip: `Transaction ${event[1].toLowerCase()}\n${event[2]}${event[4] ? "\n" + event[4] : ""}` });
   }

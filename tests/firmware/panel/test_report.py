@@ -25,6 +25,7 @@ from firmware.station.facts import (
     Booted,
     CarMessage,
     CarSession,
+    LimitChanged,
     PilotChanged,
     Sample,
     SecurityEvent,
@@ -130,6 +131,16 @@ def test_a_session_without_energy_says_why(tell: Tell, record: Record) -> None:
     tale = tell["basic"](1.0)
     tale.lines = [line for line in tale.lines[:6] if not isinstance(line, PilotChanged) or not line.closed]
     assert summarise(Story(record(tale))).sentence == "No energy flowed: nobody is authorised yet."
+
+
+def test_a_car_that_takes_less_than_it_may_is_the_limit(tell: Tell, record: Record) -> None:
+    tale = tell["basic"]()
+    tale.lines = [
+        msgspec.structs.replace(line, limit_a=63.0) if isinstance(line, LimitChanged) and line.limit_a else line
+        for line in tale.lines
+    ]
+    (card,) = [card for card in summarise(Story(record(tale))).cards if card.label == "Limited by"]
+    assert (card.value, card.note[:22]) == ("the car", "took at most 15.8 A, l")
 
 
 def test_a_running_session_says_so(tell: Tell, record: Record) -> None:
