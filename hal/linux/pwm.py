@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from hal.contracts import DeviceError
-from hal.linux.sysfs import Attribute
+from hal.linux.sysfs import Attribute, read_once
 
 _PATIENCE_S: Final = 2.0  # udev after an export
 
@@ -48,6 +48,7 @@ class Pwm:
                 attribute.close()
             raise
         self._period, self._duty, self._enable = opened
+        self._make_normal(folder / "polarity")
         self.period_ns = self._period.read_int()
         self.duty_ns = self._duty.read_int()
 
@@ -73,6 +74,16 @@ class Pwm:
         """Lets go of the files; the output keeps running, as it does when the process dies."""
         for attribute in (self._period, self._duty, self._enable):
             attribute.close()
+
+    def _make_normal(self, path: Path) -> None:
+        """Earlier software may have turned the output upside down; the kernel changes that only while it is off."""
+        if path.exists() and read_once(path) != "normal":
+            self.enable(False)
+            polarity = Attribute(path, writable=True, patience_s=_PATIENCE_S)
+            try:
+                polarity.write("normal")
+            finally:
+                polarity.close()
 
     def _write_period(self, period_ns: int) -> None:
         if period_ns != self.period_ns:

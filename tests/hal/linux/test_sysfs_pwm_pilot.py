@@ -203,6 +203,16 @@ def test_an_unexported_channel_is_exported(world: LinuxBoard) -> None:
     assert (chip / "export").read_text() == "0\n"
 
 
+def test_an_inverted_output_is_switched_off_and_put_right(world: LinuxBoard) -> None:
+    channel = find_chip(world.sysfs, "20fc000.pwm") / "pwm0"
+    (channel / "polarity").write_text("inversed\n")
+    (channel / "enable").write_text("1\n")
+    pwm = Pwm(world.sysfs, "20fc000.pwm", 0)
+    assert (channel / "polarity").read_text().split("\n")[0] == "normal"
+    assert not pwm.enabled
+    pwm.close()
+
+
 def test_a_fresh_export_may_be_forbidden_for_a_moment() -> None:
     """As an ordinary user, like the service: until udev has handed the attributes to our group, EACCES."""
     user = 65_534 if os.geteuid() == 0 else os.geteuid()
