@@ -56,7 +56,9 @@ def stop(records: Records, station: str, call: JsonObject) -> JsonObject:
         if transaction.ended_at != call["timestamp"]:
             transaction.faults.append("stopped twice")
         return {}
-    transaction.meter(call["meterStop"])
+    last = transaction.meter_last_wh
+    if last is None or abs(call["meterStop"] - last) >= 1.0:  # meterStop has whole Wh, samples may have decimals
+        transaction.meter(call["meterStop"])
     transaction.ended_at = call["timestamp"]
     transaction.stopped_reason = call.get("reason", "Local")
     return {}
