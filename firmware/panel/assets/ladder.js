@@ -61,26 +61,35 @@ function clusterTip(cluster, sides) {
   return [...listed, names.size > 12 ? "…" : "", `${timeText(run.times[part.first], 1)} to ${timeText(end, 1)}`].filter(Boolean).join("\n");
 }
 
-/** Labels beside a rail without crossings, each in the nearest free row: from right to left and written towards the
- * right; those that would leave the plot first, from left to right and written towards the left. `side` -1: above. */
+/** Rows for labels so that nothing crosses: written towards the right from right to left, each in the lowest free row.
+ * Those that would leave the plot (`atEdge`) are written towards the left; `edgeOnTop` begins them in the highest row. */
+function labelRows(wanted, rows, edgeOnTop) {
+  const placed = [];
+  const free = (label, row) => !placed.some((other) =>
+    (other.row === row && label.left < other.right + 3 && label.right > other.left - 3) || // on another label
+    (other.row < row && label.x > other.left - 3 && label.x < other.right + 3) || // its line through that text
+    (other.row > row && other.x > label.left - 2 && other.x < label.right + 2)); // that line through its text
+  const upwards = Array.from({ length: rows }, (_, row) => row), downwards = [...upwards].reverse();
+  const edge = wanted.filter((each) => each.atEdge), others = wanted.filter((each) => !each.atEdge).reverse();
+  for (const label of [...(edgeOnTop ? edge.reverse() : edge), ...others]) {
+    const row = (edgeOnTop && label.atEdge ? downwards : upwards).find((each) => free(label, each));
+    if (row !== undefined) placed.push({ ...label, row });
+  }
+  return placed;
+}
+
+/** Labels beside a rail. `side` -1: above, +1: below. */
 function placeLabels(group, clusters, railY, side, colour, rows) {
   const wanted = clusters.filter((cluster) => !cluster.labelled).map((cluster) => {
     const text = clusterLabel(cluster), width = widthOf(text, cluster.failed) + 10;
     const x = Math.max(plotLeft, Math.min(plotRight, (cluster.x0 + cluster.x1) / 2)), atEdge = x - 5 + width > plotRight;
     return { cluster, text, x, atEdge, left: atEdge ? x + 5 - width : x - 5, right: atEdge ? x + 5 : x - 5 + width };
   });
-  const placed = [];
-  for (const label of [...wanted.filter((each) => each.atEdge), ...wanted.filter((each) => !each.atEdge).reverse()]) {
-    const free = (row) => !placed.some((other) =>
-      (other.row === row && label.left < other.right + 3 && label.right > other.left - 3) || // on another label
-      (other.row < row && label.x > other.left - 3 && label.x < other.right + 3) || // its line through that text
-      (other.row > row && other.x > label.left - 2 && other.x < label.right + 2)); // that line through its text
-    for (label.row = 0; label.row < rows && !free(label.row); label.row++);
-    if (label.row === rows) continue;
-    placed.push(label);
-    const { cluster, x, left, right } = label, y = railY + side * (14 + label.row * LABEL_ROW);
+  const low = labelRows(wanted, rows, false), high = low.length < wanted.length ? labelRows(wanted, rows, true) : low;
+  for (const { cluster, text, x, atEdge, left, right, row } of high.length > low.length ? high : low) {
+    const y = railY + side * (14 + row * LABEL_ROW);
     draw(group, "path", { d: `M${x.toFixed(1)} ${railY}V${y - side * 5}`, stroke: colour, "stroke-opacity": 0.45, fill: "none" });
-    draw(group, "text", { x: label.atEdge ? right - 5 : left + 5, y: y + 4, "text-anchor": label.atEdge ? "end" : "start", fill: cluster.failed ? "var(--bad)" : colour, class: "halo" + (cluster.failed ? " label" : "") }, label.text);
+    draw(group, "text", { x: atEdge ? right - 5 : left + 5, y: y + 4, "text-anchor": atEdge ? "end" : "start", fill: cluster.failed ? "var(--bad)" : colour, class: "halo" + (cluster.failed ? " label" : "") }, text);
     hits.push({ x0: left, x1: right, y0: y - 8, y1: y + 8, tip: cluster.tip, open: cluster.open });
   }
 }
