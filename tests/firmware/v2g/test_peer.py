@@ -249,7 +249,7 @@ def test_what_was_said_is_told_with_time_and_size() -> None:
     came, went = talk.conversation.take_messages()
     assert (came.mono, came.direction, came.protocol, came.message) == (3.0, "from_car", "iso2", LOOP)
     assert (went.direction, went.message) == ("to_car", iso2.SessionStopRes())
-    assert went.size == 13
+    assert went.size == 14
     assert talk.conversation.take_messages() == []
 
 
