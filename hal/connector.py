@@ -340,7 +340,9 @@ class ConnectorGuard:
                 self._rcd_test = testing
         if self._rcd and self.interlocks.rcd_reset:
             self._do(self._rcd.reset)
-        if self._shunt_trip and self.interlocks.shunt_trip and not self._tripped_upstream:
+        if not self.interlocks.shunt_trip:
+            self._tripped_upstream = False
+        elif self._shunt_trip and not self._tripped_upstream:
             self._tripped_upstream = self._do(self._shunt_trip.trip)
         if self._watchdog:
             self._do(self._watchdog.feed)

@@ -151,7 +151,7 @@ def step(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> Inte
         healthy=healthy,
         ready=healthy and not hold_up,
         hold_up=hold_up,
-        shunt_trip=s.shunt_trip or "weld" in conditions,
+        shunt_trip=any(fault.code == "weld" for fault in faults),
     )
 
 

@@ -136,9 +136,14 @@ def test_a_weld_is_not_cleared_by_the_cars_departure_only_by_command_once_it_is_
     bench.wiring.welded = False
     bench.run(2.0)
     assert "weld" in bench.faults
+    bench.slots["shunt_trip"] = 0.0  # somebody has switched the breaker on again
     bench.send(wire.ClearFault(bench.epoch, 1, "weld"))
     bench.run(0.5)
     assert "weld" not in bench.faults
+    bench.wiring.welded = True
+    bench.slots["contactor_closed"] = 1.0
+    bench.run(0.5)
+    assert bench.slots["shunt_trip"] == 1.0  # tripped for the second weld too
 
 
 def test_a_contactor_that_does_not_close(bench: Bench) -> None:
