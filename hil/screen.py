@@ -41,6 +41,20 @@ def width_of(text: str) -> int:
     return len(_CODES.sub("", text))
 
 
+def clip(painted: str, width: int) -> str:
+    """A painted text cut to `width` columns, colours kept."""
+    if width_of(painted) <= width:
+        return painted
+    kept, left = "", width
+    for part in re.split(f"({_CODES.pattern})", painted):
+        if _CODES.fullmatch(part):
+            kept += part
+        else:
+            kept += part[:left]
+            left = max(0, left - len(part))
+    return kept
+
+
 def cell(style: str, text: str, width: int) -> str:
     """Painted text in exactly `width` columns."""
     if len(text) > width:
@@ -65,7 +79,7 @@ def frame(scene: Scene, feed: Feed, columns: int, rows: int) -> str:
     width = max(NARROWEST, min(columns, WIDEST)) - 2
     lines = [*_head(scene, width), *_station(scene, feed, width), ""]
     lines += _conversations(scene, feed, width, max(3, rows - len(lines) - 2))
-    shown = [f" {line}{_ERASE_LINE}" for line in lines[: rows - 1]]
+    shown = [f" {clip(line, width)}{_ERASE_LINE}" for line in lines[: rows - 1]]
     return HOME + "\r\n".join(shown) + _ERASE_BELOW
 
 

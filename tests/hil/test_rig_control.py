@@ -93,7 +93,7 @@ def test_what_is_put_in_is_seen_in_the_registers(bench: Bench) -> None:
         "token_count": 1.0,
     }
     assert {name: bench.registers[name] for name in seen} == seen
-    assert bench.registers.token == "04AA"  # noqa: S105
+    assert bench.registers.token == "04AA"
 
 
 @pytest.mark.parametrize(("state", "millivolts"), [("A", 12000), ("B", 8978), ("C", 5996), ("D", 2931)])
