@@ -26,6 +26,7 @@ MODE = 0o660
 LONGEST_REQUEST = 4096  # bytes with the newline
 MOST_CLIENTS = 8
 IDLE_S = 30.0
+REFUSED_S = 1.0
 
 
 class AlreadyServed(Exception):
@@ -71,6 +72,7 @@ class ControlServer:
         self._clients.add(task)
         try:
             if len(self._clients) > MOST_CLIENTS:
+                await asyncio.wait_for(reader.readline(), REFUSED_S)  # unread bytes would cut our answer off
                 await _say(writer, {"ok": False, "error": f"{MOST_CLIENTS} clients are connected already"})
                 return
             while line := await asyncio.wait_for(reader.readline(), IDLE_S):

@@ -3,6 +3,7 @@
 What is written when is `sessions.py`'s; what a line looks like `recording.py`'s.
 """
 
+import errno
 import logging
 import os
 from dataclasses import dataclass, field
@@ -68,22 +69,24 @@ class SessionFile:
                 data = b"\n" + data  # the line before was torn by a power cut or a full disk
             before = file.tell()
             try:
-                file.write(data)
+                if file.write(data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 if sync:
                     os.fdatasync(file.fileno())
             except OSError:
                 file.truncate(before)  # the next try writes these lines again
                 raise
 
-    def rename(self, path: Path) -> None:
-        """Take the transaction's name; the old one stays when the disk refuses."""
+    def become(self, path: Path) -> None:
+        """Go on under another name, behind what is there already. When the disk refuses, the old file stays too."""
+        before, self.path = self.path, path
         try:
-            if self.path.exists():
-                self.path.rename(path)
+            self.written += path.stat().st_size if path.exists() else 0
+            if before.exists():
+                self._append(before.read_bytes(), sync=True)
+                before.unlink()
         except OSError as error:
-            log.warning("recording %s keeps its name: %s", self.path.name, error)
-            return
-        self.path = path
+            log.warning("recording %s did not become %s: %s", before.name, path.name, error)
 
 
 def _last_byte(descriptor: int, size: int) -> bytes:

@@ -91,8 +91,10 @@ class Sessions:
                 self._write(file, fact, now)
             return
         if isinstance(fact, RecordingBegan):
-            if fact.evse not in self.open:
+            if (file := self.open.get(fact.evse)) is None:
                 self._begin(fact, None, now)
+            elif fact.transaction_id is not None:
+                self._name_after(file, fact.transaction_id)
             return
         if token := getattr(fact, "id_token", None):
             self._redactor.learn(token.token)
@@ -136,7 +138,7 @@ class Sessions:
             if file is not None and file.transaction_id not in {None, fact.transaction_id}:
                 self._end(fact.evse, "another transaction", now)
             self._begin_for(fact, fact.evse, "transaction", fact.transaction_id, now)
-            self._name_after(fact)
+            self._name_after(self.open[fact.evse], fact.transaction_id)
 
     def _begin_for(self, fact: AnyFact, evse: int, cause: str, transaction_id: str | None, now: float) -> None:
         if evse not in self.open:
@@ -160,14 +162,11 @@ class Sessions:
         cause = "resumed" if resumed else began.cause
         return msgspec.structs.replace(began, cause=cause, station=self._station, software=self._software)
 
-    def _name_after(self, fact: Transaction) -> None:
-        """The plug-in's file becomes the transaction's."""
-        file = self.open[fact.evse]
+    def _name_after(self, file: SessionFile, transaction_id: str) -> None:
+        """The plug-in's file becomes the transaction's, or continues the one from before a restart."""
         if file.transaction_id is None:
-            file.transaction_id = fact.transaction_id
-            path = self._path_of(fact.transaction_id)
-            if not path.exists():
-                file.rename(path)
+            file.transaction_id = transaction_id
+            file.become(self._path_of(transaction_id))
 
     def _path_of(self, transaction_id: str) -> Path:
         """A safe file name from an identifier that others may have chosen."""

@@ -147,6 +147,23 @@ def test_a_restart_of_the_controller_continues_the_file_even_after_a_torn_line(t
     assert isinstance(read.lines[-1], RecordingEnded)
 
 
+@pytest.mark.parametrize("flushed", [False, True])
+def test_a_restart_is_one_file_even_if_the_pilot_is_seen_before_the_transaction(tmp_path: Path, flushed: bool) -> None:
+    told(Sessions(tmp_path), [pilot(0, "B"), transaction(1, "Started")], until=2)
+    again = Sessions(tmp_path)
+    again.take(pilot(9, "C"), 9)
+    if flushed:
+        again.tick(9)
+    again.take(RecordingBegan(at=1e9 + 10, mono=10, evse=1, cause="plugged_in", transaction_id="tx-1"), 10)
+    told(again, [transaction(11, "Ended"), pilot(12, "A")], until=12 + TAIL_S)
+    (path,) = tmp_path.iterdir()
+    assert path.name == "tx-1.jsonl"
+    assert names(path) == [
+        "RecordingBegan", "PilotChanged", "Transaction", "RecordingBegan", "PilotChanged", "Transaction",
+        "PilotChanged", "RecordingEnded",
+    ]  # fmt: skip
+
+
 def test_a_name_chosen_by_others_stays_inside_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "sessions"
     told(Sessions(folder), [transaction(0, "Started", "../../etc/passwd\0" + "x" * 300)], until=1)
