@@ -16,7 +16,7 @@ from firmware.station.evse import Evse
 from firmware.station.facts import CarMessage, CarSession, StopTransaction
 from firmware.station.station import Station
 from firmware.v2g import sdp
-from firmware.v2g.ac_station import AcStation
+from firmware.v2g.ac_station import AcStation, Wish
 from firmware.v2g.conversation import Conversation
 from firmware.v2g.ending import Ending, Resume
 from firmware.v2g.evse_link import X1, Inputs, Link, Phase, Session, due, step
@@ -146,16 +146,22 @@ class CarLink:
             self._again = True
         if not self.link.session_may_live:
             self._end_session(str(self.link.phase))
-        if self.link.phase is Phase.UNPLUGGED:  # the next car is another one
-            self._session = Session.NONE
-            self._resume = None
-            self._sdp.limit.forget()
+        if self.link.phase is Phase.UNPLUGGED:
+            self._forget_the_car()
         self._open_or_close_listener()
         self._tell_station()
         if self._timer is not None:
             self._timer.cancel()
         at = due(self.link, self._settings.nominal_after_s)
         self._timer = None if at is None else asyncio.get_running_loop().call_at(at, self._update)
+
+    def _forget_the_car(self) -> None:
+        """The next one is another."""
+        self._session = Session.NONE
+        self._resume = None
+        self._sdp.limit.forget()
+        if self._car.wish != Wish():
+            self._car = AcStation(self._evse, self._update)
 
     def _inputs(self) -> Inputs:
         return Inputs(

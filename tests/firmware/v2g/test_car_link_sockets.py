@@ -254,6 +254,7 @@ def test_unplugging_cuts_the_connection_and_the_wish(on_site: Any) -> None:
         assert await asyncio.wait_for(site.reader.read(), 1) == b""
         site.evse.report(level="B")  # plugged in again: found at once, whatever the old connection does
         assert await site.discover() is not None
+        assert site.evse.digital.evccid == ""  # it may be another car
 
     on_site(test)
 
