@@ -50,8 +50,8 @@ class Link:
     async def ping(self, within_s: float) -> None:
         """Ask for a sign of life. Raises LinkError without a pong in time."""
         try:
-            pong = await self._socket.ping()
-            await asyncio.wait_for(pong, within_s)
+            async with asyncio.timeout(within_s):
+                await (await self._socket.ping())
         except TimeoutError:
             raise LinkError(f"no pong within {within_s:.0f} s") from None
         except ConnectionClosed as closed:

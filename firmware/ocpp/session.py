@@ -197,7 +197,8 @@ class Session:
             if self._rpc.in_flight is None and not self._settled and await self._start():
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._until_something_is_due())
+                async with asyncio.timeout(self._until_something_is_due()):  # wait_for of 3.11 may lose a cancellation
+                    await self._wake.wait()
 
     async def _keep_alive(self) -> None:
         """Ping, and expect the pong within the interval (part 4, 5.2)."""
