@@ -98,7 +98,7 @@ class Stack:
         registers, control = self.folder / "board.registers", self.folder / "rig.sock"
         command = ["-m", "hil.plant", "--registers", str(registers), "--control", str(control), "--board", self.kind]
         self.start("plant", command)
-        self.wait("plant", control.exists)
+        self.wait("plant", lambda: "plant ready" in self.log("plant"))
 
     def start_guard(self) -> None:
         socket, registers = self.folder / "guard.sock", self.folder / "board.registers"
