@@ -63,6 +63,8 @@ CLOSING_S: Final = 4.2  # contactor 3 s after state C [V2G2-860], the answer wit
 OPENING_S: Final = 4.2  # the answer to PowerDelivery(Stop) within 4.5 s
 STOPPING_S: Final = 1.3  # the answer to SessionStop within 1.5 s
 ONGOING_S: Final = 55.0  # [V2G2-712]: then the station must have finished
+RENEGOTIATION_INTERVAL_S: Final = 900.0  # ours: at most once in 15 min of charging
+RENEGOTIATION_GAIN_A: Final = 2.0
 
 
 async def charge_ac(
@@ -227,9 +229,9 @@ def offered_power_w(offer: ChargeParameterDiscoveryRes) -> float:
     return max(float(entry.p_max) for each in offer.sa_schedules.sa_schedule_tuple for entry in each.p_max_schedule)
 
 
-def evse_status(station: AcStation) -> AcEvseStatus:
-    """What every AC answer says of us: shall the car stop, has the RCD tripped."""
-    notification = EvseNotification.StopCharging if station.stop_wanted else EvseNotification.None_
+def evse_status(station: AcStation, wish: EvseNotification = EvseNotification.None_) -> AcEvseStatus:
+    """What every AC answer says of us: what the car shall do (to stop goes before any other wish), and the RCD."""
+    notification = EvseNotification.StopCharging if station.stop_wanted else wish
     return AcEvseStatus(notification_max_delay=0, evse_notification=notification, rcd=station.rcd_tripped)
 
 
@@ -266,8 +268,11 @@ async def deliver(
     # SessionStop already here: not in the standard's table, but cars do it (a recorded VW), and stopping is safe
     request: ChargingStatusReq | PowerDeliveryReq = await ev.next(ChargingStatusReq, reply=closed)
     station.tell("charging")
+    asked_to_renegotiate = False
     while isinstance(request, ChargingStatusReq):
-        reply = charging_status(station)
+        ask = not asked_to_renegotiate and worth_renegotiating(ev, station, offer)
+        asked_to_renegotiate = asked_to_renegotiate or ask
+        reply = charging_status(station, EvseNotification.ReNegotiation if ask else EvseNotification.None_)
         request = await ev.next(ChargingStatusReq, PowerDeliveryReq, reply=reply, may_stop=False)
     if request.charge_progress is ChargeProgress.Start:
         ev.refuse_order("PowerDelivery(Start) while charging")
@@ -298,7 +303,17 @@ def power_delivery_when(condition: Callable[[], bool], station: AcStation, withi
     )
 
 
-def charging_status(station: AcStation) -> ChargingStatusRes:
+def worth_renegotiating(ev: Peer, station: AcStation, offer: ChargeParameterDiscoveryRes) -> bool:
+    """Less than offered goes out as EVSEMaxCurrent; more does the car no good without a new schedule. Not often: the
+    loop has run for a while, and the gain is worth the trouble."""
+    offered = offer.evse_charge_parameter
+    gain_a = (
+        station.max_current_a - float(offered.evse_max_current) if isinstance(offered, AcEvseChargeParameter) else 0
+    )
+    return gain_a >= RENEGOTIATION_GAIN_A and ev.asking_for_s >= RENEGOTIATION_INTERVAL_S
+
+
+def charging_status(station: AcStation, notification: EvseNotification) -> ChargingStatusRes:
     """What the car may draw now. Has it let go without asking to stop, the session has failed."""
     reading = station.meter_wh
     return ChargingStatusRes(
@@ -308,7 +323,7 @@ def charging_status(station: AcStation) -> ChargingStatusRes:
         evse_max_current=PhysicalValue.of(station.max_current_a, Unit.A),
         meter_info=None if reading is None else MeterInfo(meter_id=station.evse_id[:32], meter_reading=reading),
         receipt_required=False,
-        ac_evse_status=evse_status(station),
+        ac_evse_status=evse_status(station, notification),
     )
 
 

@@ -183,6 +183,35 @@ def test_renegotiation_keeps_the_contactor_closed(rig: Any, ask: Ask) -> None:
     assert code(ask("ChargingStatus")) == "OK"
 
 
+def test_more_power_is_offered_by_renegotiation_once_in_15_minutes(rig: Any, ask: Ask) -> None:
+    def wish(answer: Any) -> str:
+        return str(answer.ac_evse_status.evse_notification)
+
+    rig.see(level="C", limit=Limit(8.0, "budget"))
+    ask(*TO_POWER, "PowerDelivery Start", "ChargingStatus")
+    rig.see(limit=Limit(16.0, "budget"))
+    for _ in range(30):  # every 30 s, 15 min
+        assert wish(ask("ChargingStatus")) == "None"
+        rig.wait(30)
+    assert wish(ask("ChargingStatus")) == "ReNegotiation"
+    assert wish(ask("ChargingStatus")) == "None"  # said once: a car that cannot is left in peace
+    ask("PowerDelivery Renegotiate")
+    again = ask("ChargeParameterDiscovery")
+    assert float(again.evse_charge_parameter.evse_max_current) == 16
+    ask("PowerDelivery Start")
+    rig.wait(30)
+    assert wish(ask("ChargingStatus")) == "None"
+
+
+def test_less_power_needs_no_renegotiation(rig: Any, ask: Ask) -> None:
+    rig.see(level="C")
+    ask(*TO_POWER, "PowerDelivery Start", "ChargingStatus")
+    rig.see(limit=Limit(8.0, "budget"))
+    for _ in range(40):
+        assert ask("ChargingStatus").ac_evse_status.evse_notification == "None"
+        rig.wait(30)
+
+
 def test_the_car_is_asked_to_stop(rig: Any, ask: Ask) -> None:
     rig.see(level="C")
     ask(*TO_POWER, "PowerDelivery Start", "ChargingStatus")
