@@ -57,6 +57,7 @@ class Inputs:
     level: str = "?"
     closed: bool = False
     session: str | None = None  # the open transaction
+    recorded: bool = True  # ... and a restart would know of it: no current may flow before
     authorised: bool = False
     stopping: str = ""  # why the transaction shall end; empty = it goes on
     at_once: bool = False  # ... without giving anybody time
@@ -112,7 +113,7 @@ def _pilot(inputs: Inputs) -> PilotOutput:
     if inputs.digital is not None and not inputs.at_once:
         return inputs.digital.pilot
     duty = duty_percent(inputs.limit_a)
-    if inputs.session is None or inputs.stopping or inputs.faulted or duty is None:
+    if inputs.session is None or not inputs.recorded or inputs.stopping or inputs.faulted or duty is None:
         return X1  # nobody may draw, or less than a duty cycle can say: pause
     return PilotOutput(PilotMode.DUTY, round(duty, 2))
 
@@ -120,7 +121,7 @@ def _pilot(inputs: Inputs) -> PilotOutput:
 def _grant(state: Charging, inputs: Inputs, now: float) -> Grant | None:
     """Granted as long as current may flow. A pause by X1 keeps its grant: the car stays the same, and a restart can
     tell from it that the transaction still runs. A fault takes it: closing again needs a fresh one."""
-    if inputs.session is None or inputs.faulted or inputs.at_once or inputs.level == "A":
+    if inputs.session is None or not inputs.recorded or inputs.faulted or inputs.at_once or inputs.level == "A":
         return None
     if inputs.digital is not None:
         overdue = state.stopping_since is not None and now - state.stopping_since >= _WIND_DOWN_S

@@ -80,7 +80,7 @@ class Evse:
         self._verdict = Verdict()
         self._remote_start_id: int | None = None
         self._token_last = False  # the token came after the plug
-        self._ledger = Ledger(settings.id, station, self.sample)
+        self._ledger = Ledger(settings.id, station, self.sample, self._advance)
         self._restored: Open | None = None
         self._after_reset = False
         self._orders = Orders(station.guard)
@@ -337,7 +337,7 @@ class Evse:
         self._begin_if_due()
         self._follow_limit()
         before = self.wishes
-        self.wishes = step(before, self._inputs(), now)
+        self.wishes = step(before, self._inputs(now), now)
         self._orders.follow(
             self.wishes,
             self.seen,
@@ -351,12 +351,13 @@ class Evse:
         if not self._end_if_due(now):
             self._report()
 
-    def _inputs(self) -> Inputs:
+    def _inputs(self, now: float) -> Inputs:
         stop = self._ledger.stop_decided
         return Inputs(
             level=self.level,
             closed=self.closed,
             session=self.transaction_id,
+            recorded=self._ledger.vouches(now),
             authorised=self.id_token is not None,
             stopping=stop.reason if stop is not None else "",
             at_once=stop is not None and stop.reason == "EmergencyStop",

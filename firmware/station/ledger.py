@@ -17,6 +17,7 @@ from firmware.station.transaction import Moment, Open, Stop
 
 log = logging.getLogger(__name__)
 
+_WRITTEN_BY_S: Final = 1.0  # a disk that takes longer than this is no reason not to charge
 _CHECKPOINT_S: Final = 5.0  # the meter is stored this often: what a power cut can cost of the record
 
 
@@ -31,14 +32,26 @@ class Office(Protocol):
 
     def moment(self) -> Moment: ...
 
-    def record(self, event: Transaction | None, kept: Open | None, transaction_id: str) -> None: ...
+    def record(
+        self,
+        event: Transaction | None,
+        kept: Open | None,
+        transaction_id: str,
+        then: Callable[[], None] | None = None,
+    ) -> None: ...
 
 
 class Ledger:
-    """One EVSE's running transaction, or none. `sample`: the latest meter values, None without a fresh reading."""
+    """One EVSE's running transaction, or none. `sample`: the latest meter values, None without a fresh reading;
+    `written`: called when the start of the transaction is on disk."""
 
-    def __init__(self, evse: int, office: Office, sample: Callable[[], Sample | None]) -> None:
+    def __init__(
+        self, evse: int, office: Office, sample: Callable[[], Sample | None], written: Callable[[], None]
+    ) -> None:
         self.open: Open | None = None
+        self._written = written
+        self._on_disk = False
+        self._began = 0.0
         self._evse = evse
         self._office = office
         self._sample = sample
@@ -54,6 +67,11 @@ class Ledger:
     def stopping_s(self, now: float) -> float:
         """How long ago its stop was decided."""
         return now - self._stop_since if self._stop_since is not None else 0.0
+
+    def vouches(self, now: float) -> bool:
+        """May current flow for the transaction? Only what the next start would know of: its beginning is on disk, or
+        the disk takes too long."""
+        return self.open is not None and (self._on_disk or now - self._began >= _WRITTEN_BY_S)
 
     def begin(
         self,
@@ -79,13 +97,21 @@ class Ledger:
         )
         self.open, started = transaction.begin(fresh, now, trigger, self._sample(), cable_a)
         self._begin_counting(now.mono)
+        self._on_disk = False
         log.info("EVSE %d: transaction %s started (%s)", self._evse, fresh.transaction_id, trigger)
-        self._office.record(started, self.open, fresh.transaction_id)
+
+        def on_disk() -> None:
+            if self.open is not None and self.open.transaction_id == fresh.transaction_id:
+                self._on_disk = True
+                self._written()
+
+        self._office.record(started, self.open, fresh.transaction_id, on_disk)
 
     def resume(self, kept: Open) -> None:
         """The transaction of an earlier run goes on."""
         now = self._office.moment()
         self.open = kept
+        self._on_disk = True
         self._begin_counting(now.mono)
         self._charging_since = now.mono if kept.charging_state == "Charging" else None
         self._stop_since = now.mono if kept.stop is not None else None
@@ -141,6 +167,7 @@ class Ledger:
         return self._office.sample_interval_s or float("inf")  # 0 = no periodic samples
 
     def _begin_counting(self, now: float) -> None:
+        self._began = now
         self._sample_due = now + self._interval_s
         self._checkpoint_due = now + _CHECKPOINT_S
         self._charging_since = self._stop_since = None

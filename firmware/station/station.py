@@ -105,14 +105,23 @@ class Station:
         else:
             self._tell(fact)
 
-    def record(self, event: Transaction | None, kept: Open | None, transaction_id: str) -> None:
-        """An event of a transaction and what is kept of it, in one commit; kept None = it is over."""
+    def record(
+        self,
+        event: Transaction | None,
+        kept: Open | None,
+        transaction_id: str,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """An event of a transaction and what is kept of it, in one commit; kept None = it is over. `then`: after it."""
         change = Change(transaction.KIND, transaction_id, transaction.encode(kept) if kept is not None else None)
-        if event is None:
-            self.journal.append(changes=[change])
-        else:
-            told = event
-            self.journal.append([event], then=lambda: self._tell(told), changes=[change])
+
+        def committed() -> None:
+            if event is not None:
+                self._tell(event)
+            if then is not None:
+                then()
+
+        self.journal.append([event] if event is not None else [], then=committed, changes=[change])
 
     def _tell(self, fact: AnyFact) -> None:
         for key in tuple(self._readers):

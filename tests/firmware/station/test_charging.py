@@ -34,6 +34,11 @@ def test_an_authorised_car_gets_duty_and_grant_of_the_limit() -> None:
     assert state.grant.ride_through_s == 120.0
 
 
+def test_nothing_flows_before_a_restart_would_know_of_it() -> None:
+    state = step(Charging(), replace(B, recorded=False), 0.0)
+    assert (state.pilot, state.grant, state.lock) == (X1, None, True)
+
+
 def test_failsafe_never_exceeds_the_limit() -> None:
     state = step(Charging(), replace(B, limit_a=10.0, failsafe_limit_a=16.0), 0.0)
     assert state.grant is not None

@@ -104,7 +104,7 @@ moment = st.tuples(
 def latest(said: list[tuple[float, float]], now: float) -> float:
     """The highest value that was said within the last 6 s, or is said still: a car may still draw as much."""
     ends = [at for at, _ in said[1:]] + [math.inf]
-    return max(value for (_, value), end in zip(said, ends, strict=True) if end > now - 6.0)
+    return max(value for (_, value), end in zip(said, ends, strict=True) if end > now - 6.0 + 1e-6)
 
 
 @settings(max_examples=300, deadline=None)

@@ -7,7 +7,15 @@ import pytest
 
 from firmware.station.authorization import Verdict
 from firmware.station.charging import Digital
-from firmware.station.facts import IdToken, SetLimit, StartTransaction, StopTransaction, Transaction
+from firmware.station.facts import (
+    FaultRaised,
+    IdToken,
+    SecurityEvent,
+    SetLimit,
+    StartTransaction,
+    StopTransaction,
+    Transaction,
+)
 from hal import wire
 from hal.contracts import PilotMode, PilotOutput
 from hal.wire import Fault
@@ -32,13 +40,13 @@ def test_free_charging_from_plug_to_unplug(bench: Any, play: Any) -> None:
     play(scenario())
 
 
-def test_the_guard_gets_the_grant_before_the_duty(bench: Any, play: Any) -> None:
+def test_the_guard_gets_the_lock_then_the_grant_then_the_duty(bench: Any, play: Any) -> None:
     async def scenario() -> None:
         async with bench() as b:
             b.peer.received.clear()
             await b.move(level="B")
             kinds = [type(each).__name__ for each in b.peer.received]
-            assert kinds == ["LockIntent", "GrantIntent", "SetPilot", "IndicatorIntent"]
+            assert kinds == ["LockIntent", "IndicatorIntent", "GrantIntent", "SetPilot"]
             (grant,) = b.peer.intents(wire.GrantIntent)
             assert grant.session == b.station.evses[1].transaction_id
             assert (grant.limit_a, grant.failsafe_limit_a, grant.ride_through_s) == (32.0, 6.0, 120.0)
@@ -339,6 +347,27 @@ def test_readers_hear_of_a_transaction_only_after_it_is_on_disk(bench: Any, play
             await b.move(level="A")
             await b.until(lambda: len(seen) == 2)
             assert all(seen)
+
+    play(scenario())
+
+
+def test_a_grant_waits_for_the_disk_but_not_for_a_broken_one(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            pages = await b.station.journal.execute_in_writer(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
+            await b.station.journal.execute_in_writer(lambda c: c.execute(f"PRAGMA max_page_count={pages}").fetchone())
+            b.station.journal.append([SecurityEvent(at=1.0, kind="x", tech_info="y" * 9000)])  # now it is full
+            await b.until(lambda: not b.station.journal.healthy)
+            b.peer.move(level="B")
+            await b.until(lambda: b.station.evses[1].transaction_id)
+            assert not b.peer.connectors[1].grant
+            b.clock.now += 1.0
+            b.station.tick()
+            await b.until(lambda: b.peer.connectors[1].grant)
+            assert b.transactions() == []  # nobody is told what no restart would remember
+            raised = [each for each in b.facts if isinstance(each, FaultRaised)]
+            assert (raised[0].code, raised[0].evse) == ("journal", 0)
+            assert "full" in raised[0].text
 
     play(scenario())
 
