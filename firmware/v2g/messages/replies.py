@@ -13,45 +13,47 @@ from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 
-from firmware.v2g.messages.declare import Field, Integer, Octets, Record, Response, Text
+from firmware.v2g.messages.declare import Integer, Octets, Record, Response, Text
 
 A = TypeVar("A", bound=Response)
 
 
 def failure_reply(answer: type[A], code: str, **known: Any) -> A:
     """An `answer` carrying `code`; `known` overrides single fields (a header, an EVSE id)."""
-    return answer(**{**_smallest_fields(answer), "response_code": code, **known})
+    return answer(**{**_smallest_fields(answer, answer.__module__), "response_code": code, **known})
 
 
-def _smallest_fields(cls: type[Record]) -> dict[str, Any]:
+def _smallest_fields(cls: type[Record], protocol: str) -> dict[str, Any]:
+    """Values of the mandatory fields; members of substitution groups are taken from the module `protocol`."""
     chosen: set[str] = set()  # choices already satisfied
     values: dict[str, Any] = {}
     for field in cls.wire.fields:
         if field.kind == "wildcard":
             continue
         if field.choice:
-            if field.choice in chosen:
+            if field.choice in chosen or field.choice.endswith("?"):
                 continue
             chosen.add(field.choice)
         elif field.default is not msgspec.NODEFAULT:
             continue
-        values[field.name] = _smallest(field.annotation, field)
+        values[field.name] = _smallest(field.annotation, field.min_occurs, protocol)
     return values
 
 
-def _smallest(kind: Any, field: Field | None = None) -> Any:
+def _smallest(kind: Any, count: int, protocol: str) -> Any:
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        return _smallest(next(arg for arg in args if arg is not NoneType), field)
+        return _smallest(next(arg for arg in args if arg is not NoneType), count, protocol)
     if origin is tuple:
-        return (_smallest(args[0]),)
+        return (_smallest(args[0], 1, protocol),) * count
     if origin is Annotated:
         return _smallest_simple(args[0], args[1])
     if issubclass(kind, StrEnum):
         return next(iter(kind))
     if issubclass(kind, Record):
-        concrete = _first_concrete(kind)
-        return concrete(**_smallest_fields(concrete))
+        candidates = list(_concrete(kind))
+        concrete = next((cls for cls in candidates if cls.__module__ == protocol), candidates[0])
+        return concrete(**_smallest_fields(concrete, protocol))
     return cast(Any, kind)()  # str, bytes, bool
 
 
@@ -65,10 +67,6 @@ def _smallest_simple(kind: type, facet: Any) -> Any:
         case Octets(min_length=length):
             return bytes(length)
     return kind()
-
-
-def _first_concrete(cls: type[Record]) -> type[Record]:
-    return next(_concrete(cls))
 
 
 def _concrete(cls: type[Record]) -> Iterator[type[Record]]:
