@@ -22,7 +22,7 @@ from firmware.config import StationSettings
 from firmware.panel.recording import RecordingBegan, RecordingEnded, RecordingThinned
 from firmware.panel.redaction import Redactor
 from firmware.panel.story import Story
-from firmware.panel.summary import Card, summarise
+from firmware.panel.summary import Card, duration, summarise
 from firmware.station.facts import Authorized, TokenPresented, Transaction
 
 SCRIPTS = ("base.js", "view.js", "lanes.js", "ladder.js", "draw.js", "table.js")
@@ -90,6 +90,11 @@ def _notes(story: Story) -> list[str]:
     for _, fact in story.all(RecordingEnded):
         if fact.left_out or fact.lost:
             found.append(f"{fact.left_out} lines were left out to keep the file small, {fact.lost} were lost.")
+    for begin, end in story.gaps():
+        down = duration((end - begin) / 1000)
+        found.append(
+            f"The controller was not running for {down}: the guard was alone, what is drawn there is from before."
+        )
     if story.unreadable:
         found.append(f"{story.unreadable} lines of the recording could not be read (power cut, or another version).")
     if not story.all(RecordingEnded):
@@ -106,6 +111,7 @@ def _data(story: Story) -> dict[str, Any]:
         "pilot": story.pilot(),
         "limits": story.limits(),
         "links": story.links(),
+        "gaps": story.gaps(),
         "faults": story.faults(),
         "transactions": story.transactions(),
         "sessions": story.car_sessions(),

@@ -6,6 +6,7 @@ result are whole ms since the axis began.
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -38,6 +39,7 @@ ASKED = (TokenPresented, Authorized, BackOfficeMessage)
 BEFORE_S = 61.0
 _FRAME_HEAD = re.compile(r'\[[23],\s*"[^"]{0,64}",\s*(?:"\w{1,64}",\s*)?')  # OCPP-J: what stands before the payload
 MOST_POINTS = 8000
+SHORTEST_GAP_MS = 200
 T = TypeVar("T", bound=Fact)
 
 
@@ -59,7 +61,9 @@ class Story:
         read = recording.read(path)
         self.name = path.name.removesuffix(".jsonl")
         self.unreadable = read.unreadable
-        placed = _on_one_clock(read.lines)
+        lives = [_on_one_clock(life) for life in _lives(read.lines)]
+        placed = [each for life in lives for each in life]
+        self._pauses = [(_times(before)[-1], _times(after)[0]) for before, after in pairwise(lives)]
         plugged = min((at for at, line in placed if isinstance(line, RecordingBegan)), default=None)
         if plugged is None:
             plugged = min((at for at, _ in placed), default=0.0)
@@ -90,6 +94,11 @@ class Story:
     def limits(self) -> list[list[Any]]:
         """[at, A, who says so, W]"""
         return _steps([at, f.limit_a, f.source, f.limit_w] for at, f in self.all(LimitChanged))
+
+    def gaps(self) -> list[list[int]]:
+        """[from, until] when the controller was down. The guard was not: it may have gone on charging."""
+        ms = [(round((last - self.began) * 1000), round((first - self.began) * 1000)) for last, first in self._pauses]
+        return [[last, first] for last, first in ms if last >= 0 and first - last >= SHORTEST_GAP_MS]
 
     def links(self) -> list[list[Any]]:
         """[at, connected, OCPP version, reason]"""
@@ -168,6 +177,9 @@ class Story:
     def marks(self) -> list[list[Any]]:
         """[at, kind, title, detail, tone]: what people did and what the station noticed."""
         found = [[each.at, *told] for each in self.timed if each.ms >= 0 and (told := _mark(each.line)) is not None]
+        for begin, end in self.gaps():
+            found.append([begin, "station", "Controller stopped", f"for {(end - begin) / 1000:.1f} s", "bad"])
+            found.append([end, "station", "Controller is back", "", ""])
         return sorted(found, key=lambda mark: mark[0])
 
     # --- messages -------------------------------------------------------------------------------------------------
@@ -211,16 +223,17 @@ def turnaround(exchanges: list[Exchange]) -> list[float]:
     return sorted(each.took for each in exchanges if each.took is not None)
 
 
-def _on_one_clock(lines: list[Line]) -> list[tuple[float, Line]]:
-    """UTC seconds of every line. Within one life of the controller the monotonic clock orders; the last synchronised
-    wall clock says where that lies in UTC."""
-    placed: list[tuple[float, Line]] = []
-    for life in _lives(lines):
-        known = [line.at - line.mono for line in life if line.mono > 0 and line.clock_synced]
-        known = known or [line.at - line.mono for line in life if line.mono > 0]
-        offset = known[-1] if known else 0.0
-        placed += [(line.mono + offset if line.mono > 0 else line.at, line) for line in life]
-    return placed
+def _on_one_clock(life: list[Line]) -> list[tuple[float, Line]]:
+    """UTC seconds of every line in one life of the controller: the monotonic clock orders; the last synchronised wall
+    clock says where that lies in UTC."""
+    known = [line.at - line.mono for line in life if line.mono > 0 and line.clock_synced]
+    known = known or [line.at - line.mono for line in life if line.mono > 0]
+    offset = known[-1] if known else 0.0
+    return [(line.mono + offset if line.mono > 0 else line.at, line) for line in life]
+
+
+def _times(life: list[tuple[float, Line]]) -> list[float]:
+    return sorted(at for at, _ in life)
 
 
 def _lives(lines: list[Line]) -> list[list[Line]]:
@@ -272,8 +285,6 @@ def _mark(line: Line) -> tuple[str, str, str, str] | None:
             return "security", line.kind, line.tech_info, "bad" if line.critical else ""
         case Booted():
             return "station", "Controller started", line.reason, ""
-        case RecordingBegan(cause="resumed"):
-            return "station", "Recording resumed", "the controller came back", ""
         case RecordingThinned():
             return "station", "Recording thinned", line.reason, ""
         case RecordingEnded() if line.lost or line.left_out:

@@ -15,6 +15,7 @@ function draw(parent, name, attributes, text = null) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const key in attributes) made.setAttribute(key, attributes[key]);
   if (text !== null) made.textContent = text;
+  if (name === "text" && attributes.fill) made.style.fill = attributes.fill; // the style sheet would win
   parent.append(made);
   return made;
 }

@@ -50,6 +50,13 @@ function drawAll() {
   }
   drawAxis(grid, y - GAP);
   draw(clip, "rect", { x: plotLeft, y: 0, width: plotRight - plotLeft, height: y });
+  for (const [from, until] of data.gaps) {
+    const a = Math.max(plotLeft, xOf(from)), b = Math.min(plotRight, xOf(until));
+    if (b <= a) continue;
+    draw(plot, "rect", { x: a, y: AXIS, width: b - a, height: y, fill: "var(--card)", "fill-opacity": 0.55 });
+    draw(plot, "rect", { x: a, y: AXIS, width: b - a, height: y, fill: "url(#hatch)" });
+    hits.unshift({ x0: a, x1: b, y0: 0, y1: AXIS + 8, tip: `The controller was not running\n${timeText(from, 1)} · ${spanText(until - from)}` });
+  }
   if (view.selecting) {
     const [a, b] = view.selecting.map(xOf);
     draw(plot, "rect", { x: a, y: AXIS, width: b - a, height: y, fill: "var(--window)" });
@@ -85,7 +92,7 @@ function drawCursor(bottom, narrow) {
   const half = widthOf(text) / 2 + 7, middle = Math.min(Math.max(x, plotLeft + half), plotRight - half);
   draw(layer, "line", { x1: x, x2: x, y1: AXIS - 4, y2: bottom, stroke: "var(--accent)", "stroke-width": 1 });
   draw(layer, "rect", { x: middle - half, y: 4, width: 2 * half, height: 20, rx: 6, fill: "var(--accent)" });
-  draw(layer, "text", { x: middle, y: 18, "text-anchor": "middle", style: "fill: var(--card)" }, text);
+  draw(layer, "text", { x: middle, y: 18, "text-anchor": "middle", fill: "var(--card)" }, text);
   for (const lane of lanes) {
     const value = lane.at(ms);
     if (!value) continue;

@@ -203,7 +203,11 @@ def test_a_restart_of_the_machine_starts_a_new_stretch_of_the_same_axis(tmp_path
     ]
     path = tmp_path / "one.jsonl"
     path.write_bytes(b"\n".join(msgspec.json.encode(line) for line in lines))
-    assert [at for at, _ in Story(path).readings()] == [10_000, 110_000]
+    story = Story(path)
+    assert [at for at, _ in story.readings()] == [10_000, 110_000]
+    assert story.gaps() == [[10_000, 100_000]]
+    assert [mark[2] for mark in story.marks()] == ["Controller stopped", "Controller is back"]
+    assert "not running for 1 min 30 s" in report.render(path)
 
 
 def test_what_held_before_the_session_is_where_the_axis_begins(tell: Tell, record: Record) -> None:
