@@ -124,6 +124,7 @@ class _Writer(threading.Thread):
         self._sessions = sessions
         self._queue: queue.Queue[Entry | None] = queue.Queue(QUEUE_FACTS)
         self._missed = 0
+        self._trouble = ""
         self._stopping = False
 
     def put(self, entry: Entry) -> None:
@@ -157,7 +158,9 @@ class _Writer(threading.Thread):
                     self._tell_missed()
                     self._sessions.tick(now)
             except OSError as error:
-                log.warning("recording: %s; charging goes on", error)
+                if str(error) != self._trouble:  # once, not for every fact
+                    log.warning("recording: %s; charging goes on", error)
+                self._trouble = str(error)
         self._sessions.close(time.monotonic())
 
     def _tell_missed(self) -> None:

@@ -146,7 +146,10 @@ class Sessions:
             self._begin(began, transaction_id, now)
 
     def _begin(self, began: RecordingBegan, transaction_id: str | None, now: float) -> None:
-        self._prune()
+        try:
+            self._prune()
+        except OSError as error:
+            log.warning("recordings in %s could not be thinned out: %s", self._folder, error)
         if began.transaction_id is not None or transaction_id is not None:
             path = self._path_of(transaction_id or began.transaction_id or "")
         else:
