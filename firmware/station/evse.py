@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
+import msgspec
+
 from firmware.config import BudgetSettings, EvseSettings
 from firmware.station import connector_status, transaction
 from firmware.station.authorization import Verdict, same_token
@@ -23,6 +25,7 @@ from firmware.station.reasons import why
 from firmware.station.reports import Reports, present_status
 from firmware.station.signal import Signal
 from firmware.station.transaction import STOPS, Open, Stop
+from hal.contracts import PilotMode
 from hal.wire import ConnectorCapability, Fault, Observation
 
 log = logging.getLogger(__name__)
@@ -264,13 +267,19 @@ class Evse:
         self._lost_since = None
         if not self._concerns_us(seen):
             return
-        self.seen = seen
+        self.seen = self._through_our_own_dark(seen)
         if self._restored is not None:
             self._resume_or_close(self._restored, seen)
         elif self._sneaked_away(seen):
             self.stop(STOPS["EVDisconnected"])
         self._reports.faults(seen, self.connector, self._station.moment())
         self._advance()
+
+    def _through_our_own_dark(self, seen: Observation) -> Observation:
+        """While we show E or F (v2g wakes a car up so) the line says nothing of the car: it is where it was."""
+        if seen.pilot not in {PilotMode.E, PilotMode.F} or seen.level not in {"E", "F"} or not self.plugged:
+            return seen
+        return msgspec.structs.replace(seen, level=self.level)
 
     def tick(self, now: float) -> None:
         """Once a second: what is due by time."""
