@@ -466,3 +466,24 @@ def test_every_frame_becomes_a_fact_with_its_name(on_site: OnSite) -> None:
         assert ("sent", "result", "ClearCache") in told
 
     on_site(test)
+
+
+def test_a_back_office_that_hangs_is_noticed_by_its_missing_pong(on_site: OnSite) -> None:
+    async def test(site: Any) -> None:
+        await site.told("StatusNotification", 2)
+        site.csms.point.socket.transport.pause_reading()  # the line is open, nobody is at the other end
+        await site.connected(False)
+        lost = [fact for fact in site.facts if isinstance(fact, BackOfficeLink) and not fact.connected]
+        assert lost[-1].reason == "no pong within 1 s"
+
+    on_site(test, variables={"OCPPCommCtrlr.WebSocketPingInterval": "1"})
+
+
+def test_a_damaged_value_in_the_journal_is_replaced_by_its_default(on_site: OnSite) -> None:
+    async def test(site: Any) -> None:
+        await site.csms.heard("BootNotification")
+        variable = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "OfflineThreshold"}}
+        answer = await site.csms.ask("GetVariables", get_variable_data=[variable])
+        assert answer.get_variable_result[0]["attribute_value"] == "60"
+
+    on_site(test, variables={"OCPPCommCtrlr.OfflineThreshold": "soon"})
