@@ -259,7 +259,8 @@ def main() -> int:
         car.session(warm, loops=options.loops)
     stop_station(station)
     within = show("cold (first of a process)", cold) & show("warm", warm)
-    print(f"\nwithin the target of {TARGET_MS:.0f} ms: {'yes' if within else 'no'}")
+    print(f"\nload average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores (judge only an idle machine)")
+    print(f"within the target of {TARGET_MS:.0f} ms: {'yes' if within else 'no'}")
     return 0
 
 
