@@ -152,6 +152,13 @@ class ConnectorGuard:
         with contextlib.suppress(DeviceError):
             self._contactor.open()
 
+    def after_pause(self, reason: str) -> None:
+        """The tick stood still. A contactor that its mirror shows closed all the same goes on under the rules of this
+        tick; else the watchdog has opened it, and feeding must not close it again behind our back."""
+        if self.pilot.closed and self._try(self._contactor.closed, None) is not True:
+            self.revoke(reason, now=True)
+            self._switch(close=False)
+
     # --- the tick ---------------------------------------------------------------------------------------------------
 
     @property

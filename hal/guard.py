@@ -7,6 +7,7 @@ No socket here: hal/link.py hands frames in (`receive`) and carries messages out
 import contextlib
 import gc
 import logging
+import math
 import os
 import sys
 import threading
@@ -41,8 +42,11 @@ from hal.wire import (
 )
 
 TICK_S: Final = 0.01
-STOOD_STILL_S: Final = 0.1  # a longer pause between two ticks: hardware has opened in the meantime
+STOOD_STILL_S: Final = 0.1  # a longer pause between two ticks: hardware may have opened in the meantime
+NICE: Final = -10
 OUTBOX: Final = 64
+INBOX: Final = 512  # more waiting than this is a flood: dropped and counted
+HEARD_PER_TICK: Final = 64
 
 log = logging.getLogger("guard")
 
@@ -63,6 +67,7 @@ class Counters:
         self.bad_frames = 0
         self.old_frames = 0  # intents of an older epoch or without lease, echoes of old beats
         self.refused = 0  # for a connector or part this board has not
+        self.flooded = 0
         self.late_ticks = 0
 
 
@@ -105,7 +110,10 @@ class Guard:
 
     def receive(self, item: FromController | Event) -> None:
         """From the link's thread: acts at the next tick."""
-        self._inbox.append(item)
+        if len(self._inbox) < INBOX or isinstance(item, Event):
+            self._inbox.append(item)
+        else:
+            self.counters.flooded += 1
 
     def take(self) -> list[FromGuard]:
         """For the link's thread: what is to be sent, oldest first."""
@@ -167,7 +175,7 @@ class Guard:
         self.counters.late_ticks += 1
         log.error("guard stood still for %.0f ms", pause_s * 1000)
         for connector in self.connectors.values():
-            connector.revoke(f"guard stood still for {pause_s * 1000:.0f} ms", now=True)
+            connector.after_pause(f"guard stood still for {pause_s * 1000:.0f} ms")
 
     def _read_station(self) -> StationInputs:
         said = ""
@@ -183,7 +191,7 @@ class Guard:
 
     def _hear(self, now: float) -> None:
         with contextlib.suppress(IndexError):
-            while True:
+            for _ in range(HEARD_PER_TICK):
                 item = self._inbox.popleft()
                 if isinstance(item, Event):
                     self._happened(item)
@@ -227,6 +235,8 @@ class Guard:
             sent_at = None if self._ending else dict(self._beats).get(message.tick)
             renewed = grants.renew(self.lease, message.epoch, sent_at, now)
             self.counters.old_frames += renewed is self.lease
+            if renewed.held and not self.lease.held:
+                self._beat_at = -math.inf  # say so with the next tick
             self.lease = renewed
         elif message.epoch != self.lease.epoch or not self.lease.held:
             self.counters.old_frames += 1
@@ -247,7 +257,7 @@ class Guard:
         if now - self._beat_at >= BEAT_S - TICK_S / 2:
             self._beat_at = now
             self._beats.append((self.ticks, now))
-            self._outbox.append(Beat(self.ticks, self.lease.epoch))
+            self._outbox.append(Beat(self.ticks, self.lease.epoch, self.lease.held))
         if self._wake and len(self._outbox) != before:
             self._wake()
 
@@ -313,6 +323,9 @@ class Ticker:
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(self._priority))  # 0 = this thread
             except OSError as error:
                 log.warning("tick without SCHED_FIFO: %s", error.strerror)
+        else:
+            with contextlib.suppress(OSError):  # where we may; on a station the unit gives the process SCHED_FIFO
+                os.setpriority(os.PRIO_PROCESS, 0, NICE)  # 0 = this thread
         try:
             self._keep_time()
         finally:  # stopped, or failed in a way nobody foresaw: in both cases nothing stays closed

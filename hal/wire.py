@@ -3,9 +3,9 @@
 Transport: Unix socket, SOCK_SEQPACKET, one CBOR map per packet, at most `MAX_PACKET` bytes. The guard listens, checks
 the peer's credentials (SO_PEERCRED), accepts one controller at a time and speaks first (`Hello`).
 
-*Lease*: the guard sends `Beat(tick, epoch)` every 100 ms; the controller answers each with `Lease(tick, epoch)`. The
-guard counts 300 ms from the time of the echoed tick on its own monotonic clock, so a queued or replayed frame proves
-nothing. A lost lease starts a new epoch; intents that carry an older epoch are counted and dropped.
+*Lease*: the guard sends `Beat(tick, epoch, held)` every 100 ms; the controller answers each with `Lease(tick, epoch)`.
+The guard counts 300 ms from the time of the echoed tick on its own monotonic clock, so a queued or replayed frame
+proves nothing. A lost lease starts a new epoch; intents that carry an older epoch are counted and dropped.
 
 All `at` are seconds of the machine's CLOCK_MONOTONIC, which both processes share.
 """
@@ -81,8 +81,12 @@ class Hello(_Message, frozen=True, tag="hello"):
 
 
 class Beat(_Message, frozen=True, tag="beat"):
+    """Answer at once with a Lease. `held`: a lease of this epoch holds, so intents are heard; before that they are
+    dropped, however many old beats a controller that slept still has to answer."""
+
     tick: int
     epoch: int
+    held: bool = False
 
 
 class Fault(msgspec.Struct, frozen=True):

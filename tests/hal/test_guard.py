@@ -265,12 +265,23 @@ def test_a_closed_link_is_a_lost_lease_at_once(bench: Bench) -> None:
     assert bench.riding
 
 
-def test_a_guard_that_stood_still_opens(bench: Bench) -> None:
+def test_a_guard_that_stood_still_goes_on_where_the_contactor_did(bench: Bench) -> None:
     bench.charge()
-    bench.now += 0.2
-    bench.run(0.03)
+    bench.now += 0.15
+    bench.run(1.0)
+    assert bench.closed and bench.session == "s1"
+    assert bench.guard.counters.late_ticks == 1
+
+
+def test_a_guard_that_stood_still_does_not_close_again_what_the_watchdog_opened(bench: Bench) -> None:
+    bench.charge()
+    bench.now += 0.15
+    bench.slots["contactor_closed"] = 0.0
+    bench.guard.tick(bench.now)
     assert not bench.closed
-    assert str(bench.observation.grant_ended).startswith("guard stood still for 2")
+    bench.run(0.3)
+    assert not bench.closed and not bench.faults
+    assert str(bench.observation.grant_ended).startswith("guard stood still for 150 ms")
 
 
 def test_a_guard_that_is_asked_to_end_lets_the_car_go(bench: Bench) -> None:

@@ -126,6 +126,15 @@ def test_bad_packets_are_counted_and_cost_the_lease(joined: Joined) -> None:
         assert joined.bench.guard.counters.bad_frames == 60
 
 
+def test_a_flood_of_intents_is_dropped_and_delays_no_tick(bench: Bench) -> None:
+    bench.connect()
+    for _ in range(100_000):
+        bench.guard.receive(wire.LockIntent(bench.epoch, 1, True))
+    assert bench.guard.counters.flooded > 90_000
+    bench.run(0.2)
+    assert bench.guard.ticks > 0 and bench.guard.lease.epoch == 1
+
+
 def test_a_controller_that_does_not_read_delays_nobody(joined: Joined) -> None:
     with joined.connect():
         joined.run(60.0)
