@@ -58,6 +58,7 @@ class _Tx:
 
 class Outbox:
     """The queue's head and what is known about it. One reader at a time; every change is on disk when a call returns.
+    After a JournalError or a cancelled call, `forget`: the disk counts.
 
     `on_verdict` hears what the back office says about a transaction's token.
     """
@@ -77,6 +78,7 @@ class Outbox:
         self._transactions: dict[str, _Tx] = {}
         self._calls: tuple[Outgoing, ...] | None = None  # of the head, in `_calls_version`
         self._calls_version = ""
+        self._dialect: Dialect | None = None
 
     async def load(self) -> None:
         """Read what is on disk. Raises JournalError."""
@@ -137,17 +139,7 @@ class Outbox:
                 continue
             outgoing = calls[part]
             if self._frame.version != dialect.flavour.version or not self._frame.frame:
-                # never sent in this version: render it now
-                message_id, text = encode_call(outgoing.action, outgoing.payload)
-                await self._store(
-                    replace(
-                        self._frame,
-                        version=dialect.flavour.version,
-                        message_id=message_id,
-                        action=outgoing.action,
-                        frame=text,
-                    )
-                )
+                await self._store(_written(outgoing, dialect, self._frame))  # never sent in this version
             frame = self._frame
             return Sent(frame.message_id, frame.action, frame.frame, outgoing.response)
         return None
@@ -212,6 +204,7 @@ class Outbox:
         return bool(self._facts)
 
     def _rendered(self, dialect: Dialect, number: int, fact: AnyFact) -> tuple[Outgoing, ...]:
+        self._dialect = dialect
         if self._calls is None or self._calls_version != dialect.flavour.version:
             shape = next((shape for after, shape in reversed(self._shapes) if after < number), Shape())
             remote = self.remote_id(fact.transaction_id) if isinstance(fact, Transaction) else None
@@ -233,29 +226,42 @@ class Outbox:
         """The CALL is done with; on to the fact's next one, or the next fact. What was learnt is in the same commit."""
         _, fact = self._facts[0]
         tx = self._named(fact, learnt)
+        if tx is not None:
+            self._transactions[tx[0]] = tx[1]
         if self._calls is not None and self._frame.part + 1 < len(self._calls):
             await self._store(_Frame(part=self._frame.part + 1, version=self._calls_version), tx)
             self._calls = None  # rendered again: the first answer may have named the transaction
         else:
             await self._settle(tx)
-        if tx is not None:
-            self._transactions[tx[0]] = tx[1]
 
     async def _settle(self, tx: tuple[str, _Tx] | None = None) -> None:
-        """The fact at the head is done with: forget it and, with a transaction's last fact, the transaction."""
-        number, fact = self._facts[0]
+        """The fact at the head is done with: forget it and, with a transaction's last fact, the transaction. The next
+        one's frame is stored in the same commit, so that a backlog costs one commit for each message."""
+        number, fact = self._facts.popleft()
         over = fact.transaction_id if isinstance(fact, Transaction) and fact.kind == "Ended" else None
+        if over is not None:
+            self._transactions.pop(over, None)
+        self._calls = None
+        self._frame = _Frame()
+        ahead = self._next_frame()
 
         def also(connection: sqlite3.Connection) -> None:
             _name(connection, tx)
             _forget(connection, number, over)
+            if ahead is not None:
+                _store(connection, *ahead)
 
         await self._journal.advance(READER, number, also)
-        if over is not None:
-            self._transactions.pop(over, None)
-        self._facts.popleft()
-        self._frame = _Frame()
-        self._calls = None
+        if ahead is not None:
+            self._frame = ahead[1]
+
+    def _next_frame(self) -> tuple[int, _Frame] | None:
+        """Number and frame of the fact that is now at the head, when it is at hand and has something to say."""
+        if not self._facts or self._dialect is None:
+            return None
+        number, fact = self._facts[0]
+        calls = self._rendered(self._dialect, number, fact)
+        return (number, _written(calls[0], self._dialect, self._frame)) if calls else None
 
     def _named(self, fact: AnyFact, learnt: Learnt) -> tuple[str, _Tx] | None:
         """What is to be remembered of a transaction: in which version it was reported, and its number. The first
@@ -267,6 +273,12 @@ class Outbox:
             return None
         named = _Tx(known.version if known else self._frame.version, learnt.remote_id)
         return (fact.transaction_id, named) if named != known else None
+
+
+def _written(outgoing: Outgoing, dialect: Dialect, frame: _Frame) -> _Frame:
+    """The frame of a CALL as it will be sent, now and at every retry."""
+    message_id, text = encode_call(outgoing.action, outgoing.payload)
+    return replace(frame, version=dialect.flavour.version, message_id=message_id, action=outgoing.action, frame=text)
 
 
 def dated(fact: AnyFact, clock: Clock) -> AnyFact:

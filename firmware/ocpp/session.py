@@ -303,6 +303,7 @@ class Session:
 
     def _disk_trouble(self, error: JournalError) -> bool:
         log.error("the outbox waits for the disk: %s", error)
+        self._outbox.forget()
         self._outbox_not_before = self._now() + DISK_PAUSE_S
         return False
 
