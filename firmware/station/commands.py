@@ -30,6 +30,7 @@ from hal.contracts import LockState
 if TYPE_CHECKING:
     from firmware.station.station import Station
 
+_ENDED_BY_TOKEN: Final = frozenset({"Local", "MasterPass", "DeAuthorized"})
 _UNLOCK_S: Final = 5.0  # a bolt has tried five times by then (hal reference 5)
 _CLEAR_S: Final = 2.0
 _OPEN_S: Final = 16.0  # a stop is carried out by then
@@ -75,11 +76,17 @@ async def swipe(station: "Station", id_token: IdToken, number: int) -> Outcome:
     if same_token(evse.id_token, id_token):
         evse.withdraw()
         return Outcome("Accepted", "authorization withdrawn")
-    refusal = _cannot_start(evse, remote=False)
+    refusal = _cannot_start(evse, anew=_may_begin_anew(evse, shared_reader=number == 0 and len(within) > 1))
     if refusal:
         station.refuse(evse, id_token, Verdict("Invalid", source="station", reason=refusal))
         return Outcome("Rejected", refusal)
     return await _authorise(station, evse, id_token)
+
+
+def _may_begin_anew(evse: Evse, *, shared_reader: bool) -> bool:
+    """OCPP 1.6 F2: a driver may present a token again with the plug still in. Not right after a token ended it (that
+    swipe is a double one), and not at a shared reader: it might be another driver's car (errata 3.20)."""
+    return not shared_reader and evse.ended is not None and evse.ended.reason not in _ENDED_BY_TOKEN
 
 
 def _known_group(station: "Station", id_token: IdToken) -> IdToken | None:
@@ -119,7 +126,7 @@ async def _authorise(
     finally:
         station.asking.discard(evse.id)
     if verdict.accepted:
-        late = _cannot_start(evse, remote=remote_start_id is not None)
+        late = _cannot_start(evse, anew=True)
         if late:
             verdict = Verdict("Invalid", source="station", reason=late)
     if not verdict.accepted:
@@ -130,8 +137,8 @@ async def _authorise(
     return Outcome("Accepted", transaction_id=evse.transaction_id)
 
 
-def _cannot_start(evse: Evse, *, remote: bool) -> str:
-    """Why nothing can start at this EVSE now; empty when it can."""
+def _cannot_start(evse: Evse, *, anew: bool) -> str:
+    """Why nothing can start at this EVSE now; empty when it can. `anew`: also where a transaction has just ended."""
     if not evse.operative:
         return f"EVSE {evse.id} is out of service"
     faults = connector_status.forbidding(evse.faults)
@@ -141,17 +148,17 @@ def _cannot_start(evse: Evse, *, remote: bool) -> str:
         return f"EVSE {evse.id} has a transaction"
     if evse.id_token is not None:
         return f"EVSE {evse.id} is waiting for the plug of another token"
-    if evse.ended is not None and not remote:
+    if evse.ended is not None and not anew:
         return f"EVSE {evse.id} has finished; unplug to start again"
     return ""
 
 
-def choose(evses: list[Evse], *, for_token: IdToken | None = None, remote: bool = False) -> Evse:
+def choose(evses: list[Evse], *, for_token: IdToken | None = None, anew: bool = False) -> Evse:
     """Which EVSE a token without one is meant for: its own, else one with a waiting car, else a free one."""
     for evse in evses:
         if for_token is not None and same_token(evse.id_token, for_token):
             return evse
-    fitting = [evse for evse in evses if not _cannot_start(evse, remote=remote)]
+    fitting = [evse for evse in evses if not _cannot_start(evse, anew=anew)]
     waiting = [evse for evse in fitting if evse.plugged]
     return next(iter(waiting or fitting or evses))
 
@@ -161,8 +168,8 @@ async def start(station: "Station", command: StartTransaction) -> Outcome:
     if command.evse is not None and command.evse not in station.evses:
         return Outcome("Rejected", f"there is no EVSE {command.evse}")
     within = list(station.evses.values()) if command.evse is None else [station.evses[command.evse]]
-    evse = choose(within, remote=True)
-    refusal = _cannot_start(evse, remote=True)
+    evse = choose(within, anew=True)
+    refusal = _cannot_start(evse, anew=True)
     if refusal:
         return Outcome("Rejected", refusal)
     by_csms = command.by == "csms"

@@ -50,6 +50,9 @@ class Surroundings(Office, Protocol):
     @property
     def connection_timeout_s(self) -> float: ...
 
+    @property
+    def shared_reader(self) -> bool: ...
+
     def emit(self, fact: AnyFact) -> None: ...
 
     def share_out(self) -> None: ...
@@ -82,6 +85,7 @@ class Evse:
         self._station = station
         self._verdict = Verdict()
         self._remote_start_id: int | None = None
+        self._plugged_at: float | None = None  # monotonic
         self._token_last = False  # the token came after the plug
         self._ledger = Ledger(settings.id, station, self.sample, self._advance)
         self._restored: Open | None = None
@@ -286,13 +290,7 @@ class Evse:
         if self._lost_since is not None and now - self._lost_since >= _GUARD_AWAY_S:
             self.seen = None
         self._ledger.tick(self.charging_state, now)
-        if (
-            self.transaction is None
-            and not self.plugged
-            and self._waited_for_plug(now) >= self._station.connection_timeout_s
-        ):
-            log.info("EVSE %d: no plug in time, authorization dropped", self.id)
-            self._drop_token()
+        self._follow_timeouts(now)
         self._advance()
 
     def want(self) -> Want | None:
@@ -312,8 +310,20 @@ class Evse:
             self._held = True
         return self._held and seen.grant is None and "unplugged" in (seen.grant_ended or "")
 
-    def _waited_for_plug(self, now: float) -> float:
-        return now - self.authorised_at if self.authorised_at is not None else 0.0
+    def _follow_timeouts(self, now: float) -> None:
+        """A token waits for its plug only so long; so does a plug for its token where the next driver's token at a
+        shared reader would start somebody else's car (OCPP 1.6 errata 3.20)."""
+        timeout = self._station.connection_timeout_s
+        if self.transaction is not None:
+            return
+        if not self.plugged:
+            if self.authorised_at is not None and now - self.authorised_at >= timeout:
+                log.info("EVSE %d: no plug in time, authorization dropped", self.id)
+                self._drop_token()
+            return
+        unclaimed_s = now - (self._plugged_at or now) if self.id_token is None and self.ended is None else 0.0
+        if self._station.shared_reader and unclaimed_s >= timeout:
+            self.ended = STOPS["Timeout"]
 
     # --- one round ----------------------------------------------------------------------------------------------
 
@@ -382,8 +392,10 @@ class Evse:
 
     def _follow_plug(self, now: float) -> None:
         free = self._station.free_token
+        if self.plugged and self._plugged_at is None:
+            self._plugged_at = now
         if self.level == "A":
-            self.ended = None
+            self.ended = self._plugged_at = None
             if self.transaction is not None:
                 self._ledger.stop(STOPS["EVDisconnected"], now)
             elif free is not None:

@@ -47,8 +47,8 @@ class GuardClient:
     """SOCK_SEQPACKET client of the guard. Reconnects for ever; answers each Beat with a Lease as soon as it is read.
 
     `on_hello` is called with the first packet of each connection, `on_observation` and `on_token` with each message,
-    `on_lost` when the connection ended. `on_epoch` is called when the guard listens to us: after our first answer to
-    a beat, and after the first answer in each new epoch; then every intent must be sent again.
+    `on_lost` when the connection ended. `on_epoch` is called when the guard listens to us: with the first beat of a
+    connection and of each new epoch that says our lease is held; then every intent must be sent again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,12 +66,12 @@ class GuardClient:
         self.on_lost: list[Callable[[], None]] = []
         self._socket: socket.socket | None = None
         self._ended: asyncio.Future[None] | None = None
-        self._epoch: int | None = None  # of the beat we answered last; None = the guard does not listen yet
+        self._epoch: int | None = None  # in which the guard hears us; None = not yet
         self._bad_in_a_row = 0
 
     @property
     def connected(self) -> bool:
-        """True from our first answer to a beat until the connection ends: the guard listens to intents."""
+        """True from the first beat that says our lease is held until the connection ends: the guard hears intents."""
         return self._epoch is not None
 
     @property
@@ -169,7 +169,8 @@ class GuardClient:
         self._bad_in_a_row = 0
         if isinstance(message, Beat):
             self._transmit(wire.encode(wire.Lease(tick=message.tick, epoch=message.epoch)))
-            self._follow_epoch(message.epoch)
+            if message.held:
+                self._follow_epoch(message.epoch)
         elif isinstance(message, Observation):
             self.observations[message.connector] = message
             for observed in tuple(self.on_observation):

@@ -33,6 +33,8 @@ def why(evse: "Evse", now: float, connection_timeout_s: float) -> str:
     if not evse.plugged:
         return f"no vehicle connected{_last_refusal(evse)}"
     if evse.ended is not None:
+        if evse.ended.reason == "Timeout":
+            return "nobody was authorised in time; unplug to start again"
         return f"finished ({evse.ended.reason}); unplug to start again"
     return f"waiting for authorization{_last_refusal(evse)}"
 

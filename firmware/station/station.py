@@ -241,6 +241,12 @@ class Station:
         return self.settings.ocpp is not None and (self.back_office is None or not self.back_office.connected)
 
     @property
+    def shared_reader(self) -> bool:
+        """One token reader serves several EVSEs."""
+        hello = self.guard.hello
+        return len(self.evses) > 1 and hello is not None and hello.station_token_reader
+
+    @property
     def connection_timeout_s(self) -> float:
         return self.number("TxCtrlr.EVConnectionTimeOut", self.settings.authorization.connection_timeout_s)
 

@@ -155,6 +155,7 @@ class GuardPeer:
                     ConnectorCapability(connector=n, kind="sType2", max_current_a=32.0, lock=self.lock, socket=True)
                     for n in self.connectors
                 ),
+                station_token_reader=len(self.connectors) > 1,
             )
         )
         for number in self.connectors:
@@ -171,7 +172,7 @@ class GuardPeer:
 
     def beat(self) -> None:
         self.tick += 10
-        self.send(wire.Beat(tick=self.tick, epoch=self.epoch))
+        self.send(wire.Beat(tick=self.tick, epoch=self.epoch, held=self.leased))
 
     def lose_lease(self) -> None:
         """A new epoch, as after 300 ms without a lease; running grants ride on."""
@@ -189,7 +190,9 @@ class GuardPeer:
     def _take(self, intent: wire.FromController) -> None:
         self.received.append(intent)
         if isinstance(intent, wire.Lease):
-            self.leased = self.leased or intent.epoch == self.epoch
+            if not self.leased and intent.epoch == self.epoch:
+                self.leased = True
+                self.beat()  # as the guard does: the controller need not wait for the next one
             return
         if intent.epoch != self.epoch or not self.leased:
             self.stale += 1

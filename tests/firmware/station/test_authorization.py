@@ -8,7 +8,7 @@ import pytest
 
 from firmware.config import AuthorizationSettings, EvseSettings
 from firmware.station.authorization import CACHE_LIFETIME_S, CACHE_SIZE, Authorizer, Unreachable, Verdict
-from firmware.station.facts import Authorized, IdToken, SetAvailability, StartTransaction, SwipeToken
+from firmware.station.facts import Authorized, IdToken, SetAvailability, StartTransaction, StopTransaction, SwipeToken
 from firmware.station.journal import Change, Contents
 
 CARD = IdToken("04A2")
@@ -241,6 +241,37 @@ def test_after_the_end_a_token_must_unplug_first(bench: Any, play: Any, parts: A
             assert outcome.reason == "EVSE 1 has finished; unplug to start again"
             await b.move(level="A")
             assert (await b.station.do(SwipeToken(id_token=CARD))).accepted
+
+    play(scenario())
+
+
+def test_a_token_may_begin_anew_after_a_remote_stop(bench: Any, play: Any, parts: Any, csms_settings: Any) -> None:
+    async def scenario() -> None:
+        async with bench(office=parts.Office(answers={"04A2": Verdict()}), **csms_settings) as b:
+            await b.move(level="B")
+            await b.station.do(SwipeToken(id_token=CARD))
+            await b.station.do(StopTransaction(transaction_id=b.station.evses[1].transaction_id))
+            await b.settle()
+            assert b.transactions()[-1].kind == "Ended"
+            assert (await b.station.do(SwipeToken(id_token=CARD))).accepted
+            await b.settle()
+            assert b.transactions()[-1].kind == "Started"
+
+    play(scenario())
+
+
+def test_at_a_shared_reader_a_car_without_a_token_is_not_started_by_the_next_driver(
+    bench: Any, play: Any, parts: Any, csms_settings: Any
+) -> None:
+    async def scenario() -> None:
+        evses = (EvseSettings(id=1, connectors=(1,)), EvseSettings(id=2, connectors=(2,)))
+        async with bench(office=parts.Office(answers={"04A2": Verdict()}), evse=evses, **csms_settings) as b:
+            await b.move(1, level="B")
+            await b.pass_time(61, step=5.0)
+            assert b.station.evses[1].why() == "nobody was authorised in time; unplug to start again"
+            await b.station.do(SwipeToken(id_token=CARD))
+            assert b.station.evses[2].id_token == CARD
+            assert b.transactions() == []
 
     play(scenario())
 
