@@ -49,7 +49,7 @@ class AuthorizationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     `local` asks only the list."""
 
     mode: Literal["free", "csms", "local"] = "csms"
-    free_token: str = "FREE"
+    free_token: str = "FREE"  # noqa: S105 - a name, no secret
     local_list: tuple[str, ...] = ()
     offline_unknown: bool = False  # accept unknown tokens while the back office is out of reach
     cache: bool = True

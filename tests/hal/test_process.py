@@ -42,6 +42,8 @@ class Rig:
         self.guard = self.start(
             "-m", "hal", "--board", folder / "board.toml", "--socket", self.socket, "--sim", folder / "registers"
         )
+        if os.geteuid() == 0:  # as its unit does (CPUSchedulingPolicy=fifo); its threads inherit it
+            os.sched_setscheduler(self.guard.pid, os.SCHED_FIFO, os.sched_param(20))
         self.hear(self.guard, "guard ready")
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
