@@ -13,8 +13,8 @@ from firmware.v2g.exi.generate_writer import WriterSource
 from firmware.v2g.exi.grammar import Complex, SchemaSet, Shape
 
 _RUNTIME = (
-    "BOOLEAN, enumeration_bits, integer_bits, more, octet_bits, octets, short_bits, signed_bits, text, text_bits, "
-    "unsigned_bits"
+    "BOOLEAN, enumeration_bits, integer_bits, more, octet_bits, octets, positive_bits, short_bits, "
+    "short_octet_bits, short_text_bits, signed_bits, text, text_bits, unsigned_bits"
 )
 
 

@@ -11,6 +11,7 @@ from firmware.v2g.exi.generate_parts import Names, end_number, leaf, numbers
 from firmware.v2g.exi.grammar import LONGEST_LIST, Alternative, Complex, Shape, Simple, Slot
 from firmware.v2g.messages.declare import UNBOUNDED
 
+_TWO_OCTETS = 16383  # the most that two octets hold
 _STRIP_FROM = 16  # lists that may be longer drop the bits behind them now and then, or each read would cost more
 
 
@@ -59,7 +60,9 @@ class ReaderSource:
         for bits, value, use in self.pending:
             shift -= bits
             ones = (1 << bits) - 1
-            if use:
+            if use.endswith(") != 0"):  # a boolean needs no shift
+                uses.append(use.replace("{}", f"x & {ones << shift}"))
+            elif use:
                 part = f"x >> {shift} & {ones}" if shift else f"x & {ones}"
                 uses.append(use.replace("{}", "x" if bits == width else part))
             else:
@@ -269,7 +272,7 @@ class ReaderSource:
     def _simple(self, value: Simple, target: str) -> None:
         match value.kind:
             case "boolean":
-                self.take(1, f"{target} = ({{}}) == 1")
+                self.take(1, f"{target} = ({{}}) != 0")
             case "enumeration":
                 self._lookup(value, target, self.names.members(value))
             case "bits":
@@ -303,8 +306,16 @@ class ReaderSource:
         self.take(8, f"{target} = {{}}")
         self.flush()
         longest = "" if value.longest == LONGEST_64_BIT else f", {value.longest}"
+        # Two octets are the usual length of a number in the loops: they are put together here, longer ones in more().
         self.line(f"if {target} > 127:")
-        self.line(f"    {target}, p = more(n, p, {target}, {value.maximum}{longest})")
+        self.line("    p -= 8")
+        self.line("    x = n >> p & 255")
+        self.line("    if x < 128:")
+        self.line(f"        {target} += (x << 7) - 128")
+        self.line("    else:")
+        self.line(f"        {target}, p = more(n, p + 8, {target}, {value.maximum}{longest})")
         if sign:
             self.line(f"if {sign}:")
             self.line(f"    {target} = -1 - {target}")
+        if value.minimum > 0 or value.maximum < _TWO_OCTETS:
+            self.refuse_unless(f"{value.minimum} <= {target} <= {value.maximum}")

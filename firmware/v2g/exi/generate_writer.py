@@ -10,6 +10,8 @@ from firmware.v2g.exi.generate_parts import Names, end_number, leaf, numbers
 from firmware.v2g.exi.grammar import Alternative, Complex, Shape, Simple, Slot
 from firmware.v2g.messages.declare import UNBOUNDED
 
+_KEPT = 64  # longest text or octets whose bits are kept for the next message
+
 
 class WriterSource:
     def __init__(self, shape: Shape, names: Names) -> None:
@@ -219,6 +221,8 @@ class WriterSource:
                 name = f"B_{simple.minimum}_{simple.maximum}".replace("-", "m")
                 table = self.names.table(name, f"integer_bits({simple.minimum}, {simple.maximum})")
                 return f"{{{table}[{value}]}}" if in_element else f"{{{table}[{value}][1:-1]}}"
+            case "unsigned" if simple.minimum > 0:
+                written = f"{{positive_bits({value}, {simple.minimum}, {simple.maximum})}}"
             case "unsigned":
                 written = f"{{unsigned_bits({value}, {simple.maximum})}}"
             case "signed" if (simple.minimum, simple.maximum) == (-32768, 32767):
@@ -226,7 +230,9 @@ class WriterSource:
             case "signed":
                 written = f"{{signed_bits({value}, {simple.minimum}, {simple.maximum})}}"
             case "text":
-                written = f"{{text_bits({value}, {simple.minimum}, {simple.maximum})}}"
+                function = "short_text_bits" if simple.maximum <= _KEPT else "text_bits"
+                written = f"{{{function}({value}, {simple.minimum}, {simple.maximum})}}"
             case _:
-                written = f"{{octet_bits({value}, {simple.minimum}, {simple.maximum})}}"
+                function = "short_octet_bits" if simple.maximum <= _KEPT else "octet_bits"
+                written = f"{{{function}({value}, {simple.minimum}, {simple.maximum})}}"
         return f"0{written}0" if in_element else written

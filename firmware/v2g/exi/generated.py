@@ -47,6 +47,7 @@ class Codec(NamedTuple):
     fragment_width: int
     fragments: tuple[Root, ...]
     readers: dict[str, ReadFunction]
+    writers: dict[str, WriteFunction]
     calls: str
 
 
@@ -88,8 +89,14 @@ def _load(name: str, code: CodeType) -> Codec:
         if root.cls is not None and root.write is not None
     }
     fragments = _roots(name, space["FRAGMENTS"])
-    readers = {key: value for key, value in space.items() if key[0] == "d" and key[1:2].isdigit()}
-    return Codec(name, width, documents, codes, space["FRAGMENT_WIDTH"], fragments, readers, space["CALLS"])
+    readers = {key: value for key, value in space.items() if _numbered(key, "d")}
+    writers = {key: value for key, value in space.items() if _numbered(key, "e")}
+    width_alone, calls = space["FRAGMENT_WIDTH"], space["CALLS"]
+    return Codec(name, width, documents, codes, width_alone, fragments, readers, writers, calls)
+
+
+def _numbered(key: str, kind: str) -> bool:
+    return key[0] == kind and key[1:2].isdigit()
 
 
 def _roots(name: str, rows: tuple[Any, ...]) -> tuple[Root, ...]:

@@ -327,7 +327,7 @@ def value_of(kind: Any) -> Value:
 def _integer(facet: Integer) -> Simple:
     low, high = facet.minimum, facet.maximum
     lowest = -(UNBOUNDED**18) if low is None else low
-    highest = UNBOUNDED**18 if high is None else high
+    highest = UNBOUNDED**18 - 1 if high is None else high
     if low is not None and high is not None and high - low < _SMALL_RANGE:
         return Simple("bits", low, high)
     return Simple("unsigned" if lowest >= 0 else "signed", lowest, highest)

@@ -7,6 +7,7 @@ the interpreter, what was wrong and where.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from firmware.v2g.exi.bits import LONGEST_64_BIT, LOW7, MORE7, read_wide_text, write_text, write_unsigned
@@ -76,6 +77,12 @@ def unsigned_bits(value: int, maximum: int) -> str:
     raise ValueError
 
 
+def positive_bits(value: int, minimum: int, maximum: int) -> str:
+    if value < minimum:
+        raise ValueError
+    return unsigned_bits(value, maximum)
+
+
 def short_bits(value: int) -> str:
     """xs:short, the number in every PhysicalValue and RationalNumber."""
     if value >= 0:
@@ -105,6 +112,10 @@ def text_bits(value: str, minimum: int, maximum: int) -> str:
     return write_text(value)
 
 
+# Session, EVSE and meter ids come again in every message of a session.
+short_text_bits: Final = lru_cache(maxsize=128)(text_bits)
+
+
 def octet_bits(value: bytes, minimum: int, maximum: int) -> str:
     length = len(value)
     if not length:
@@ -112,3 +123,6 @@ def octet_bits(value: bytes, minimum: int, maximum: int) -> str:
     if not minimum <= length <= maximum:
         raise ValueError
     return f"{write_unsigned(length)}{int.from_bytes(value, 'big'):0{length << 3}b}"
+
+
+short_octet_bits: Final = lru_cache(maxsize=128)(octet_bits)

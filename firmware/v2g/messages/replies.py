@@ -16,11 +16,17 @@ import msgspec
 from firmware.v2g.messages.declare import Integer, Octets, Record, Response, Text
 
 A = TypeVar("A", bound=Response)
+R = TypeVar("R", bound=Record)
 
 
 def failure_reply(answer: type[A], code: str, **known: Any) -> A:
     """An `answer` carrying `code`; `known` overrides single fields (a header, an EVSE id)."""
     return answer(**{**_smallest_fields(answer, answer.__module__), "response_code": code, **known})
+
+
+def smallest(cls: type[R]) -> R:
+    """A `cls` of mandatory fields with the smallest valid values: zero, empty, the first of an enumeration."""
+    return cls(**_smallest_fields(cls, cls.__module__))
 
 
 def _smallest_fields(cls: type[Record], protocol: str) -> dict[str, Any]:
