@@ -71,7 +71,7 @@ class Variable:
             number = int(text) if self.kind == "integer" else float(text)
         except ValueError:
             return "no number"
-        if text.startswith("+") or not text.isascii() or "_" in text or text != text.strip():
+        if set(text) - set("0123456789.-"):  # no plus, blanks, underscores, exponents, infinities
             return "no plain number"
         if self.minimum is not None and number < self.minimum:
             return f"below {self.minimum:g}"

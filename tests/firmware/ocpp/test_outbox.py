@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
+import pytest
 
 from firmware.ocpp.dialect import Dialect, Shape
 from firmware.ocpp.outbox import Outbox
@@ -18,7 +19,7 @@ from firmware.ocpp.v201.dialect import V201
 from firmware.station.authorization import Verdict
 from firmware.station.clock import SystemClock
 from firmware.station.facts import AnyFact, ConnectorStatus, SecurityEvent, Transaction
-from firmware.station.journal import Journal
+from firmware.station.journal import Journal, JournalError
 
 Life = Callable[[Callable[[Journal], Coroutine[Any, Any, None]]], None]
 Whole = Callable[..., list[Transaction]]
@@ -287,6 +288,28 @@ def test_an_interrupted_reader_goes_on_from_the_disk(with_journal: Life, whole_t
         assert [f[3]["seqNo"] for f in frames] == [1, 2, 3]
 
     with_journal(life)
+
+
+def test_a_disk_that_refuses_is_named_and_nothing_is_lost_by_it(with_journal: Life, whole_transaction: Whole) -> None:
+    async def first_life(journal: Journal) -> None:
+        outbox = await opened(journal)
+        await append(journal, whole_transaction("tx-1"))
+        outbox.wake()
+        sent = await outbox.next(V201())
+        assert sent is not None
+        await journal.close()
+        with pytest.raises(JournalError):
+            await asyncio.wait_for(outbox.answered(V201(), answer(sent)), 5)
+        outbox.forget()
+        with pytest.raises(JournalError):
+            await asyncio.wait_for(outbox.next(V201()), 5)
+
+    async def second_life(journal: Journal) -> None:
+        outbox = await opened(journal)
+        assert [f[3]["seqNo"] for f in await deliver(outbox, V201())] == [0, 1, 2, 3]
+
+    with_journal(first_life)
+    with_journal(second_life)
 
 
 def test_a_page_is_all_that_is_held_of_a_long_backlog(with_journal: Life, whole_transaction: Whole) -> None:
