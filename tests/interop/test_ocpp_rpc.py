@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -202,4 +203,40 @@ def test_a_whole_transaction_in_201(csms: StrictCsms, tmp_path: Path) -> None:
         assert csms.ask("Reset", type="OnIdle")["status"] == "Accepted"
     events = [e["payload"] for e in csms.told if e["event"] == "call" and e["action"] == "TransactionEvent"]
     assert [event["seqNo"] for event in events] == list(range(len(events)))
+    assert csms.violations() == []
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("csms", ["1.6", "2.0.1"], indirect=True)
+def test_a_transaction_survives_kill_9_of_the_controller(
+    csms: StrictCsms, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    version = request.node.callspec.params["csms"]
+    folder = tmp_path / "station"
+    with Stack(folder, station_file(folder, csms, version)) as stack:
+        csms.called("BootNotification")
+        stack.rig.reach("charging")
+        if version == "1.6":
+            csms.called("MeterValues")
+        else:
+            csms.called("TransactionEvent", triggerReason="MeterValuePeriodic")
+        stack.signal("station", signal.SIGKILL)
+        stack.start_controller()
+        csms.called("BootNotification")
+        assert stack.rig.status()["closed"]  # energy went on
+        if version == "1.6":
+            assert csms.called("MeterValues")["transactionId"] == 101
+            assert csms.ask("RemoteStopTransaction", transactionId=101) == {"status": "Accepted"}
+            assert csms.called("StopTransaction")["transactionId"] == 101
+        else:
+            update = csms.called("TransactionEvent", triggerReason="MeterValuePeriodic")
+            transaction_id = update["transactionInfo"]["transactionId"]
+            assert csms.ask("RequestStopTransaction", transactionId=transaction_id)["status"] == "Accepted"
+            csms.called("TransactionEvent", eventType="Ended")
+    calls = [(e["action"], e["payload"]) for e in csms.told if e["event"] == "call"]
+    assert sum(action == "StartTransaction" for action, _ in calls) == (version == "1.6")
+    numbers = [payload["seqNo"] for action, payload in calls if action == "TransactionEvent"]
+    assert sorted(set(numbers)) == list(range(len(set(numbers))))  # none is missing
+    assert numbers == sorted(numbers)
+    assert len(numbers) <= len(set(numbers)) + 1  # one identical resend at most
     assert csms.violations() == []
