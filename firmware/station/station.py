@@ -165,7 +165,13 @@ class Station:
         """Go on with a command whose answer was given already."""
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._background_done)
+
+    def _background_done(self, task: "asyncio.Task[Outcome]") -> None:
+        self._background.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("a command failed", exc_info=error)
 
     def token_presented(self, id_token: IdToken, evse: int) -> None:
         self.emit(TokenPresented(**self._stamp(), evse=evse, id_token=id_token))

@@ -276,6 +276,25 @@ def test_at_a_shared_reader_a_car_without_a_token_is_not_started_by_the_next_dri
     play(scenario())
 
 
+def test_a_back_office_that_breaks_is_logged_and_the_next_token_is_served(
+    bench: Any, play: Any, parts: Any, csms_settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Office):
+        async def authorize(self, id_token: IdToken, evse: int) -> Verdict:
+            raise RuntimeError("a dialect with a bug")
+
+    async def scenario() -> None:
+        async with bench(office=Broken(None), **csms_settings) as b:
+            await b.move(level="B")
+            b.peer.swipe("04A2")
+            await b.until(lambda: "a command failed" in caplog.text)
+            b.station.back_office = parts.Office(answers={"04A2": Verdict()})
+            b.peer.swipe("04A2")
+            await b.until(b.transactions)
+
+    play(scenario())
+
+
 def test_the_station_reader_serves_the_evse_with_a_waiting_car(
     bench: Any, play: Any, parts: Any, csms_settings: Any
 ) -> None:
