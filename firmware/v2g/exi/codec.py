@@ -44,11 +44,11 @@ def decode(data: bytes, schema: str, *, fragment: bool = False, relaxed: bool = 
     if root.read is None:
         return _decode_rare(data, fast, code, fragment, relaxed)
     try:
-        message, p = _read_root(root, fast, n, p)
+        message, p = root.read(n, p)
+    except FAULTS as fault:
+        message, p = _read_again(root, fast, n, p, fault)
+    try:
         end = n >> (p - width) & ((1 << width) - 1) if fragment else 0
-    except ExiError as error:
-        path = f"{root.name}/{error.path}" if error.path else root.name
-        raise ExiError(error.reason, path, 8 * len(data) + (error.bit or 0)) from None
     except ValueError:
         raise ExiError("the stream ends too early", root.name, 8 * len(data)) from None
     if fragment and end != len(roots) + 1:
@@ -58,17 +58,17 @@ def decode(data: bytes, schema: str, *, fragment: bool = False, relaxed: bool = 
     return cast(Message, message)
 
 
-def _read_root(root: Root, fast: Codec, n: int, p: int) -> tuple[Any, int]:
-    """The root's content by the fast code; where that gives up, the interpreter has the last word."""
-    if root.read is None or root.cls is None:
-        raise ExiError("an element that nothing is known of")
+def _read_again(root: Root, fast: Codec, n: int, p: int, fault: Exception) -> tuple[Any, int]:
+    """Where the fast code gives up, the interpreter has the last word; it says what is wrong."""
+    total = n.bit_length()  # the header begins with a set bit
+    error = located(fault, fast)
     try:
-        return root.read(n, p)
-    except FAULTS as fault:
-        error = located(fault, fast)
-    if error is None:
+        if error is not None or root.cls is None:
+            raise error or ExiError(str(fault), bit=-p)
         return reread(fast.schema, root.cls, n, p)
-    raise error
+    except ExiError as refused:
+        path = f"{root.name}/{refused.path}" if refused.path else root.name
+        raise ExiError(refused.reason, path, total + (refused.bit or 0)) from None
 
 
 def _decode_rare(data: bytes, fast: Codec, code: int, fragment: bool, relaxed: bool) -> Message:

@@ -31,8 +31,18 @@ def schema_set(name: str) -> SchemaSet:
     return SchemaSet(name, [import_module(_MESSAGES + module) for module in MODULES[name]])
 
 
+_homes: dict[type[Record], str] = {}
+
+
 def home(cls: type[Record]) -> str:
-    """The schema set that `cls` was declared in."""
+    """The schema set that `cls` was declared in; "" for what is no message."""
+    name = _homes.get(cls)
+    if name is None:
+        name = _homes[cls] = _find_home(cls)
+    return name
+
+
+def _find_home(cls: type[Record]) -> str:
     module = cls.__module__.removeprefix(_MESSAGES)
     if module == "iso20_types":  # shared by all of ISO 15118-20
         return "iso20_common"
