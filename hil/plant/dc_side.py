@@ -50,6 +50,7 @@ class IsolationMonitor:
     real_ohm: float = 1_000_000.0
     reading_ohm: float = 1_000_000.0
     broken: bool = False  # its self test fails
+    instant: bool = False  # virtual time: a driver that waits in real time finds its self test passed already
     passed: float = 0.0  # echo of the last self test request that passed
     _measuring_s: float = 0.0
     _testing_s: float = 0.0
@@ -60,6 +61,9 @@ class IsolationMonitor:
         if self._measuring_s >= MEASURE_S:
             self.reading_ohm = self.real_ohm
             self._measuring_s = 0.0
+        if self.instant and not self.broken:
+            self.passed = self_test + 1.0
+            return
         self._testing_s = self._testing_s + dt if self_test != self.passed else 0.0
         if self._testing_s >= SELF_TEST_S and not self.broken:
             self.passed = self_test
