@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from firmware.config import AuthorizationSettings
-from firmware.station.facts import IdToken, Reset, StartTransaction, StopTransaction, Transaction
+from firmware.station.facts import Booted, IdToken, Reset, StartTransaction, StopTransaction, Transaction
 from hal import wire
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -226,6 +226,44 @@ def test_reset_in_the_middle_keeps_the_order(bench: Any, play: Any) -> None:
             await again.settle()
             kinds = [fact.kind for fact in again.facts if isinstance(fact, Transaction)]
             assert kinds == ["Started"]  # the old one had its end before the reset
+
+    play(scenario())
+
+
+def test_after_a_reset_the_same_station_runs_again_in_place(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            await b.station.do(Reset(immediate=True))
+            b.clock.now += 2.0
+            b.station.tick()
+            await b.until(lambda: not b.station.ready.is_set())
+            second = asyncio.create_task(b.station.run())
+            await b.until(lambda: b.station.guard.connected)
+            assert [each.reason for each in b.facts if isinstance(each, Booted)] == ["PowerUp", "RemoteReset"]
+            await b.move(level="B")
+            await b.move(level="C", current_a=10.0)
+            assert b.peer.connectors[1].closed
+            second.cancel()
+            await asyncio.gather(second, return_exceptions=True)
+
+    play(scenario())
+
+
+def test_a_run_that_failed_goes_on_with_its_transaction(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench(**ASKED) as b:
+            running = await charge(b)
+            b.station.shutdown()
+            await b.until(lambda: not b.station.ready.is_set() and not b.station.guard.connected)
+            b.peer.epoch += 1
+            second = asyncio.create_task(b.station.run())
+            await b.until(lambda: b.station.guard.connected)
+            await b.settle()
+            assert b.station.evses[1].transaction_id == running
+            assert b.peer.connectors[1].closed
+            assert b.transactions()[-1].kind == "Updated"
+            second.cancel()
+            await asyncio.gather(second, return_exceptions=True)
 
     play(scenario())
 
