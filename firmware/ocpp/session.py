@@ -124,7 +124,12 @@ class Session:
 
         self._asked.appendleft(_Job(self._dialect.authorize(id_token), done, failed))
         self.wake()
-        return await answer
+        timeout = self._model.number("OCPPCommCtrlr.MessageTimeout[Default]")
+        try:
+            async with asyncio.timeout(2 * timeout):  # the CALL before ours may use up its own time first
+                return await answer
+        except TimeoutError:
+            raise Unreachable("no answer in time") from None
 
     def status_changed(self, fact: ConnectorStatus) -> None:
         """Report a connector's state once it has lasted MinimumStatusDuration; only the newest counts."""
