@@ -143,7 +143,8 @@ def step(p: Pilot, circuit: Circuit, i: Inputs, now: float) -> Pilot:
     stopping_since: float | None = None
     waiting = False
     if not p.closed:
-        waiting = safe and wanted and _diode_proven(p, i, now)
+        # nothing closes on a sample that already says something else than the debounced state
+        waiting = safe and wanted and pending is level and _diode_proven(p, i, now)
         closed = waiting and i.ready
     elif not safe or wanted:
         closed = safe

@@ -3,6 +3,7 @@
 The movement itself blocks and runs in the lock's own thread; when to lock is decided by the connector.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from hal.contracts import CableLock, LockState
@@ -19,13 +20,15 @@ class PlugLock:
         self.poller = poller
         self._part = part
         self._wanted = False  # a bolt found locked at start is opened: no cable stays trapped after a restart
+        self._moving = False  # from the request until its end in the lock's thread
         self._tries = 0
         self._gave_up = False
         self._next_at = 0.0
 
     @property
     def state(self) -> LockState:
-        return self.poller.latest.value or LockState.UNKNOWN
+        """MOVING from the moment a movement is asked for: what was read before says nothing any more."""
+        return LockState.MOVING if self._moving else self.poller.latest.value or LockState.UNKNOWN
 
     @property
     def failed(self) -> str:
@@ -43,6 +46,8 @@ class PlugLock:
         if locked is not self._wanted:
             self._wanted, self._next_at = locked, now
             self._tries, self._gave_up = 0, False
+        if self._moving:
+            return
         if self._reached:
             self._tries, self._gave_up = 0, False
         elif now >= self._next_at and self._tries == TRIES:
@@ -50,16 +55,15 @@ class PlugLock:
         elif now >= self._next_at:
             self._tries += 1
             self._next_at = now + PAUSE_S
-            self.poller.request(self._lock if locked else self._unlock)
+            self._moving = True
+            move = self._part.lock if locked else self._part.unlock
+            self.poller.request(lambda: self._move(move))
 
-    def _lock(self) -> None:
+    def _move(self, move: Callable[[], None]) -> None:
         try:
-            self._part.lock()
+            move()
         finally:
-            self.poller.refresh()
-
-    def _unlock(self) -> None:
-        try:
-            self._part.unlock()
-        finally:
-            self.poller.refresh()
+            try:
+                self.poller.refresh()
+            finally:
+                self._moving = False

@@ -411,7 +411,7 @@ def test_nothing_closes_before_the_plug_is_locked(bench: Bench) -> None:
     assert bench.observation.why_open == "waiting for the plug lock"
     bench.run(2.6)
     assert bench.faults == {"lock_failed"}
-    assert bench.observation.grant_ended == "plug lock is unlocked after 5 tries"
+    assert bench.observation.grant_ended == "plug lock is moving after 5 tries"
     assert not bench.closed
 
 
