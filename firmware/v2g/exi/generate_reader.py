@@ -11,6 +11,7 @@ from firmware.v2g.exi.generate_parts import Names, end_number, leaf, numbers
 from firmware.v2g.exi.grammar import LONGEST_LIST, Alternative, Complex, Shape, Simple, Slot
 from firmware.v2g.messages.declare import UNBOUNDED
 
+_MANY_SLOTS = 6  # from here on it pays to drop the bits that were read before the type begins
 _TWO_OCTETS = 16383  # the most that two octets hold
 _STRIP_FROM = 16  # lists that may be longer drop the bits behind them now and then, or each read would cost more
 
@@ -88,6 +89,8 @@ class ReaderSource:
     def _write(self) -> None:
         self.lines.append(f"def {self.names.reader(Complex(self.shape.cls))}(n, p):")
         self.line("q = p")
+        if len(self.shape.slots) >= _MANY_SLOTS:
+            self.line("n &= (1 << p) - 1")
         if self.strips:
             self.line("n0 = n")
         known: tuple[int, int] | None = (-1, 0)  # the state, where only one is possible; else `c` is read
