@@ -1,0 +1,133 @@
+"""A car in a digital session that vanishes, is pulled out, pauses or is told to go: whole station, real processes.
+
+What the guard and the pilot do then is measured at the plant; the times asserted are safety limits.
+"""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hil.rig import JsonObject, Rig
+from hil.stack import Stack, station_toml
+
+CLOSINGS_APART_S = 8.0  # the guard wants 10 s between two closings; the car's handshake takes the rest
+LETS_GO_S = 6.5  # ISO 15118-3 / IEC 61851-1: X1 under load, then open after 6 s at the latest
+
+
+class Scene:
+    """A station with free charging, and cars that come to it."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+            self.sdp_port: int = probe.getsockname()[1]
+        v2g = f'interface = "lo"\nsdp_port = {self.sdp_port}\nnominal_after_s = 5.0'
+        self.stack = Stack(folder, station_toml(folder, v2g=v2g))
+        self.car: subprocess.Popen[str] | None = None
+
+    @property
+    def rig(self) -> Rig:
+        return self.stack.rig
+
+    def drive_up(self, *arguments: str) -> "subprocess.Popen[str]":
+        """A car that plugs in and charges, until something ends it."""
+        self.leave()
+        command = [sys.executable, "-m", "hil.car_iso2", "--unicast", "::1", "--sdp-port", str(self.sdp_port)]
+        command += ["--control", str(self.stack.folder / "rig.sock"), "--pace", "0.2", *arguments]
+        self.car = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        return self.car
+
+    def leave(self) -> None:
+        if self.car is not None:
+            self.car.kill()
+            self.car.communicate(timeout=5)
+            self.car = None
+
+    def watch(self, seconds: float) -> list[JsonObject]:
+        """What the plant's pilot and contactor did, each change with its time."""
+        begin, seen = time.monotonic(), list[JsonObject]()
+        while (at := time.monotonic() - begin) < seconds:
+            status = self.rig.status()
+            now = {"pilot": status["pilot"], "closed": status["closed"], "car": status["car"]}
+            if not seen or now != {key: seen[-1][key] for key in now}:
+                seen.append({**now, "at": at})
+            self.rig.link.pass_time(0.01)
+        return seen
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    scene = Scene(tmp_path / "station")
+    with scene.stack:
+        yield scene
+        scene.leave()
+
+
+@pytest.mark.timeout(90)
+def test_a_car_that_vanishes_is_let_go_and_offered_again(scene: Scene) -> None:
+    car = scene.drive_up()
+    scene.rig.wait("charging", within=20)
+    car.send_signal(signal.SIGKILL)  # its modem dies; the plug, S2 and its load stay
+    seen = scene.watch(14)
+    opened = next(each for each in seen if not each["closed"])
+    assert opened["pilot"] == "x1"
+    assert opened["at"] < LETS_GO_S
+    assert all(not each["closed"] for each in seen if each["pilot"] == "f")  # never state F under load
+    pilots = [each["pilot"] for each in seen[seen.index(opened) :]]
+    assert pilots[:4] == ["x1", "f", "x1", "duty"]  # woken up, and asked again to communicate
+    scene.rig.wait(lambda status: status["pilot"] == "duty" and float(str(status["duty_percent"])) > 8, within=15)
+
+
+@pytest.mark.timeout(60)
+def test_a_plug_pulled_out_in_the_session_leaves_room_for_the_next_car(scene: Scene) -> None:
+    scene.drive_up()
+    scene.rig.wait("charging", within=20)
+    scene.rig.do("unplug", force=True)
+    scene.rig.wait("de-energised", within=0.5)
+    scene.leave()
+    scene.rig.link.pass_time(CLOSINGS_APART_S)
+    scene.drive_up("--energy-wh", "5")
+    scene.rig.wait("charging", within=20)
+    assert scene.car is not None
+    output, _ = scene.car.communicate(timeout=20)
+    assert json.loads(output.splitlines()[-2])["event"] == "ended"
+
+
+@pytest.mark.timeout(60)
+def test_a_stopped_transaction_asks_the_car_to_stop(scene: Scene) -> None:
+    car = scene.drive_up("--stay")
+    scene.rig.wait("charging", within=20)
+    scene.rig.do("swipe", token="FREE")  # the token that charges ends it
+    scene.rig.wait("de-energised", within=10)
+    output, _ = car.communicate(timeout=10)
+    events = [json.loads(line) for line in output.splitlines()]
+    assert events[-1]["event"] == "ended", events[-1]
+    assert any("StopCharging" in event.get("text", "") for event in events)
+    assert scene.rig.status()["pilot"] == "x1"
+
+
+@pytest.mark.timeout(60)
+def test_a_paused_session_is_resumed(scene: Scene) -> None:
+    first = scene.drive_up("--energy-wh", "5", "--pause", "--stay")
+    output, _ = first.communicate(timeout=30)
+    ended = json.loads(output.splitlines()[-1])
+    assert ended["event"] == "ended"
+    assert scene.rig.status()["pilot"] == "x1"
+    assert not scene.rig.status()["closed"]
+    scene.rig.link.pass_time(CLOSINGS_APART_S)
+    scene.rig.do("set_state", state="C")  # B-C-B: the car wakes us
+    scene.rig.link.pass_time(0.3)
+    scene.rig.do("set_state", state="B")
+    scene.rig.wait(lambda status: status["duty_percent"] == 5.0, within=1)
+    second = scene.drive_up("--session", str(ended["session"]), "--energy-wh", "12")
+    scene.rig.wait("charging", within=15)
+    output, _ = second.communicate(timeout=30)
+    events = [json.loads(line) for line in output.splitlines()]
+    assert any("OK_OldSessionJoined" in event.get("text", "") for event in events)
