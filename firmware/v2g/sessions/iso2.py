@@ -109,7 +109,8 @@ async def set_up(
 
 
 async def choose_services(ev: Peer, station: AcStation, discovery: ServiceDiscoveryReq) -> AuthorizationReq:
-    """Show what we offer, until the car has chosen how to pay."""
+    """Show what we offer, until the car has chosen how to pay. What `discovery` asks for only filters value-added
+    services, and there are none: the charge service is always shown."""
     request = await ev.next(ServiceDetailReq, PaymentServiceSelectionReq, reply=services(station))
     while isinstance(request, ServiceDetailReq):
         request = await ev.next(ServiceDetailReq, PaymentServiceSelectionReq, reply=service_detail(request))
@@ -261,7 +262,7 @@ async def deliver(
 ) -> PowerDeliveryReq:
     """The charging loop. Returns the PowerDeliveryReq that leaves it."""
     refused = start_refusal(station, offer, start)
-    if refused is not None:
+    if refused is not None:  # after a FAILED only SessionStop comes, as EvStops
         return await ev.next(PowerDeliveryReq, reply=failure_reply(PowerDeliveryRes, refused))
     station.energise()
     closed = power_delivery_when(station.contactor_closed, station, CLOSING_S)
