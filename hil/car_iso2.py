@@ -66,9 +66,13 @@ async def drive(options: argparse.Namespace, car: Vehicle) -> int:
     except (SessionFailed, RigError, OSError) as error:
         tell("failed", reason=str(error))
         code = 1
-    if not options.stay:
-        car.leave()
-        tell("unplugged")
+    try:
+        if not options.stay:
+            car.leave()
+            tell("unplugged")
+    except RigError as error:
+        tell("stuck", reason=str(error))
+        code = 1
     return code
 
 

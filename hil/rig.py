@@ -124,13 +124,15 @@ class Rig:
         seen: JsonObject = self.do("status")["connectors"][str(self.connector)]
         return seen
 
-    def wait(self, condition: str | Callable[[JsonObject], bool], within: float) -> float:
-        """Let time pass until it holds; the seconds that took. Raises RigError with the last status if it does not."""
+    def wait(self, condition: str | Callable[[JsonObject], bool], within: float, what: str = "") -> float:
+        """Let time pass until it holds; the seconds that took. Raises RigError with the last status if it does not;
+        `what` names a condition that has no name of its own."""
         holds = CONDITIONS[condition].holds if isinstance(condition, str) else condition
+        name = condition if isinstance(condition, str) else what or "as wanted"
         waited = 0.0
         while not holds(seen := self.status()):
             if waited >= within:
-                raise RigError(f"not {condition} within {within} s: {seen}")
+                raise RigError(f"not {name} within {within:g} s: {seen}")
             self.link.pass_time(self.step_s)
             waited += self.step_s
         return waited

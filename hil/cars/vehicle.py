@@ -21,7 +21,7 @@ class Vehicle:
 
     def wait_for_digital(self, within: float) -> None:
         """Until the station shows 3..7 %. Raises RigError."""
-        self._rig.wait(lambda seen: is_digital(seen["duty_percent"] or 0.0), within)
+        self._rig.wait(lambda seen: is_digital(seen["duty_percent"] or 0.0), within, "offered 5 %")
 
     def close_s2(self) -> None:
         """State C: ready."""
@@ -38,11 +38,11 @@ class Vehicle:
     def ramp_down(self, within: float = 3.0) -> None:
         """Draw nothing any more. Raises RigError."""
         self.draw(0.0)
-        self._rig.wait(lambda seen: max(seen["current_a"]) == 0.0, within)
+        self._rig.wait(lambda seen: max(seen["current_a"]) == 0.0, within, "without current")
 
     def leave(self, within: float = 15.0) -> None:
         """Pull the plug as soon as the station unlocks it. Raises RigError."""
-        self._rig.wait(lambda seen: not seen["locked"], within)
+        self._rig.wait(lambda seen: not seen["locked"], within, "unlocked")
         self._rig.do("unplug")
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from hil.csms.control import answer
@@ -146,6 +146,35 @@ def test_the_back_office_starts_a_transaction(version: str, action: str) -> None
         assert "04AA" in json.dumps(payload)
 
     with_station(version, script)
+
+
+def test_a_silent_back_office_answers_nothing_and_a_dropped_station_is_gone() -> None:
+    async def script(csms: Csms, station: Station) -> None:
+        assert (await ask(csms, do="silent"))["ok"]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await station.call("Heartbeat", {})
+        assert (await ask(csms, do="drop"))["ok"]
+        with pytest.raises(ConnectionClosed):
+            await station.socket.recv()
+        assert not (await ask(csms, do="stop"))["ok"]
+
+    assert '"event": "disconnected"' in with_station("2.0.1", script)
+
+
+def test_a_station_that_comes_again_replaces_its_dead_connection() -> None:
+    async def run() -> None:
+        async with (
+            back_office() as (csms, url, _),
+            connect(url, subprotocols=[Subprotocol("ocpp1.6")]) as first,
+            connect(url, subprotocols=[Subprotocol("ocpp2.0.1")]) as second,
+        ):
+            with pytest.raises(ConnectionClosed):
+                await first.recv()
+            assert "currentTime" in await Station(second).call("Heartbeat", {})
+            assert (await ask(csms, do="status"))["connected"] == {"CP1": "2.0.1"}
+
+    asyncio.run(run())
 
 
 def test_an_answer_against_the_schema_is_reported() -> None:
