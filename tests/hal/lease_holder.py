@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import sys
 
 from hal import wire
 from hal.contracts import PilotMode
@@ -17,15 +18,21 @@ def main() -> None:
     options = parser.parse_args()
     link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     link.connect(options.socket)
-    asked = False
+    asked_in, charging, said = 0, False, ""
     while packet := link.recv(wire.MAX_PACKET):
         message = wire.decode_from_guard(packet)
+        if isinstance(message, wire.Observation):
+            charging = charging or message.closed
+            if message.why_open != said:  # a test that fails shows it
+                said = message.why_open
+                print(f"{message.at:.2f} {said or 'closed'}", file=sys.stderr, flush=True)
         if not isinstance(message, wire.Beat):
             continue
         link.send(wire.encode(wire.Lease(message.tick, message.epoch)))
-        if asked:
+        # once; again only where a busy machine cost the lease before there was anything to lose
+        if charging or not message.held or asked_in == message.epoch:
             continue
-        asked, epoch = True, message.epoch
+        asked_in = epoch = message.epoch
         link.send(wire.encode(wire.SetPilot(epoch, 1, PilotMode.DUTY, options.duty)))
         link.send(wire.encode(wire.GrantIntent(epoch, 1, "s1", 16.0, options.failsafe, options.ride_through)))
         if options.dc:

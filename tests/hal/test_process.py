@@ -37,6 +37,7 @@ class Rig:
         text = (BOARDS / f"{board}.toml").read_text().replace("[connector.policy]\n", QUICK)
         (folder / "board.toml").write_text(text)
         self._ending = threading.Event()
+        self.wiring.step(STEP_S)  # a guard that starts before there is a level on the pilot sees a short
         self._thread = threading.Thread(target=self._step)
         self._thread.start()
         self.guard = self.start(
