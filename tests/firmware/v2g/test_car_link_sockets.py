@@ -249,7 +249,7 @@ def test_unplugging_cuts_the_connection_and_the_wish(on_site: Any) -> None:
         for name in TO_LOOP:
             await site.ask(name)
         site.evse.report(level="A")
-        assert site.evse.digital is None
+        assert not site.evse.digital
         assert site.reader is not None
         assert await asyncio.wait_for(site.reader.read(), 1) == b""
         site.evse.report(level="B")  # plugged in again: found at once, whatever the old connection does
