@@ -26,13 +26,14 @@ from hal import notify
 log = logging.getLogger("pilotline")
 
 GUARD_START_S = 10.0
+JOURNAL_S = 10.0  # a journal that takes longer to load does not keep us from being ready: charging needs no disk
 
 
 def run(settings: Settings, board: Path | None) -> int:
-    """Run the controller until SIGTERM or SIGINT; with a board file, start a guard where none is running yet.
+    """Run the controller until SIGTERM, SIGINT or a reset; with a board file, start a guard where none is running yet.
 
     Returns the exit code. A guard started here outlives a crash of the controller (that is its purpose) and ends with
-    an orderly stop of it.
+    an orderly stop of it. After a reset systemd starts us again; without systemd we do so ourselves.
     """
     settings.storage.mkdir(parents=True, exist_ok=True)
     alone = alone_in(settings.storage)
@@ -43,36 +44,41 @@ def run(settings: Settings, board: Path | None) -> int:
     if guard is not None and guard.poll() is not None:
         return guard.returncode or 1  # it has said why
     try:
-        asyncio.run(serve(settings))
+        again = asyncio.run(serve(settings))
     finally:
         alone.close()
         if guard is not None:
             guard.terminate()
             guard.wait(timeout=10)
+    if again and "NOTIFY_SOCKET" not in os.environ:
+        os.execv(sys.executable, [sys.executable, "-m", "firmware", *sys.argv[1:]])  # noqa: S606 - ourselves
     return 0
 
 
-async def serve(settings: Settings) -> None:
-    """Every task of the controller, until a signal asks to stop."""
+async def serve(settings: Settings) -> bool:
+    """Every task of the controller, until a signal asks to stop or a reset is carried out (True)."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     station = build_station(settings)
+    station.changed.subscribe(lambda: stop.set() if station.reset_wanted else None)
     tasks = [asyncio.create_task(keep_running(name, start), name=name) for name, start in parts(settings, station)]
     tasks.append(asyncio.create_task(feed_watchdog()))
     gc.collect()
     gc.freeze()  # what is loaded now stays: no collection walks it again
+    await asyncio.wait([asyncio.create_task(station.ready.wait())], timeout=JOURNAL_S)
     notify.ready()
     log.info("controller ready: %d EVSE, guard %s", len(station.evses), settings.station.guard_socket)
     try:
         await stop.wait()
-        log.info("stopping")
+        log.info("reset: %s" if station.reset_wanted else "stopping%s", station.reset_wanted or "")
     finally:
         notify.stopping()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    return station.reset_wanted is not None
 
 
 def parts(settings: Settings, station: Station) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
