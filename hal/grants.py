@@ -106,8 +106,10 @@ class Inputs(NamedTuple):
 
 def step(g: Granted, i: Inputs, now: float) -> Granted:
     """One tick: faults, departure of the car and loss of the lease end a grant or let it ride."""
+    if g.open_now and not i.closed:
+        g = msgspec.structs.replace(g, open_now=False)
     if g.grant is None:
-        return msgspec.structs.replace(g, open_now=False) if g.open_now and not i.closed else g
+        return g
     if i.fault:
         return end(g, i.fault)
     if g.car_seen and i.gone:
@@ -150,7 +152,8 @@ def give(g: Granted, grant: Grant, fault: str) -> Granted:
         # a running one is ended by its own step
         return msgspec.structs.replace(g, ended=f"refused: {fault}") if g.grant is None else g
     same = g.grant is not None and g.grant.session == grant.session
-    return Granted(grant=grant, car_seen=same and g.car_seen)
+    # an order to open is carried out first, even if the next frame grants again
+    return Granted(grant=grant, car_seen=same and g.car_seen, open_now=g.open_now)
 
 
 def end(g: Granted, reason: str, *, now: bool = False) -> Granted:

@@ -95,6 +95,15 @@ def test_a_revoke_with_now_opens_at_once(bench: Bench) -> None:
     assert bench.until(lambda: not bench.closed, within_s=0.1) <= 0.02
 
 
+def test_an_order_to_open_is_carried_out_even_if_a_grant_follows_at_once(bench: Bench) -> None:
+    bench.charge()
+    bench.send(wire.Revoke(bench.epoch, 1, "short circuit", now=True))
+    bench.grant("s2")
+    assert bench.until(lambda: not bench.closed, within_s=0.1) <= 0.02
+    bench.until(lambda: bench.closed, within_s=12.0)
+    assert bench.session == "s2"
+
+
 def test_a_lower_limit_lowers_the_duty(bench: Bench) -> None:
     bench.charge()
     bench.grant(limit_a=8.0)
