@@ -55,6 +55,9 @@ def parser(joined: dict[str, EntryPoint]) -> argparse.ArgumentParser:
         default="auto",
         help="auto (default): start a guard for the board file where none listens; attach: only use a running one",
     )
+    run.add_argument(
+        "--sim", type=Path, metavar="FILE", help="register file of a simulated board, for the started guard"
+    )
     run.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     run.set_defaults(run=run_station)
 
@@ -89,7 +92,7 @@ def run_station(arguments: argparse.Namespace) -> int:
         return 2
     from firmware.main import run  # noqa: PLC0415
 
-    return run(settings, arguments.board if arguments.guard == "auto" else None)
+    return run(settings, arguments.board if arguments.guard == "auto" else None, arguments.sim)
 
 
 def check_files(arguments: argparse.Namespace) -> int:

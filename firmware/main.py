@@ -29,7 +29,7 @@ GUARD_START_S = 10.0
 JOURNAL_S = 10.0  # a journal that takes longer to load does not keep us from being ready: charging needs no disk
 
 
-def run(settings: Settings, board: Path | None) -> int:
+def run(settings: Settings, board: Path | None, registers: Path | None = None) -> int:
     """Run the controller until SIGTERM, SIGINT or a reset; with a board file, start a guard where none is running yet.
 
     Returns the exit code. A guard started here outlives a crash of the controller (that is its purpose) and ends with
@@ -40,7 +40,7 @@ def run(settings: Settings, board: Path | None) -> int:
     if alone is None:
         print(f"another controller runs on {settings.storage}; stop it first", file=sys.stderr)
         return 1
-    guard = None if board is None or guard_listens(settings) else start_guard(settings, board)
+    guard = None if board is None or guard_listens(settings) else start_guard(settings, board, registers)
     if guard is not None and guard.poll() is not None:
         return guard.returncode or 1  # it has said why
     try:
@@ -131,10 +131,12 @@ def guard_listens(settings: Settings) -> bool:
     return True
 
 
-def start_guard(settings: Settings, board: Path) -> "subprocess.Popen[bytes]":
+def start_guard(settings: Settings, board: Path, registers: Path | None) -> "subprocess.Popen[bytes]":
     """Start `python -m hal` in a session of its own and wait until it listens or has ended."""
     Path(settings.station.guard_socket).parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "hal", "--board", str(board), "--socket", settings.station.guard_socket]
+    if registers is not None:
+        command += ["--sim", str(registers)]
     guard = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own module
     until = time.monotonic() + GUARD_START_S
     while guard.poll() is None and not guard_listens(settings) and time.monotonic() < until:
