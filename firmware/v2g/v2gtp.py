@@ -44,6 +44,7 @@ SCHEMAS: Final[dict[int, str]] = {
     PayloadType.ISO20_DC: "iso20_dc",
     PayloadType.ISO20_ACDP: "iso20_acdp",
     PayloadType.ISO20_WPT: "iso20_wpt",
+    PayloadType.ISO20_AC_DER_IEC: "iso20_ac_der_iec",
     PayloadType.ISO20_SCHEDULE_RENEGOTIATION: "iso20_common",
     PayloadType.ISO20_METERING_CONFIRMATION: "iso20_common",
     PayloadType.ISO20_ACDP_SYSTEM_STATUS: "iso20_acdp",

@@ -16,6 +16,7 @@ MODULES: Final = {
     "iso2": ("iso2", "xmldsig"),
     "iso20_common": ("iso20_common", "iso20_types", "xmldsig"),
     "iso20_ac": ("iso20_ac", "iso20_types", "xmldsig"),
+    "iso20_ac_der_iec": ("iso20_ac_der_iec", "iso20_ac", "iso20_types", "xmldsig"),
     "iso20_dc": ("iso20_dc", "iso20_types", "xmldsig"),
     "iso20_wpt": ("iso20_wpt", "iso20_types", "xmldsig"),
     "iso20_acdp": ("iso20_acdp", "iso20_types", "xmldsig"),

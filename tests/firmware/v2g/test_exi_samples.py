@@ -71,7 +71,7 @@ def test_the_fast_code_and_the_interpreter_agree(schema, row):
 def test_at_least_four_hundred_samples_over_every_schema():
     found = rows()
     assert len(found) >= 400
-    assert {row.values[0] for row in found} == set(MODULES)
+    assert {row.values[0] for row in found} == set(MODULES) - {"iso20_ac_der_iec"}  # see test_exi_ac_der.py
 
 
 @pytest.mark.parametrize(("schema", "row"), rows())
