@@ -19,6 +19,7 @@ from hil.stack import Stack, station_toml
 pytestmark = pytest.mark.timeout(180)
 
 KILL, STOP = signal.SIGKILL, signal.SIGSTOP
+FAILING = Path(__file__).with_name("failing_back_office.py")
 FAILSAFE_DUTY = 10.0  # 6 A
 SEEN_WITHIN_S = 0.5  # 300 ms of lease, and the time of a look through rig control
 
@@ -214,4 +215,25 @@ def test_b_under_digital_communication_x1_at_once_then_open_and_the_end_is_told(
     rig.link.pass_time(3.0)
     assert rig.status()["operations"] == 1  # no fresh grant: the old session is over for the guard
     site.finish()
+    site.check_books()
+
+
+def test_an_exception_inside_the_back_office_link_leaves_charging_alone_and_all_is_told_later(site: Site) -> None:
+    site.start(digital=False)
+    site.strike(KILL)  # once more, with the link that can be made to fail
+    command = [str(FAILING), "run", "--guard", "attach", "--station", str(site.stack.station_file)]
+    site.stack.start("station", command)
+    site.stack.wait("station", lambda: "controller ready" in site.stack.log("station"))
+    rig = site.stack.rig
+    rig.reach("charging", within=30)
+    site.stack.wait("csms", lambda: len(site.transactions()) == 1)
+    before = rig.status()
+    site.strike(signal.SIGUSR1)
+    site.stack.wait("station", lambda: "Bug: thrown by the test" in site.stack.log("station"))
+    rig.link.pass_time(1.0)
+    after = rig.status()
+    assert after["energy_wh"] > before["energy_wh"]
+    assert (after["operations"], after["duty_percent"]) == (1, before["duty_percent"])
+    site.finish()
+    assert len(site.transactions()) == 1
     site.check_books()
