@@ -74,6 +74,7 @@ class ConnectorGuard:
         self.dc_wish = dc_path.Wish()
         self.lock_wish = False
         self._set_point = dc_path.OFF
+        self._set_point_reached: dc_path.SetPoint | None = None  # the last one the supply took; its thread's
         self._clear = NOTHING_CLEARED
         self._device = ""  # what a part said in this tick
         self._plug_before: Plug | None = None
@@ -109,7 +110,7 @@ class ConnectorGuard:
 
         self.meter: Poller[MeterReading] | None = poller("meter", meter.read) if meter else None
         self.thermometer: Poller[float] | None = poller("thermometer", thermometer.read) if thermometer else None
-        self.supply: Poller[DcReading] | None = poller("dc_supply", self._supply.read) if self._supply else None
+        self.supply: Poller[DcReading] | None = poller("dc_supply", self._work_supply) if self._supply else None
         self.isolation: Poller[float | None] | None = (
             poller("isolation_monitor", self._read_isolation) if self._imd else None
         )
@@ -266,8 +267,6 @@ class ConnectorGuard:
         self._read_plug()
         active = {name: self._try(part.active, True) for name, part in self._inputs.items()}
         meter = self.meter.latest if self.meter else None
-        dc = self.supply.latest.value if self.supply else None
-        ohm = self.isolation.latest.value if self.isolation else None
         return interlocks.Inputs(
             commanded=self.pilot.closed,
             feedback=self.feedback,
@@ -289,9 +288,7 @@ class ConnectorGuard:
             temperature_c=self.thermometer.latest.value if self.thermometer else None,
             temperature_fresh=self.thermometer.fresh(now) if self.thermometer else True,
             supply_fresh=self.supply.fresh(now) if self.supply else True,
-            isolation_fault=self.isolation.action_error or dc_path.isolation_fault(self.dc_wish, dc, ohm)
-            if self.isolation
-            else "",
+            isolation_fault=self._isolation_fault(now),
             device=self._device or failed_before or station.device,
             clear=self._clear,
         )
@@ -306,6 +303,16 @@ class ConnectorGuard:
 
     def _read_isolation(self) -> float | None:
         return self._imd.read() if self._imd and self._imd_tested else None
+
+    def _isolation_fault(self, now: float) -> str:
+        if self.isolation is None:
+            return ""
+        if self._imd_tested and not self.isolation.fresh(now):
+            return "insulation monitor does not answer"
+        reading = self.supply.latest.value if self.supply else None
+        return self.isolation.action_error or dc_path.isolation_fault(
+            self.dc_wish, reading, self.isolation.latest.value
+        )
 
     # --- applying ---------------------------------------------------------------------------------------------------
 
@@ -359,20 +366,32 @@ class ConnectorGuard:
         closed = self.pilot.closed and self.feedback is not False
         limit_a = 0.0 if self.pilot.stopping_since is not None else self.cap_a
         wanted = dc_path.step(self.dc_wish, self.board, limit_a, self.supply.latest.value, closed=closed)
-        if wanted != self._set_point and self._supply:
-            supply = self._supply
-            self.supply.request(lambda: supply.set(wanted.voltage_v, wanted.current_a, on=wanted.on))
+        if wanted != self._set_point:
             self._set_point = wanted
+            self.supply.request(self.supply.refresh)
         monitor = self.dc_wish.phase in ("cable_check", "precharge", "deliver") and closed
         if self.isolation and monitor is not self._imd_on:
             self._imd_on = monitor
             self.isolation.request(self._start_isolation if monitor else self._stop_isolation)
 
+    def _work_supply(self) -> DcReading:
+        """In the supply's thread: hand over a new set point, again and again until it is taken, and measure."""
+        supply, wanted = self._supply, self._set_point
+        if supply is None:
+            raise DeviceError(f"connector {self.board.id}: no DC supply")
+        if wanted != self._set_point_reached:
+            supply.set(wanted.voltage_v, wanted.current_a, on=wanted.on)
+            self._set_point_reached = wanted
+        return supply.read()
+
     def _start_isolation(self) -> None:
         if self._imd:
             self._imd.start()
-            self._imd_tested = self._imd.self_test()
-            if not self._imd_tested:
+            passed = self._imd.self_test()
+            if self.isolation:
+                self.isolation.refresh()  # the long test has not made the reading old
+            self._imd_tested = passed
+            if not passed:
                 raise DeviceError(f"connector {self.board.id}: insulation monitor failed its self test")
 
     def _stop_isolation(self) -> None:

@@ -6,6 +6,7 @@ The wiring knows circuits only (levels, coils, test currents); what must follow 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -191,9 +192,13 @@ BenchMaker = Callable[..., Bench]
 
 @pytest.fixture
 def make_bench(tmp_path: Path) -> BenchMaker:
-    """Bench of a board file; `replace` changes its text."""
+    """Bench of a board file; `replace` changes its text, `wrap` puts something in front of a part of connector 1."""
 
-    def make(board: str = "sim-ac-type2", replace: dict[str, str] | None = None) -> Bench:
+    def make(
+        board: str = "sim-ac-type2",
+        replace: dict[str, str] | None = None,
+        wrap: dict[str, Callable[[Any], Any]] | None = None,
+    ) -> Bench:
         text = (BOARDS / f"{board}.toml").read_text()
         # in virtual time nobody moves the bolt while a driver waits for it
         for old, new in {'driver = "sim_lock"': 'driver = "sim_lock"\nreach_s = 0', **(replace or {})}.items():
@@ -205,6 +210,9 @@ def make_bench(tmp_path: Path) -> BenchMaker:
         wiring = Wiring(Registers.create(registers), imd_quick=True)
         loaded = load(path)
         loaded.attach(registers)
+        parts = loaded.connectors[0].parts
+        for name, around in (wrap or {}).items():
+            parts[name] = parts[name]._replace(driver=around(parts[name].driver))
         bench = Bench(Guard(loaded, 100.0), wiring)
         bench.run(0.05)
         return bench

@@ -8,7 +8,7 @@ import pytest
 
 from hal import wire
 from hal.board import ConnectorSettings
-from hal.contracts import DcReading, PilotMode
+from hal.contracts import DcReading, DcSupply, DeviceError, PilotMode
 from hal.dc_path import OFF, SetPoint, Wish, step, unloaded
 
 if TYPE_CHECKING:
@@ -128,6 +128,30 @@ def test_low_insulation_ends_the_session(dc: Bench) -> None:
     dc.until(lambda: not dc.closed, within_s=0.5)
     dc.run(0.3)
     assert dc.faults == {"isolation"}
+
+
+class HardOfHearing:
+    """A supply that does not take the first two commands of each current."""
+
+    def __init__(self, supply: DcSupply) -> None:
+        self._supply = supply
+        self.heard: list[float] = []
+
+    def set(self, voltage_v: float, current_a: float, *, on: bool) -> None:
+        self.heard.append(current_a)
+        if self.heard.count(current_a) < 3:
+            raise DeviceError("no answer on the bus")
+        self._supply.set(voltage_v, current_a, on=on)
+
+    def read(self) -> DcReading:
+        return self._supply.read()
+
+
+def test_a_set_point_is_repeated_until_the_supply_takes_it(make_bench: BenchMaker) -> None:
+    bench = make_bench("sim-dc-ccs2", wrap={"dc_supply": HardOfHearing})
+    bench.run(0.5)
+    deliver(bench)
+    assert not bench.faults
 
 
 def test_a_monitor_that_fails_its_self_test_ends_the_session(make_bench: BenchMaker) -> None:
