@@ -3,6 +3,8 @@
 No stream of the amendment's authors or of a car is public, so this is agreement between two implementations.
 """
 
+from typing import Any
+
 import pytest
 
 from firmware.v2g import exi
@@ -20,29 +22,32 @@ ZERO_CURRENT = HEAD + "0021f8312400480400008020000408040000802000" + "0430"
 
 
 @pytest.mark.parametrize("stream", [PLAIN_AC, REQUEST, BARE, FREQUENCY_WATT, ZERO_CURRENT])
-def test_known_streams_both_ways(stream):
+def test_known_streams_both_ways(stream: str) -> None:
     message = exi.decode(bytes.fromhex(stream), SCHEMA)
     assert exi.encode(message).hex() == stream
     assert exi.encode(exi.from_xml(exi.to_xml(message), SCHEMA)).hex() == stream
 
 
-def test_values_of_a_request():
-    mode = exi.decode(bytes.fromhex(REQUEST), SCHEMA).ac_cpd_req_energy_transfer_mode
+def test_values_of_a_request() -> None:
+    message: Any = exi.decode(bytes.fromhex(REQUEST), SCHEMA)
+    mode = message.ac_cpd_req_energy_transfer_mode
     assert isinstance(mode, DerAcCpdReqEnergyTransferMode)
     assert float(mode.ev_maximum_charge_power) == float(mode.ev_maximum_discharge_power) == 32
     assert float(mode.ev_minimum_discharge_power) == 20
     assert mode.ev_processing == "Ongoing"
 
 
-def test_values_of_a_droop_over_frequency():
-    mode = exi.decode(bytes.fromhex(FREQUENCY_WATT), SCHEMA).ac_cpd_res_energy_transfer_mode
-    assert isinstance(mode, DerAcCpdResEnergyTransferMode)
-    droop = mode.der_control.active_power_support.over_frequency_watt
+def test_values_of_a_droop_over_frequency() -> None:
+    message: Any = exi.decode(bytes.fromhex(FREQUENCY_WATT), SCHEMA)
+    mode = message.ac_cpd_res_energy_transfer_mode
+    assert type(mode) is DerAcCpdResEnergyTransferMode
+    control: Any = mode.der_control
+    droop = control.active_power_support.over_frequency_watt
     assert (float(droop.fstart), float(droop.fstop), float(droop.slope)) == (50.1, 52, 0.4)
-    assert float(mode.der_control.maximum_level_dc_injection) == 0.5
+    assert float(control.maximum_level_dc_injection) == 0.5
 
 
-def test_plain_ac_keeps_its_bytes_and_der_is_unknown_to_plain_ac():
+def test_plain_ac_keeps_its_bytes_and_der_is_unknown_to_plain_ac() -> None:
     plain = exi.decode(bytes.fromhex(PLAIN_AC), SCHEMA)
     assert isinstance(plain, AcChargeParameterDiscoveryReq)
     assert exi.encode(plain, "iso20_ac").hex() == PLAIN_AC
@@ -53,5 +58,5 @@ def test_plain_ac_keeps_its_bytes_and_der_is_unknown_to_plain_ac():
         exi.decode(bytes.fromhex(REQUEST), "iso20_ac")
 
 
-def test_it_has_six_more_roots_than_ac():
+def test_it_has_six_more_roots_than_ac() -> None:
     assert len(schema_set(SCHEMA).documents) == len(schema_set("iso20_ac").documents) + 6 == 48

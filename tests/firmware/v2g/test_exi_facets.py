@@ -78,7 +78,7 @@ def each_edge(shape: Shape) -> list[tuple[str, Record]]:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_writers_agree_at_every_edge(name):
+def test_writers_agree_at_every_edge(name: str) -> None:
     schema = schema_set(name)
     write = {type_of(schema, key): function for key, function in codec(name).writers.items()}
     for shape in shapes(name):
@@ -89,7 +89,7 @@ def test_writers_agree_at_every_edge(name):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_readers_agree_at_every_edge(name):
+def test_readers_agree_at_every_edge(name: str) -> None:
     schema = schema_set(name)
     read = {type_of(schema, key): function for key, function in codec(name).readers.items()}
     for shape in shapes(name):
@@ -111,7 +111,7 @@ def type_of(schema: SchemaSet, function: str) -> type[Record]:
     return schema.classes[int(function[1 : function.index("_")])]
 
 
-def test_numbers_start_where_the_schema_says():
+def test_numbers_start_where_the_schema_says() -> None:
     message = exi.decode(bytes.fromhex("80400040"), "app_protocol")
     with pytest.raises(exi.ExiError, match="SchemaID"):
         exi.encode(replace(message, schema_id=256))

@@ -16,7 +16,7 @@ schemas = st.sampled_from(list(MODULES))
 
 @given(schemas, st.booleans(), st.binary(max_size=300))
 @settings(max_examples=400, deadline=None)
-def test_any_bytes_give_a_message_or_a_named_error(schema, fragment, data):
+def test_any_bytes_give_a_message_or_a_named_error(schema: str, fragment: bool, data: bytes) -> None:
     for stream in (data, b"\x80" + data):
         try:
             message = exi.decode(stream, schema, fragment=fragment)
@@ -28,7 +28,7 @@ def test_any_bytes_give_a_message_or_a_named_error(schema, fragment, data):
 
 @given(schemas, st.text(max_size=200))
 @settings(max_examples=100, deadline=None)
-def test_any_text_gives_a_message_or_a_named_error(schema, text):
+def test_any_text_gives_a_message_or_a_named_error(schema: str, text: str) -> None:
     for document in (text, f"<a>{text}</a>"):
         try:
             exi.from_xml(document, schema)
@@ -36,7 +36,7 @@ def test_any_text_gives_a_message_or_a_named_error(schema, text):
             continue
 
 
-def test_long_streams_of_one_byte_end():
+def test_long_streams_of_one_byte_end() -> None:
     """A frame filled up to the cap: refused or read, without copying its rest again and again."""
     for schema in MODULES:
         for byte in (0x00, 0xFF, 0x55, 0xAA, 0x10, 0x01):
@@ -47,7 +47,7 @@ def test_long_streams_of_one_byte_end():
                     continue
 
 
-def test_mutated_samples():
+def test_mutated_samples() -> None:
     command = [sys.executable, str(FUZZ), "--count", "40000", "--seed", "20"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert "40000 mutations" in ran.stdout, ran.stdout + ran.stderr

@@ -20,7 +20,9 @@ SIZES = [
 
 
 @pytest.mark.parametrize(("name", "documents", "document_bits", "fragments", "fragment_bits"), SIZES)
-def test_roots_are_counted_like_other_codecs_count_them(name, documents, document_bits, fragments, fragment_bits):
+def test_roots_are_counted_like_other_codecs_count_them(
+    name: str, documents: int, document_bits: int, fragments: int, fragment_bits: int
+) -> None:
     schema = schema_set(name)
     assert (len(schema.documents), schema.document_width) == (documents, document_bits)
     assert (len(schema.fragments), schema.fragment_width) == (fragments, fragment_bits)
@@ -41,11 +43,11 @@ def test_roots_are_counted_like_other_codecs_count_them(name, documents, documen
         ("xmldsig", "SignedInfo", 32),
     ],
 )
-def test_fragment_codes(name, element, code):
+def test_fragment_codes(name: str, element: str, code: int) -> None:
     assert schema_set(name).fragments[code][0] == element
 
 
-def test_an_abstract_head_takes_a_code():
+def test_an_abstract_head_takes_a_code() -> None:
     power_delivery = schema_set("iso2").shape(iso2.PowerDeliveryReq)
     state = power_delivery.state(1, 1)  # after SAScheduleTupleID
     names = [power_delivery.slots[i].alternatives[a].qname[0] for i, a in state.events]
@@ -53,19 +55,19 @@ def test_an_abstract_head_takes_a_code():
     assert (state.end_code, state.width) == (3, 3)
 
 
-def test_body_has_thirty_five_elements_and_an_end():
+def test_body_has_thirty_five_elements_and_an_end() -> None:
     body = schema_set("iso2").shape(iso2.Body)
     state = body.state(-1, 0)
     assert (len(state.events), state.end_code, state.width) == (35, 35, 6)
 
 
-def test_a_full_list_offers_its_element_no_more():
+def test_a_full_list_offers_its_element_no_more() -> None:
     services = schema_set("iso2").shape(iso2.SelectedServiceList)
     assert (services.state(0, 15).end_code, services.state(0, 15).width) == (1, 2)
     assert (services.state(0, 16).end_code, services.state(0, 16).width) == (0, 1)
 
 
-def test_mixed_content_and_wildcards_widen_codes():
+def test_mixed_content_and_wildcards_widen_codes() -> None:
     schema = schema_set("xmldsig")
     method = schema.shape(xmldsig.SignatureMethod).state(0, 1)  # HMACOutputLength, SE(*), EE, CH
     assert (len(method.events), method.any_code, method.end_code, method.width) == (1, 1, 2, 3)
@@ -73,5 +75,5 @@ def test_mixed_content_and_wildcards_widen_codes():
     assert (len(digest.events), digest.any_code, digest.end_code, digest.width) == (0, 0, 1, 2)
 
 
-def test_only_emaid_is_declared_with_two_types():
+def test_only_emaid_is_declared_with_two_types() -> None:
     assert [qname[0] for qname in schema_set("iso2").relaxed] == ["eMAID"]

@@ -41,7 +41,7 @@ def infoset(xml: str) -> Any:
 
 
 @pytest.mark.parametrize(("schema", "row"), rows())
-def test_a_known_stream_is_read_and_written_exactly(schema, row):
+def test_a_known_stream_is_read_and_written_exactly(schema: str, row: Any) -> None:
     data, fragment = bytes.fromhex(row["exi"]), row["kind"] == "fragment"
     message = exi.decode(data, schema, fragment=fragment)
     assert infoset(exi.to_xml(message)) == infoset(row["xml"])
@@ -56,7 +56,7 @@ def test_a_known_stream_is_read_and_written_exactly(schema, row):
 
 
 @pytest.mark.parametrize(("schema", "row"), rows())
-def test_the_fast_code_and_the_interpreter_agree(schema, row):
+def test_the_fast_code_and_the_interpreter_agree(schema: str, row: Any) -> None:
     if row["kind"] == "fragment":
         return
     data, grammar = bytes.fromhex(row["exi"]), schema_set(schema)
@@ -68,14 +68,14 @@ def test_the_fast_code_and_the_interpreter_agree(schema, row):
     assert Writer(grammar).element(qname[0], Complex(cls), message) == write(message)
 
 
-def test_at_least_four_hundred_samples_over_every_schema():
+def test_at_least_four_hundred_samples_over_every_schema() -> None:
     found = rows()
     assert len(found) >= 400
     assert {row.values[0] for row in found} == set(MODULES) - {"iso20_ac_der_iec"}  # see test_exi_ac_der.py
 
 
 @pytest.mark.parametrize(("schema", "row"), rows())
-def test_every_sample_has_a_line_and_json(schema, row):
+def test_every_sample_has_a_line_and_json(schema: str, row: Any) -> None:
     message = exi.decode(bytes.fromhex(row["exi"]), schema, fragment=row["kind"] == "fragment")
     line = exi.log_line(message)
     assert line.strip() == line

@@ -21,12 +21,12 @@ from firmware.v2g.v2gtp import (
 HANDSHAKE_ANSWER = bytes.fromhex("01fe8001000000048040 0040".replace(" ", ""))
 
 
-def test_a_known_frame_both_ways():
+def test_a_known_frame_both_ways() -> None:
     assert pack(PayloadType.EXI, bytes.fromhex("80400040")) == HANDSHAKE_ANSWER
     assert FrameReader().feed(HANDSHAKE_ANSWER) == [Frame(PayloadType.EXI, bytes.fromhex("80400040"))]
 
 
-def test_an_sdp_request_fills_its_datagram():
+def test_an_sdp_request_fills_its_datagram() -> None:
     assert unpack(bytes.fromhex("01fe9000000000021000")) == (PayloadType.SDP_REQUEST, b"\x10\x00")
     with pytest.raises(BadLength):
         unpack(bytes.fromhex("01fe900000000002100000"))
@@ -46,19 +46,19 @@ def test_an_sdp_request_fills_its_datagram():
         ("01fe80010000", BadLength),
     ],
 )
-def test_a_wrong_header_is_refused_by_name(header, error):
+def test_a_wrong_header_is_refused_by_name(header: str, error: type[V2gtpError]) -> None:
     with pytest.raises(error):
         read_header(bytes.fromhex(header))
 
 
-def test_the_cap_itself_is_allowed():
+def test_the_cap_itself_is_allowed() -> None:
     payload = bytes(MAX_PAYLOAD)
     assert FrameReader().feed(pack(PayloadType.EXI, payload)) == [Frame(PayloadType.EXI, payload)]
     with pytest.raises(BadLength):
         pack(PayloadType.EXI, bytes(MAX_PAYLOAD + 1))
 
 
-def test_frames_before_a_wrong_header_are_not_lost():
+def test_frames_before_a_wrong_header_are_not_lost() -> None:
     stream = FrameReader()
     assert len(stream.feed(HANDSHAKE_ANSWER + b"GET / HTTP/1.1")) == 1
     with pytest.raises(VersionMismatch):
@@ -67,7 +67,7 @@ def test_frames_before_a_wrong_header_are_not_lost():
         stream.feed(HANDSHAKE_ANSWER)
 
 
-def test_a_started_frame_is_seen_as_incomplete():
+def test_a_started_frame_is_seen_as_incomplete() -> None:
     stream = FrameReader()
     stream.feed(HANDSHAKE_ANSWER[:-1])
     assert stream.incomplete
@@ -82,7 +82,7 @@ frames = st.lists(
 
 
 @given(frames, st.lists(st.integers(1, 20)))
-def test_frames_survive_any_splitting(sent, cuts):
+def test_frames_survive_any_splitting(sent: list[Frame], cuts: list[int]) -> None:
     stream = b"".join(pack(*frame) for frame in sent)
     reader, received, at = FrameReader(), [], 0
     for cut in [*cuts, len(stream) + 1]:
@@ -93,7 +93,7 @@ def test_frames_survive_any_splitting(sent, cuts):
 
 
 @given(st.lists(st.binary(max_size=40), max_size=10))
-def test_any_bytes_give_frames_or_a_named_error(chunks):
+def test_any_bytes_give_frames_or_a_named_error(chunks: list[bytes]) -> None:
     reader = FrameReader()
     for chunk in chunks:
         try:
