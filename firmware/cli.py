@@ -16,6 +16,7 @@ GROUP = "pilotline.commands"
 OWN = {
     "status": ("firmware.panel.status:main", "what the station does now, and why it is not charging"),
     "report": ("firmware.panel.report:main", "make the report of one charging session"),
+    "pki": ("firmware.v2g.pki.command:main", "certificates towards cars: show, request, make a test PKI"),
 }
 SCHEMAS = ("app_protocol", "din", "iso2", "iso20_common", "iso20_ac", "iso20_dc", "iso20_wpt", "iso20_acdp", "xmldsig")
 
