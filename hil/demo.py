@@ -55,13 +55,13 @@ def main(argv: list[str] | None = None) -> int:
 def run(folder: Path, ocpp: str, live: bool) -> int:
     """Start everything, play both acts, make the reports."""
     started = time.monotonic()
+    if len(str(folder)) < LONGEST_SOCKET_PATH:
+        return _play(folder, folder, ocpp, live, started)
     with tempfile.TemporaryDirectory(prefix="pilotline-") as short:
-        workplace = folder if len(str(folder)) < LONGEST_SOCKET_PATH else Path(short)
         try:
-            return _play(workplace, folder, ocpp, live, started)
+            return _play(Path(short), folder, ocpp, live, started)
         finally:
-            if workplace != folder:
-                shutil.copytree(workplace, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
+            shutil.copytree(short, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock*"))
 
 
 def _play(folder: Path, lasting: Path, ocpp: str, live: bool, started: float) -> int:
@@ -69,7 +69,7 @@ def _play(folder: Path, lasting: Path, ocpp: str, live: bool, started: float) ->
     sdp_port = _free_udp_port()
     stack = Stack(folder, "")
     try:
-        print("starting plant, guard, back office and station ...", flush=True)
+        print("starting plant, guard, back office and station; the cars will find it on ::1 ...", flush=True)
         stack.start_plant()
         stack.start_guard()
         url = stack.start_office(ocpp)
@@ -113,12 +113,12 @@ def basic_car(stage: Stage) -> None:
     stage.say("The driver plugs in.")
     rig.do("plug", cable=32)
     stage.rest(1.5)
-    stage.say("The driver holds a card to the reader; the back office is asked.")
+    stage.say("A card at the reader: the station asks the back office.")
     rig.do("swipe", token=CARD)
     stage.until("charging", 25.0)
-    stage.say("Authorised. No digital session came, so the station offers its current by PWM; the car takes 16 A.")
+    stage.say("Authorised, and no digital session came: 32 A by PWM, the car takes 16.")
     stage.rest(8.0)
-    stage.say("The card again: the station takes the PWM away, the car lets go, the contactor opens.")
+    stage.say("The card again: no more PWM, the car lets go, the contactor opens.")
     rig.do("swipe", token=CARD)
     stage.until("open", 10.0)
     stage.until("unlocked", 10.0, lambda seen: not seen["locked"])
@@ -134,18 +134,18 @@ def digital_car(stage: Stage, sdp_port: int) -> None:
     stage.act(2, 2, "Car 2 of 2: it talks ISO 15118-2 with the station")
     car = ["-m", "hil.car_iso2", "--unicast", "::1", "--sdp-port", str(sdp_port), "--energy-wh", "30", "--soc", "61"]
     stage.stack.start("car", [*car, "--control", str(stage.stack.folder / "rig.sock")])
-    stage.say("5 % on the pilot: the station asks for digital communication, the car answers.")
+    stage.say("5 % on the pilot: the station asks for digital communication.")
     stage.until("plugged", 10.0)
     stage.rest(2.0)
     stage.say("The driver holds a card to the reader.")
     rig.do("swipe", token=CARD)
     stage.until("charging", 25.0, lambda seen: (seen["closed"] and seen["power_w"] > 500.0) or _failed(stage))
     if not _failed(stage):
-        stage.say("PowerDelivery(Start): S2 closes, the contactor closes, then the station answers.")
+        stage.say("PowerDelivery(Start): S2 closes, then the contactor, then comes the answer.")
     stage.until("session over", 40.0, lambda seen: stage.feed.ended is not None)
     if _failed(stage) and stage.feed.ended is not None:
         raise NotReached(f"the car's session failed: {stage.feed.ended['reason']}")
-    stage.say("The car has what it came for and ends the session; the driver unplugs.")
+    stage.say("The car has what it came for and says so; the driver unplugs.")
     stage.rest(1.0)
     if stage.feed.seen["locked"]:
         rig.do("swipe", token=CARD)

@@ -85,9 +85,7 @@ def frame(scene: Scene, feed: Feed, columns: int, rows: int) -> str:
 
 def _head(scene: Scene, width: int) -> list[str]:
     clock = f"{int(scene.elapsed_s) // 60:02d}:{int(scene.elapsed_s) % 60:02d}"
-    left = paint("title", "PILOTLINE") + paint(
-        "dim", "  plant, guard, station, back office and car are processes · Ctrl-C ends them all"
-    )
+    left = paint("title", "PILOTLINE") + paint("dim", "  plant, guard, station, office and car are real processes")
     dots = " ".join(paint("live", "●") if act <= scene.act else paint("faint", "○") for act in range(1, scene.acts + 1))
     story = [paint("story", f"  {line}") for line in scene.story[-3:]]
     return [
