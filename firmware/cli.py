@@ -18,7 +18,18 @@ OWN = {
     "report": ("firmware.panel.report:main", "make the report of one charging session"),
     "pki": ("firmware.v2g.pki.command:main", "certificates towards cars: show, request, make a test PKI"),
 }
-SCHEMAS = ("app_protocol", "din", "iso2", "iso20_common", "iso20_ac", "iso20_dc", "iso20_wpt", "iso20_acdp", "xmldsig")
+SCHEMAS = (
+    "app_protocol",
+    "din",
+    "iso2",
+    "iso20_common",
+    "iso20_ac",
+    "iso20_dc",
+    "iso20_wpt",
+    "iso20_acdp",
+    "xmldsig",
+    "iso20_ac_der_iec",
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -70,7 +81,9 @@ def parser(joined: dict[str, EntryPoint]) -> argparse.ArgumentParser:
     decode = commands.add_parser("decode", help="show a V2G message for people", description=decode_hex.__doc__)
     decode.add_argument("--schema", choices=SCHEMAS, help="the message set; found by the V2GTP header when given")
     decode.add_argument("--fragment", action="store_true", help="the bytes are an EXI fragment (signed parts)")
-    decode.add_argument("hex", nargs="*", metavar="HEX", help="bytes in hex, spaces allowed; none = standard input")
+    decode.add_argument(
+        "hex", nargs="*", metavar="HEX", help="bytes in hex, spaces allowed, or one capture file; none = standard input"
+    )
     decode.set_defaults(run=decode_hex)
 
     for name, point in sorted(joined.items()):
@@ -112,11 +125,25 @@ def check_files(arguments: argparse.Namespace) -> int:
     return 2 if faults else 0
 
 
+def decode_capture(path: Path) -> int:
+    from firmware.v2g.capture import CaptureError  # noqa: PLC0415
+    from firmware.v2g.ladder import ladder_of_file  # noqa: PLC0415
+
+    try:
+        print(ladder_of_file(path))
+    except (CaptureError, OSError) as error:
+        print(f"pilotline decode: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def decode_hex(arguments: argparse.Namespace) -> int:
     """Show an EXI message or a V2GTP frame (hex) as a line and as XML. Without --schema the V2GTP header or the
-    supportedAppProtocol handshake decides."""
+    supportedAppProtocol handshake decides. Of a pcap or pcapng file: its sessions, a line per message."""
     from firmware.v2g.explain import Unexplained, explain  # noqa: PLC0415
 
+    if len(arguments.hex) == 1 and Path(arguments.hex[0]).is_file():
+        return decode_capture(Path(arguments.hex[0]))
     text = " ".join(arguments.hex) or sys.stdin.read()
     try:
         print(explain(text, arguments.schema, fragment=arguments.fragment))
