@@ -84,6 +84,7 @@ def parser(joined: dict[str, EntryPoint]) -> argparse.ArgumentParser:
     decode.add_argument(
         "hex", nargs="*", metavar="HEX", help="bytes in hex, spaces allowed, or one capture file; none = standard input"
     )
+    decode.add_argument("--keys", type=Path, metavar="FILE", help="TLS key log (SSLKEYLOGFILE) of a capture")
     decode.set_defaults(run=decode_hex)
 
     for name, point in sorted(joined.items()):
@@ -125,12 +126,12 @@ def check_files(arguments: argparse.Namespace) -> int:
     return 2 if faults else 0
 
 
-def decode_capture(path: Path) -> int:
+def decode_capture(path: Path, keys: Path | None) -> int:
     from firmware.v2g.capture import CaptureError  # noqa: PLC0415
     from firmware.v2g.ladder import ladder_of_file  # noqa: PLC0415
 
     try:
-        print(ladder_of_file(path))
+        print(ladder_of_file(path, keys))
     except (CaptureError, OSError) as error:
         print(f"pilotline decode: {error}", file=sys.stderr)
         return 1
@@ -143,7 +144,7 @@ def decode_hex(arguments: argparse.Namespace) -> int:
     from firmware.v2g.explain import Unexplained, explain  # noqa: PLC0415
 
     if len(arguments.hex) == 1 and Path(arguments.hex[0]).is_file():
-        return decode_capture(Path(arguments.hex[0]))
+        return decode_capture(Path(arguments.hex[0]), arguments.keys)
     text = " ".join(arguments.hex) or sys.stdin.read()
     try:
         print(explain(text, arguments.schema, fragment=arguments.fragment))

@@ -1,7 +1,7 @@
 """A captured session as a ladder for people: one line per message, car to the left, with the time between them.
 
 The schema of each message comes from the V2GTP payload type and, for 0x8001, from the handshake of the same connection.
-TLS is named where it begins; what is in it is not read here.
+TLS is read with the key log of the session, and only named where there is none.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from firmware.v2g import exi
 from firmware.v2g.capture import Address, CaptureError, Piece, pieces
 from firmware.v2g.messages.app_protocol import SupportedAppProtocolReq, SupportedAppProtocolRes
+from firmware.v2g.tls_capture import KeyLog, TlsError, TlsReader, read_key_log
 from firmware.v2g.v2gtp import SCHEMAS, Frame, FrameReader, PayloadType, V2gtpError, unpack
 
 SCHEMA_OF_NAMESPACE = {"urn:din:70121:2012:MsgDef": "din", "urn:iso:15118:2:2013:MsgDef": "iso2"}
@@ -22,8 +23,10 @@ _SDP_PORT = 15118
 class _Connection:
     """What is known of one TCP connection: who is the car, and what the handshake agreed on."""
 
-    def __init__(self, car: Address) -> None:
+    def __init__(self, car: Address, keys: KeyLog | None) -> None:
         self.car = car
+        self.keys = keys
+        self.tls: TlsReader | None = None
         self.readers: dict[Address, FrameReader] = {}
         self.offered: dict[int, str] = {}  # SchemaID -> namespace
         self.schema: str | None = None
@@ -42,32 +45,38 @@ class _Connection:
         return exi.log_line(message)
 
 
-def ladder(capture: bytes) -> Iterator[str]:
-    """The lines of every V2G connection and SDP exchange in a capture; CaptureError if it is none."""
+def ladder(capture: bytes, key_log: str | None = None) -> Iterator[str]:
+    """The lines of every V2G connection and SDP exchange in a capture; CaptureError if it is none.
+
+    `key_log` is the text of an SSLKEYLOGFILE.
+    """
+    keys = None if key_log is None else read_key_log(key_log)
     connections: dict[frozenset[Address], _Connection] = {}
     start: float | None = None
     for piece in pieces(capture):
         start = piece.time if start is None else start
-        for side, text in _of_piece(piece, connections):
+        for side, text in _of_piece(piece, connections, keys):
             yield f"{piece.time - start:10.4f}  {side}  {text}"
 
 
-def ladder_of_file(path: Path) -> str:
+def ladder_of_file(path: Path, key_log: Path | None = None) -> str:
     """The ladder as text; CaptureError where the file is no capture or has nothing of V2G in it."""
-    lines = list(ladder(path.read_bytes()))
+    lines = list(ladder(path.read_bytes(), None if key_log is None else key_log.read_text("ascii", "replace")))
     if not lines:
         raise CaptureError(f"{path.name}: no V2G in this capture")
     return "\n".join(lines)
 
 
-def _of_piece(piece: Piece, connections: dict[frozenset[Address], _Connection]) -> Iterator[tuple[str, str]]:
+def _of_piece(
+    piece: Piece, connections: dict[frozenset[Address], _Connection], keys: KeyLog | None
+) -> Iterator[tuple[str, str]]:
     if not piece.tcp:
         if _SDP_PORT in (piece.source.port, piece.destination.port):
             yield _sdp(piece)
         return
     key = frozenset((piece.source, piece.destination))
     if piece.event == "open" or key not in connections:
-        connections[key] = _Connection(piece.source)
+        connections[key] = _Connection(piece.source, keys)
     connection = connections[key]
     side = "EV → EVSE" if piece.source == connection.car else "EV ← EVSE"
     if piece.event in ("close", "reset"):
@@ -82,17 +91,26 @@ def _of_piece(piece: Piece, connections: dict[frozenset[Address], _Connection]) 
 def _frames(piece: Piece, connection: _Connection) -> Iterator[str]:
     if connection.unreadable:
         return
-    reader = connection.readers.get(piece.source)
-    if reader is None:
-        reader = connection.readers[piece.source] = FrameReader()
-        if piece.data.startswith(_TLS_HANDSHAKE):
+    data, first = piece.data, piece.source not in connection.readers
+    if first:
+        connection.readers[piece.source] = FrameReader()
+    if first and connection.tls is None and data.startswith(_TLS_HANDSHAKE):
+        if connection.keys is None:
             connection.unreadable = True
-            yield f"TLS to {piece.destination}: not readable without its keys"
+            yield f"TLS to {piece.destination}: give the key log to read it"
             return
+        connection.tls = TlsReader(connection.keys)
+        yield f"TLS to {piece.destination}"
+    reader = connection.readers[piece.source]
     try:
-        for frame in reader.feed(piece.data):
+        if connection.tls is not None:
+            data = connection.tls.feed(piece.source == connection.car, data)
+        for frame in reader.feed(data):
             yield connection.line(frame)
         reader.feed(b"")
+    except TlsError as error:
+        connection.unreadable = True
+        yield f"TLS: {error}"
     except V2gtpError:
         connection.unreadable = True  # some other protocol, or a capture with a hole in it
 

@@ -136,7 +136,7 @@ def test_the_search_for_a_station_is_shown() -> None:
 def test_tls_is_named_and_not_read() -> None:
     packets = [tcp(True, 99, flags=2), tcp(True, 100, b"\x16\x03\x01" + bytes(300)), tcp(True, 403, bytes(50))]
     assert texts(pcap([ethernet(packet) for packet in packets])) == [
-        f"TLS to [{STATION}]:{PORT}: not readable without its keys"
+        f"TLS to [{STATION}]:{PORT}: give the key log to read it"
     ]
 
 
