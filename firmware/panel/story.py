@@ -22,6 +22,8 @@ from firmware.station.facts import (
     Booted,
     CarMessage,
     CarSession,
+    CarTls,
+    CertificateHealth,
     ConnectorStatus,
     Fact,
     FaultCleared,
@@ -292,6 +294,16 @@ def _mark(line: Line) -> tuple[str, str, str, str] | None:
         case CarSession():
             detail = ", ".join(text for text in (_worded(line.protocol), line.evccid, line.reason) if text)
             return "car", f"Digital session {line.kind.lower()}", detail, ""
+        case CarTls():
+            what = (
+                f"{line.version} {line.suite}" if line.agreed else f"{line.reason}; offered {line.offered or 'nothing'}"
+            )
+            certificate = f"vehicle certificate {line.vehicle}" if line.vehicle else ""
+            detail = ", ".join(text for text in (what, line.chain and f"chain {line.chain}", certificate) if text)
+            return "car", "TLS agreed" if line.agreed else "TLS failed", detail, "" if line.agreed else "bad"
+        case CertificateHealth():
+            said = "; ".join(text for text in (line.text, line.remedy) if text)
+            return "security", f"Certificates: {line.where}", said, "bad" if line.severity == "fault" else ""
         case BackOfficeLink():
             word = "Back office connected" if line.connected else "Back office lost"
             return "office", word, " ".join((line.version, line.reason)).strip(), "" if line.connected else "bad"

@@ -188,6 +188,33 @@ class CarSession(Fact, frozen=True, kw_only=True, tag="car_session"):
     reason: str = ""
 
 
+class CarTls(Fact, frozen=True, kw_only=True, tag="car_tls"):
+    """TLS with a car was agreed, or not, and why not. `offered`: the car's versions and cipher suites; `chain`: which
+    of our certificate chains answered, and `root_known` whether the car named its root; `vehicle`: the common name of
+    its certificate, "" without one."""
+
+    evse: int
+    agreed: bool
+    offered: str = ""
+    version: str = ""
+    suite: str = ""
+    chain: str = ""
+    root_known: bool = False
+    stapled: bool = False
+    vehicle: str = ""
+    reason: str = ""
+
+
+class CertificateHealth(Fact, frozen=True, kw_only=True, tag="certificate_health"):
+    """Something about our certificates that somebody should know; told when it is found, when they are read."""
+
+    evse: int
+    severity: Literal["fault", "warning", "note"]
+    where: str
+    text: str
+    remedy: str = ""
+
+
 class BackOfficeMessage(Fact, frozen=True, kw_only=True, tag="back_office_message"):
     """One OCPP frame. `direction`: sent, received."""
 
@@ -218,6 +245,8 @@ AnyFact = (
     | PilotChanged
     | CarMessage
     | CarSession
+    | CarTls
+    | CertificateHealth
     | BackOfficeMessage
     | BackOfficeLink
 )

@@ -7,13 +7,21 @@ talked about. Here their words become sockets, timers, wishes to the station and
 import asyncio
 import logging
 import socket
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import firmware.v2g.exi.plain  # noqa: F401 - loaded before the first car, not with it
 from firmware.config import V2gSettings
 from firmware.station.charging import Digital
 from firmware.station.evse import Evse
-from firmware.station.facts import CarMessage, CarSession, StopTransaction
+from firmware.station.facts import (
+    CarMessage,
+    CarSession,
+    CarTls,
+    CertificateHealth,
+    SecurityEvent,
+    StopTransaction,
+)
 from firmware.station.station import Station
 from firmware.v2g import sdp
 from firmware.v2g.ac_station import AcStation, Wish
@@ -27,11 +35,25 @@ from firmware.v2g.peer import Exchanged, Peer
 from firmware.v2g.server import CarConnection, Listener
 from firmware.v2g.sessions import iso2
 from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
+from firmware.v2g.wire import Plain, Secure, Wire
+
+if TYPE_CHECKING:
+    from firmware.v2g.pki.store import Finding
+    from firmware.v2g.tls.service import TlsService
 
 log = logging.getLogger(__name__)
 
 INTERFACE_CHECK_S: Final = 1.0  # modems come and go; the first look is at once
-NO_TLS: Final = 'station.toml asks for TLS only (tls = "force"), which this version cannot serve'
+CERTIFICATE_CHECK_S: Final = 5.0  # certificates may be replaced at any time
+FINDINGS_AGAIN_S: Final = 86_400.0  # what is wrong with them is told again every day
+
+
+class Stamp(TypedDict):
+    """When a fact happened."""
+
+    at: float
+    mono: float
+    clock_synced: bool
 
 
 class CarLink:
@@ -44,6 +66,8 @@ class CarLink:
         self._evse = evse
         self._settings = settings
         self._sdp = sdp.SdpServer(self.endpoint, settings.tls)
+        self._tls: TlsService | None = None  # made by run(): None = nothing but plain TCP
+        self._certificates_seen = self._findings_told = float("-inf")
         self._interface: Interface | None = None
         self._listener: Listener | None = None
         self._connection: CarConnection | None = None
@@ -60,9 +84,12 @@ class CarLink:
         """Serve cars. Everything the first car needs is loaded before it can find us."""
         for language in (APP_PROTOCOL, ISO2):
             language.load()
+        if self._settings.tls != "prohibit":
+            self._tls = self._make_tls()
         unsubscribe = self._evse.changed.subscribe(self._evse_changed)
         try:
             while True:
+                await self._look_at_certificates()
                 await self._look_at_interface()
                 self._update()
                 await asyncio.sleep(INTERFACE_CHECK_S)
@@ -78,7 +105,67 @@ class CarLink:
         """Where a car may connect now; None while it shall not find us."""
         if self._interface is None or self._listener is None:
             return None
-        return sdp.Endpoint(self._interface.packed, self._listener.port)
+        plain = self._settings.tls != "force"
+        return sdp.Endpoint(self._interface.packed, self._listener.port, plain=plain, tls=self._serves_tls)
+
+    @property
+    def _serves_tls(self) -> bool:
+        return self._tls is not None and not self._tls.why_not
+
+    @property
+    def _nobody_because(self) -> str:
+        """Why nobody can be served although the interface is there: TLS only, and no certificates for it."""
+        return self._tls.why_not if self._tls is not None and self._settings.tls == "force" else ""
+
+    # --- certificates ---------------------------------------------------------------------------------------------
+
+    def _make_tls(self) -> "TlsService":
+        """cryptography and pyOpenSSL cost 10 MB and 150 ms on a desktop: loaded only here."""
+        from firmware.v2g.tls.key_log import KeyLogFile  # noqa: PLC0415
+        from firmware.v2g.tls.service import TlsService  # noqa: PLC0415
+
+        key_log = None
+        if self._settings.tls_key_log is not None:
+            key_log = KeyLogFile(Path(self._settings.tls_key_log)).add
+            text = f"TLS secrets of cars at EVSE {self._evse.id} are written to {self._settings.tls_key_log}"
+            log.warning("EVSE %d: %s", self._evse.id, text)
+            kind = "ReconfigurationOfSecurityParameters"
+            self._station.emit(SecurityEvent(**self._stamp(), kind=kind, tech_info=text[:255], critical=True))
+        return TlsService(
+            Path(self._settings.pki),
+            self._station.clock.utc,
+            self._found,
+            conformance=self._settings.conformance,
+            key_log=key_log,
+        )
+
+    async def _look_at_certificates(self) -> None:
+        """Take what is new in the PKI folder; cars that are connected keep what they began with."""
+        now = asyncio.get_running_loop().time()
+        if self._tls is None or now - self._certificates_seen < CERTIFICATE_CHECK_S:
+            return
+        self._certificates_seen = now
+        if now - self._findings_told >= FINDINGS_AGAIN_S:
+            self._tls.forget()
+            self._findings_told = now
+        before = self._nobody_because
+        await self._tls.look()
+        if before != self._nobody_because and self._interface is not None:
+            self.waiting_for = self._nobody_because
+
+    def _found(self, findings: "tuple[Finding, ...]") -> None:
+        for each in findings:
+            log.log(logging.INFO if each.severity == "note" else logging.WARNING, "EVSE %d: %s", self._evse.id, each)
+            self._station.emit(
+                CertificateHealth(
+                    **self._stamp(),
+                    evse=self._evse.id,
+                    severity=each.severity,
+                    where=each.where,
+                    text=each.text,
+                    remedy=each.remedy,
+                )
+            )
 
     # --- interface ------------------------------------------------------------------------------------------------
 
@@ -103,7 +190,7 @@ class CarLink:
             return
         await asyncio.get_running_loop().create_datagram_endpoint(lambda: self._sdp, sock=udp)
         self._interface = interface
-        self.waiting_for = NO_TLS if self._settings.tls == "force" else ""
+        self.waiting_for = self._nobody_because
         log.info("EVSE %d: SDP ready on %s [%s]", self._evse.id, interface.name, interface.address)
 
     def _close_sockets(self) -> None:
@@ -176,7 +263,7 @@ class CarLink:
 
     def _open_or_close_listener(self) -> None:
         wanted = self.link.findable and self._session is not Session.RUNNING
-        if not wanted or self._settings.tls == "force":  # nothing here serves TLS yet: force = serve nobody
+        if not wanted or self._nobody_because:
             self._close_listener()
         elif self._listener is None and self._interface is not None:
             try:
@@ -216,7 +303,7 @@ class CarLink:
         self._session = Session.RUNNING
         self._session_id = ""
         self._car = AcStation(self._evse, self._update)
-        self._connection = CarConnection(self._begin, self._said, self._ended)
+        self._connection = CarConnection(self._begin, self._said, self._ended, self._wire())
         self._update()
         self._keep(asyncio.ensure_future(self._connect(connected, self._connection)))
 
@@ -227,7 +314,14 @@ class CarLink:
             connected.close()
             self._ended(Ending(Session.FAILED, f"connection lost: {error}"))
 
+    def _wire(self) -> Wire:
+        """Plain TCP; or TLS, and plain TCP as well unless the policy forbids it."""
+        if self._tls is None or self._tls.why_not:
+            return Plain()
+        return Secure(self._tls.channel, plain_too=self._settings.tls == "allow")
+
     def _begin(self, now: float) -> Conversation:
+        self._tell_tls()
         return Conversation(self._converse, Peer(self._car.release), now)
 
     async def _converse(self, ev: Peer) -> Ending:
@@ -253,6 +347,8 @@ class CarLink:
         if self._session is not Session.RUNNING:
             return
         log.info("EVSE %d: session %s %s: %s", self._evse.id, self._session_id, ending.outcome, ending.reason)
+        if self._connection is not None and self._connection.conversation is None:
+            self._tell_tls(ending.reason)
         self._session = ending.outcome
         self._resume = ending.resume
         self._tell_session("Ended", ending.reason)
@@ -291,6 +387,35 @@ class CarLink:
                     size=each.size,
                 )
             )
+
+    def _tell_tls(self, failure: str = "") -> None:
+        """What came of TLS on this connection, if it was tried."""
+        wire = self._connection.wire if self._connection is not None else None
+        if not isinstance(wire, Secure) or (wire.tls is None and not failure):
+            return
+        agreed = wire.tls.secured if wire.tls is not None else None
+        offered = wire.tls.offered if wire.tls is not None else ""
+        vehicle = agreed.vehicle.evccid if agreed is not None and agreed.vehicle is not None else ""
+        fact = CarTls(
+            **self._stamp(),
+            evse=self._evse.id,
+            agreed=agreed is not None,
+            offered=offered,
+            version=agreed.version if agreed else "",
+            suite=agreed.suite if agreed else "",
+            chain=agreed.chain if agreed else "",
+            root_known=agreed is not None and agreed.root_known,
+            stapled=agreed is not None and agreed.stapled,
+            vehicle=vehicle,
+            reason=failure,
+        )
+        outcome = f"{fact.version} {fact.suite}, chain {fact.chain}" if fact.agreed else f"failed: {failure}"
+        log.info("EVSE %d: TLS %s; offered %s", self._evse.id, outcome, offered or "nothing")
+        self._station.emit(fact)
+
+    def _stamp(self) -> Stamp:
+        clock = self._station.clock
+        return {"at": clock.utc(), "mono": clock.mono(), "clock_synced": clock.synced}
 
     def _tell_session(self, kind: str, reason: str = "") -> None:
         clock = self._station.clock

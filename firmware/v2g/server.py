@@ -1,7 +1,7 @@
 """The TCP side of the car link: one listener on one interface, one car at a time, bytes to and from a conversation.
 
 A listener lives only while a car may find us. What is said is the conversation's, when a session may live is
-`evse_link`'s. TLS will sit between `data_received` and the conversation.
+`evse_link`'s, what is between the socket and the conversation (nothing, TLS) is a `Wire`.
 """
 
 import asyncio
@@ -17,11 +17,13 @@ from firmware.v2g.ending import Ending
 from firmware.v2g.evse_link import Session
 from firmware.v2g.interface import Interface
 from firmware.v2g.peer import Exchanged
+from firmware.v2g.wire import Plain, Wire, WireFailed
 
 log = logging.getLogger(__name__)
 
 DYNAMIC_PORTS: Final = (49152, 65535)  # RFC 6335; the car learns the port by SDP
 PORT_TRIES: Final = 20
+HANDSHAKE_S: Final = 10.0  # TLS takes a slow car's controller a second or two; the whole set-up has 20 s
 CLOSING_S: Final = 5.0  # after our last byte the car closes first; this long we wait for its FIN
 
 
@@ -75,7 +77,9 @@ class CarConnection(asyncio.Protocol):
         begin: Callable[[float], Conversation],
         said: Callable[[list[Exchanged]], None],
         ended: Callable[[Ending], None],
+        wire: Wire | None = None,
     ) -> None:
+        self.wire: Wire = wire or Plain()
         self._begin = begin
         self._said = said
         self._ended = ended
@@ -93,27 +97,37 @@ class CarConnection(asyncio.Protocol):
         if self._cancelled:
             self._transport.abort()
             return
-        self.conversation = self._begin(self._loop.time())
-        self._go_on()
+        if self.wire.open:
+            self._open()
+        else:
+            self._wake_at(self._loop.time() + HANDSHAKE_S, self._handshake_late)
 
     def data_received(self, data: bytes) -> None:
-        if self.conversation is not None:
-            self.conversation.receive(data, self._loop.time())
-            self._go_on()
+        try:
+            plain = self.wire.receive(data)
+        except WireFailed as failure:
+            self._wire_failed(str(failure))
+            return
+        self._write()
+        if self.conversation is None and self.wire.open and not self._cancelled:
+            self._open()
+        if self.conversation is None:
+            return
+        if plain:
+            self.conversation.receive(plain, self._loop.time())
+        if self.wire.peer_closed:
+            self.conversation.lost("the car closed the connection", self._loop.time())
+        self._go_on()
 
     def eof_received(self) -> bool:
         """The car has closed its side: nothing more to come. False lets asyncio close ours."""
-        if self.conversation is not None:
-            self.conversation.lost("the car closed the connection", self._loop.time())
-            self._go_on()
+        self._lost("the car closed the connection")
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self.conversation is not None:
-            self.conversation.lost(f"connection lost: {exc or 'closed'}", self._loop.time())
-            self._go_on()
+        self._lost(f"connection lost: {exc or 'closed'}")
         self._transport = None
 
     # --- the station's side -----------------------------------------------------------------------------------------
@@ -140,13 +154,41 @@ class CarConnection(asyncio.Protocol):
 
     # --- both -------------------------------------------------------------------------------------------------------
 
+    def _open(self) -> None:
+        """The wire is ready: the conversation begins."""
+        self.conversation = self._begin(self._loop.time())
+        self._go_on()
+
+    def _handshake_late(self) -> None:
+        self._wire_failed(f"no TLS handshake within {HANDSHAKE_S:.0f} s")
+
+    def _wire_failed(self, reason: str) -> None:
+        """What the wire still wants to say (an alert) goes out, then it is over."""
+        self._write()
+        self._lost(reason)
+
+    def _lost(self, reason: str) -> None:
+        if self.conversation is None:
+            self._finish(Ending(Session.FAILED, reason))
+            return
+        self.conversation.lost(reason, self._loop.time())
+        self._go_on()
+
+    def _write(self) -> None:
+        if self._transport is not None and (data := self.wire.take()):
+            self._transport.write(data)
+
     def _go_on(self) -> None:
         """Send what is to be sent, tell what was said, and see to the next deadline or the end."""
         conversation = self.conversation
         if conversation is None:
             return
-        if self._transport is not None and (data := conversation.take()):
-            self._transport.write(data)
+        if data := conversation.take():
+            try:
+                self.wire.send(data)
+            except WireFailed as failure:
+                conversation.lost(str(failure), self._loop.time())
+            self._write()
         if messages := conversation.take_messages():
             sent = self._loop.time()  # an answer's time is when it left, not when its request came
             self._said([each._replace(mono=sent) if each.direction == "to_car" else each for each in messages])
@@ -166,6 +208,8 @@ class CarConnection(asyncio.Protocol):
             return
         self._told = True
         if self._transport is not None and not self._transport.is_closing():
+            self.wire.close()
+            self._write()
             self._transport.write_eof()
             self._wake_at(self._loop.time() + CLOSING_S, self.abort)
         self._ended(ending)

@@ -1,7 +1,7 @@
-"""TLS of one connection without a socket: fed what the car sent, gives plain text; given plain text, gives what to send.
+"""TLS of one connection without a socket: fed what the car sent, gives plain text; given plain text, what to send.
 
-Waits for the whole ClientHello, chooses (see `choice`), then hands everything to OpenSSL. Time limits and the closing of
-the socket are `server`'s. Beware: what OpenSSL wants to say last (an alert) is in `take()` also after TlsFailed.
+Waits for the whole ClientHello, chooses (see `choice`), then hands everything to OpenSSL. Time limits and the closing
+of the socket are `server`'s. Beware: what OpenSSL wants to say last (an alert) is in `take()` also after TlsFailed.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from firmware.v2g.pki.certificates import common_name, domain
 from firmware.v2g.tls.choice import Alert, Choice, Profile, Refused, choose, suites_text, versions_text
 from firmware.v2g.tls.client_hello import ClientHello, ClientHelloError, HelloReader
 from firmware.v2g.tls.contexts import Contexts, not_a_vehicle
+from firmware.v2g.wire import WireFailed
 
 MAX_HANDSHAKE: Final = 65_536  # bytes a car may send before it is through: its chain has at most some 8,000
 CHUNK: Final = 16_384
@@ -28,7 +29,7 @@ _ALERTS: Final = {
 }
 
 
-class TlsFailed(Exception):
+class TlsFailed(WireFailed):
     """There is no TLS with this car, or no more; the text says why, for people."""
 
 
@@ -90,7 +91,8 @@ class TlsChannel:
             self._received += len(data)
             if self._received > MAX_HANDSHAKE:
                 raise TlsFailed(f"no handshake within {self._received} bytes")
-        self._connection.bio_write(data)
+        if data:
+            self._connection.bio_write(data)
         if self.secured is None and not self._shake_hands(self._connection):
             return b""
         return self._read(self._connection)

@@ -1,7 +1,7 @@
-"""OpenSSL contexts, one per profile and chain, made before the first car comes. Only this file and `channel` know pyOpenSSL.
+"""OpenSSL contexts, one per profile and chain, made before the first car comes.
 
-Where the process may not make executable memory (systemd MemoryDenyWriteExecute), pyOpenSSL has no callbacks: TLS works,
-but without OCSP staple and key log, and a refused vehicle certificate is refused without the detail. `lacking` says so.
+Where the process may not make executable memory (systemd MemoryDenyWriteExecute), pyOpenSSL has no callbacks: TLS
+works, but without OCSP staple and key log, and a bad vehicle certificate is refused without detail. `lacking` says so.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL, crypto
 
 from firmware.v2g.pki.certificates import common_name
@@ -39,7 +40,7 @@ VERIFY_ERRORS: Final = {
 
 
 class Contexts:
-    """What cars are answered with. `offending`: for a connection whose vehicle certificate was refused, why."""
+    """What cars are answered with. Why OpenSSL refused a vehicle certificate is in its connection's app data."""
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class Contexts:
         context.set_tmp_ecdh(ec.SECP256R1())
 
     def _iso20(self, context: SSL.Context) -> None:
-        """Suites: OpenSSL's own order begins as -20 Table 6 does, and `choice` refuses hellos with neither of the two."""
+        """Suites: OpenSSL's own order begins as that of -20 does; `choice` refuses hellos with neither of the two."""
         context.set_min_proto_version(SSL.TLS1_3_VERSION)
         context.set_max_proto_version(SSL.TLS1_3_VERSION)
         if self._conformance:
@@ -154,4 +155,4 @@ def not_a_vehicle(certificate: x509.Certificate, domain: str, *, conformance: bo
         purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except (x509.ExtensionNotFound, ValueError):
         return "has no extended key usage"
-    return "" if x509.ExtendedKeyUsageOID.CLIENT_AUTH in purposes else "is not for TLS clients"
+    return "" if ExtendedKeyUsageOID.CLIENT_AUTH in purposes else "is not for TLS clients"

@@ -56,6 +56,10 @@ class TlsService:
         await self._load()
         return True
 
+    def forget(self) -> None:
+        """The next look loads, and tells what is wrong, as if all were new."""
+        self._state = None
+
     async def renew_staples(self, fetch: Fetch) -> None:
         """Ask for the OCSP responses that are missing or old."""
         if self._contexts is None:

@@ -17,7 +17,7 @@ from firmware.station.clock import SystemClock
 from firmware.station.facts import AnyFact, CarMessage, CarSession, Command, Outcome, StopTransaction
 from firmware.station.signal import Signal
 from firmware.v2g import exi, v2gtp
-from firmware.v2g.car_link import NO_TLS, CarLink
+from firmware.v2g.car_link import CarLink
 from firmware.v2g.evse_link import FIVE_PERCENT, X1, Phase
 from firmware.v2g.messages import iso2
 from firmware.v2g.server import CarConnection
@@ -157,12 +157,13 @@ def on_site(make_bay: Any, request_named: Any, unused_udp_port: int) -> Callable
             desk: Any = Desk()
             wishes: list[Digital | None] = []
             evse: Any = LiveBay(wishes)
-            settings = V2gSettings(evse=1, interface="lo", sdp_port=unused_udp_port, tls=tls)
+            pki = "/nonexistent/pki"
+            settings = V2gSettings(evse=1, interface="lo", sdp_port=unused_udp_port, tls=tls, pki=pki)
             link = CarLink(desk, evse, settings)
             site = Site(desk, evse, link, unused_udp_port, request_named, wishes=wishes)
             task = asyncio.create_task(link.run())
             try:
-                await site.until(lambda: link.waiting_for in {"", NO_TLS})
+                await site.until(lambda: link.waiting_for == "" or pki in link.waiting_for)
                 await test(site)
             finally:
                 if site.writer is not None:
@@ -330,8 +331,8 @@ def test_tls_only_serves_nobody_in_clear(on_site: Any) -> None:
     async def test(site: Site) -> None:
         site.evse.report(level="B")
         assert await site.discover() is None
-        assert site.link.waiting_for == NO_TLS
-        assert site.evse.digital.status == NO_TLS
+        assert "no usable certificate chain in /nonexistent/pki" in site.link.waiting_for
+        assert site.evse.digital.status == site.link.waiting_for
 
     on_site(test, tls="force")
 
