@@ -175,6 +175,17 @@ class ConnectorGuard:
         return any(fault.code == "mains_fail" for fault in self.interlocks.faults)
 
     @property
+    def resting(self) -> bool:
+        """No car, nothing granted, nothing closed, nothing wrong: there is nothing that a tick could be late for."""
+        p = self.pilot
+        return (
+            p.level is p.pending is pilot.Level.A
+            and not (p.closed or self.feedback)
+            and self.granted.grant is None
+            and not self.interlocks.faults
+        )
+
+    @property
     def plugged(self) -> bool:
         return self.pilot.level in PLUGGED
 

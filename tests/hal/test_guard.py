@@ -301,3 +301,18 @@ def test_a_guard_that_is_asked_to_end_lets_the_car_go(bench: Bench) -> None:
     bench.wiring.car = "B"
     bench.run(0.2)
     assert bench.guard.idle
+
+
+def test_the_guard_rests_only_without_a_car_and_without_anything_to_watch(bench: Bench) -> None:
+    bench.connect()
+    bench.run(2.0)
+    assert bench.guard.resting
+    bench.wiring.car = "B"
+    bench.run(0.01)
+    assert not bench.guard.resting  # with the first raw sample
+    bench.wiring.car = "A"
+    bench.run(1.0)
+    assert bench.guard.resting
+    bench.slots["emergency_stop"] = 1.0
+    bench.run(0.05)
+    assert not bench.guard.resting
