@@ -68,7 +68,7 @@ class Car(Talk):
     run_id: bytes
     station_mac: bytes
     notes: list[str] = field(default_factory=list)  # for the log
-    alone: bool = True  # no other car is matching; kept up to date from outside
+    alone: bool = True  # no other car was matching beside it; kept up to date from outside
 
     def __post_init__(self) -> None:
         super().__init__()

@@ -344,7 +344,7 @@ class Slac:
         cars = {mac for mac, _ in self._runs}
         for run in self._runs.values():
             if isinstance(run.talk, Car):
-                run.talk.alone = len(cars) == 1
+                run.talk.alone = run.talk.alone and len(cars) == 1
 
     def _collect(self, key: tuple[bytes, bytes], run: Script[Matched], now: float) -> None:
         """Send what a run has to say, and see to its end."""
