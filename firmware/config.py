@@ -56,6 +56,14 @@ class AuthorizationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     connection_timeout_s: Seconds = 60.0  # from token to plug-in
 
 
+class SlacSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[v2g.slac] after its [[v2g]]: matching over the power line (ISO 15118-3)."""
+
+    attenuation_offset_db: Annotated[float, Meta(ge=-40, le=40)] = 0.0  # loss between modem and plug, added to reports
+    init_s: Seconds = 40.0  # no car is heard at 5 %: wake it up (TT_EVSE_SLAC_init, 20-50 s)
+    reset_modem: bool = False  # reset the modem after each session
+
+
 class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[[v2g]]: digital communication of one EVSE."""
 
@@ -70,7 +78,8 @@ class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protocols: tuple[Literal["iso2"], ...] = ("iso2",)
     sdp_port: Annotated[int, Meta(ge=1, le=65535)] = 15118
     # the interface carries the car's frames without a modem (rig, bench): link is up while the plug is in
-    modem: Literal["none"] = "none"
+    modem: Literal["none", "qca7000", "cg5317", "simulated"] = "none"
+    slac: SlacSettings = SlacSettings()
     nominal_after_s: Seconds = 20.0  # authorised, but no digital session: offer nominal PWM
 
 

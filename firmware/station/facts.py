@@ -215,6 +215,31 @@ class CertificateHealth(Fact, frozen=True, kw_only=True, tag="certificate_health
     remedy: str = ""
 
 
+class ModemStatus(Fact, frozen=True, kw_only=True, tag="modem"):
+    """The power-line modem of an EVSE: found, gone, or reset (`resets` counts them). `firmware` in its own words."""
+
+    evse: int
+    interface: str
+    make: str
+    present: bool
+    firmware: str = ""
+    mac: str = ""
+    resets: int = 0
+    reason: str = ""
+
+
+class DataLinkStatus(Fact, frozen=True, kw_only=True, tag="data_link"):
+    """What SLAC came to. `attenuation_db`: mean over all carrier groups as told to the car; `sounds` captured."""
+
+    evse: int
+    state: str
+    reason: str = ""
+    car_mac: str = ""
+    run_id: str = ""
+    attenuation_db: float | None = None
+    sounds: int = 0
+
+
 class BackOfficeMessage(Fact, frozen=True, kw_only=True, tag="back_office_message"):
     """One OCPP frame. `direction`: sent, received."""
 
@@ -247,6 +272,8 @@ AnyFact = (
     | CarSession
     | CarTls
     | CertificateHealth
+    | ModemStatus
+    | DataLinkStatus
     | BackOfficeMessage
     | BackOfficeLink
 )

@@ -23,11 +23,11 @@ from firmware.station.facts import (
     StopTransaction,
 )
 from firmware.station.station import Station
-from firmware.v2g import sdp
+from firmware.v2g import netlink, sdp
 from firmware.v2g.ac_station import AcStation, Wish
 from firmware.v2g.conversation import Conversation
 from firmware.v2g.ending import Ending, Resume
-from firmware.v2g.evse_link import X1, Inputs, Link, Phase, Session, due, step
+from firmware.v2g.evse_link import X1, Inputs, Link, Matching, Phase, Session, due, step
 from firmware.v2g.exi import log_line
 from firmware.v2g.interface import Interface, NotUsable, look
 from firmware.v2g.language import APP_PROTOCOL, ISO2
@@ -38,12 +38,14 @@ from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
 from firmware.v2g.wire import Plain, Secure, Wire
 
 if TYPE_CHECKING:
+    from firmware.v2g.data_link import DataLink
     from firmware.v2g.pki.store import Finding
     from firmware.v2g.tls.service import TlsService
 
 log = logging.getLogger(__name__)
 
 INTERFACE_CHECK_S: Final = 1.0  # modems come and go; the first look is at once
+BRING_UP_AGAIN_S: Final = 5.0
 CERTIFICATE_CHECK_S: Final = 5.0  # certificates may be replaced at any time
 FINDINGS_AGAIN_S: Final = 86_400.0  # what is wrong with them is told again every day
 
@@ -68,6 +70,9 @@ class CarLink:
         self._sdp = sdp.SdpServer(self.endpoint, settings.tls)
         self._tls: TlsService | None = None  # made by run(): None = nothing but plain TCP
         self._certificates_seen = self._findings_told = float("-inf")
+        self._data_link: DataLink | None = None  # made by run(): None = no modem
+        self._brought_up = float("-inf")
+        self._bring_up_problem = ""
         self._interface: Interface | None = None
         self._listener: Listener | None = None
         self._connection: CarConnection | None = None
@@ -86,17 +91,25 @@ class CarLink:
             language.load()
         if self._settings.tls != "prohibit":
             self._tls = self._make_tls()
+        if self._settings.modem != "none":
+            from firmware.v2g.data_link import DataLink  # noqa: PLC0415 - a station without a modem needs no SLAC
+
+            self._data_link = DataLink(self._station, self._evse.id, self._settings, self._update)
         unsubscribe = self._evse.changed.subscribe(self._evse_changed)
         try:
             while True:
                 await self._look_at_certificates()
                 await self._look_at_interface()
+                if self._data_link is not None:
+                    self._data_link.look()
                 self._update()
                 await asyncio.sleep(INTERFACE_CHECK_S)
         finally:
             unsubscribe()
             self._end_session("car link stops")
             self._close_sockets()
+            if self._data_link is not None:
+                self._data_link.close("car link stops")
             if self._timer is not None:
                 self._timer.cancel()
             self._evse.set_digital(None if self.link.pilot is None else Digital(X1, energise=False))
@@ -177,9 +190,25 @@ class CarLink:
                 log.warning("EVSE %d: no car can find us: %s", self._evse.id, found.reason)
             self.waiting_for = found.reason
             self._close_sockets()
+            self._bring_up()
         elif found != self._interface:
             self._close_sockets()
             await self._serve_on(found)
+
+    def _bring_up(self) -> None:
+        """An interface with a modem is ours to bring up; any other is the machine's affair."""
+        now = asyncio.get_running_loop().time()
+        if self._data_link is None or now - self._brought_up < BRING_UP_AGAIN_S:
+            return
+        if self._settings.interface in {name for _, name in socket.if_nameindex()}:
+            self._brought_up = now
+            self._keep(asyncio.ensure_future(self._ask_for_interface()))
+
+    async def _ask_for_interface(self) -> None:
+        problem = await netlink.ask_for(self._settings.interface)
+        if problem and problem != self._bring_up_problem:
+            log.warning("EVSE %d: cannot bring %s up: %s", self._evse.id, self._settings.interface, problem)
+        self._bring_up_problem = problem
 
     async def _serve_on(self, interface: Interface) -> None:
         try:
@@ -227,7 +256,8 @@ class CarLink:
 
     def _step(self) -> None:
         now = asyncio.get_running_loop().time()
-        before, self.link = self.link, step(self.link, self._inputs(), now, self._settings.nominal_after_s)
+        patience = self._settings.nominal_after_s, self._settings.slac.init_s
+        before, self.link = self.link, step(self.link, self._inputs(), now, *patience)
         if self.link.phase is not before.phase:
             log.info("EVSE %d: %s", self._evse.id, self.link.phase)
             self._again = True
@@ -235,11 +265,13 @@ class CarLink:
             self._end_session(str(self.link.phase))
         if self.link.phase is Phase.UNPLUGGED:
             self._forget_the_car()
+        if self._data_link is not None:  # before the pilot shows 5 %: some cars begin within 100 ms
+            self._data_link.follow(self.link)
         self._open_or_close_listener()
         self._tell_station()
         if self._timer is not None:
             self._timer.cancel()
-        at = due(self.link, self._settings.nominal_after_s)
+        at = due(self.link, *patience)
         self._timer = None if at is None else asyncio.get_running_loop().call_at(at, self._update)
 
     def _forget_the_car(self) -> None:
@@ -254,16 +286,22 @@ class CarLink:
         return Inputs(
             level=self._evse.level,
             authorised=self._evse.id_token is not None,
-            link_up=self._evse.plugged and self._interface is not None,  # no modem: up while the plug is in
+            link_up=self._evse.plugged and self._interface is not None and self._linked,
             session=self._session,
             closed=self._evse.closed,
             stop_wanted=self._evse.stop_wanted is not None,
             available=self._evse.operative,
+            matching=self._data_link.matching if self._data_link is not None else Matching.NONE,
         )
+
+    @property
+    def _linked(self) -> bool:
+        """No modem: up while the plug is in."""
+        return self._data_link is None or self._data_link.linked
 
     def _open_or_close_listener(self) -> None:
         wanted = self.link.findable and self._session is not Session.RUNNING
-        if not wanted or self._nobody_because:
+        if not wanted or self._nobody_because or not self._linked:
             self._close_listener()
         elif self._listener is None and self._interface is not None:
             try:
@@ -280,6 +318,8 @@ class CarLink:
         status = wish.status if live and wish.status else str(self.link.phase)
         if self.link.findable and self.waiting_for:
             status = self.waiting_for
+        elif self.link.phase is Phase.OFFER and self._data_link is not None and not self._linked:
+            status = self._data_link.status
         self._evse.set_digital(
             Digital(
                 pilot,
@@ -409,7 +449,9 @@ class CarLink:
             vehicle=vehicle,
             reason=failure,
         )
-        outcome = f"{fact.version} {fact.suite}, chain {fact.chain}" if fact.agreed else f"failed: {failure}"
+        outcome = f"failed: {failure}"
+        if fact.agreed:
+            outcome = f"{fact.version} {fact.suite}, chain {fact.chain}, vehicle {vehicle or 'without certificate'}"
         log.info("EVSE %d: TLS %s; offered %s", self._evse.id, outcome, offered or "nothing")
         self._station.emit(fact)
 

@@ -15,11 +15,14 @@ X1: Final = PilotOutput(PilotMode.X1)
 STATE_F: Final = PilotOutput(PilotMode.F)
 
 COMMUNICATION_SETUP_S: Final = 18.0  # ISO 15118-2 Table 111: link ready -> SessionSetupRes
+SLAC_INIT_S: Final = 40.0  # ISO 15118-3 TT_EVSE_SLAC_init, 20-50 s: some cars take 30 s after a failed session
 STEP_EF_S: Final = 4.0  # ISO 15118-3 T_step_EF: the car takes what follows for a fresh plug-in
 AFTER_EF_S: Final = 0.75  # X1 between E/F and 5 %; field knowledge, cars miss a direct change
 STEP_X1_S: Final = 3.0  # ISO 15118-3 T_step_X1: from 5 % to nominal, and time for the car to let go
 RETRIES: Final = 2  # ISO 15118-3 C_sequ_retry
 TOGGLE_S: Final = 3.5  # ISO 15118-3: B-C-B within this time is the car waking us
+MODEM_S: Final = 8.0  # ISO 15118-3 T_conn_max_comm: a modem is ready by then, or there is none
+MATCHING_S: Final = 60.0  # longer than any matching; SLAC's own timers end it
 STOP_GRACE_S: Final = 8.0  # ours: a car asked to stop and still in the loop is sent away (the station waits 10 s)
 
 
@@ -50,6 +53,17 @@ class Session(StrEnum):
     FAILED = "failed"
 
 
+class Matching(StrEnum):
+    """What SLAC says. Without a modem there is none: the link is up while the plug is in."""
+
+    NONE = "no SLAC here"
+    ABSENT = "no modem"
+    WAITING = "nothing heard yet"
+    RUNNING = "running"
+    LINKED = "link up"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class Inputs:
     """What the link sees. `level` is the debounced IEC 61851-1 state A..F, "?" when nobody knows."""
@@ -61,6 +75,7 @@ class Inputs:
     closed: bool = False
     stop_wanted: bool = False
     available: bool = True
+    matching: Matching = Matching.NONE
 
 
 @dataclass(frozen=True)
@@ -76,6 +91,8 @@ class Link:
     rearmed: bool = False  # the authorisation of the ended session is gone; the next one is new
     quiet: bool = False  # level B was seen in this phase: a C now may begin a toggle
     toggle_since: float | None = None
+    matching: Matching = Matching.NONE  # as last seen, and since when: its progress renews the car's time
+    progress_since: float | None = None
 
     @property
     def pilot(self) -> PilotOutput | None:
@@ -100,22 +117,23 @@ class Link:
         return self.phase is Phase.SESSION or self.findable
 
 
-def step(link: Link, inputs: Inputs, now: float, nominal_after_s: float = 20.0) -> Link:
+def step(
+    link: Link, inputs: Inputs, now: float, nominal_after_s: float = 20.0, slac_init_s: float = SLAC_INIT_S
+) -> Link:
     """The next state. Unplugging and pilot faults come first, whatever else is going on."""
     if inputs.level in {"A", "?"}:
         return Link()
     if inputs.level in {"E", "F"} and link.phase not in {Phase.STEP_EF, Phase.STEP_X1}:
         return link if link.phase is Phase.FAULT else _enter(link, Phase.FAULT, now)
-    return _in_phase(_note_authorisation(link, inputs, now), inputs, now, nominal_after_s)
+    noted = _note_progress(_note_authorisation(link, inputs, now), inputs, now)
+    return _in_phase(noted, inputs, now, nominal_after_s, slac_init_s)
 
 
-def due(link: Link, nominal_after_s: float = 20.0) -> float | None:
+def due(link: Link, nominal_after_s: float = 20.0, slac_init_s: float = SLAC_INIT_S) -> float | None:
     """When time alone may change something: `step` again then, if nothing else happened before."""
     match link.phase:
-        case Phase.OFFER if link.authorised_since is not None:
-            return max(link.since, link.authorised_since) + nominal_after_s
         case Phase.OFFER:
-            return link.since + COMMUNICATION_SETUP_S
+            return _silence_ends(link, nominal_after_s, slac_init_s)
         case Phase.SESSION if link.stop_since is not None:
             return link.stop_since + STOP_GRACE_S
         case Phase.LET_GO | Phase.TO_NOMINAL:
@@ -138,7 +156,29 @@ def _note_authorisation(link: Link, inputs: Inputs, now: float) -> Link:
     return link if link.authorised_since is not None else replace(link, authorised_since=now)
 
 
-def _in_phase(link: Link, inputs: Inputs, now: float, nominal_after_s: float) -> Link:
+def _note_progress(link: Link, inputs: Inputs, now: float) -> Link:
+    if link.matching is inputs.matching:
+        return link
+    return replace(link, matching=inputs.matching, progress_since=now)
+
+
+def _silence_ends(link: Link, nominal_after_s: float, slac_init_s: float) -> float:
+    """How long an offer waits for the car's next move."""
+    since = max(link.since, link.progress_since or link.since)
+    match link.matching:
+        case Matching.ABSENT:
+            return since + MODEM_S
+        case Matching.RUNNING:
+            return since + MATCHING_S
+        case _ if link.authorised_since is not None:
+            return max(since, link.authorised_since) + nominal_after_s
+        case Matching.WAITING:
+            return since + slac_init_s
+        case _:
+            return since + COMMUNICATION_SETUP_S
+
+
+def _in_phase(link: Link, inputs: Inputs, now: float, nominal_after_s: float, slac_init_s: float) -> Link:
     waited = now - link.since
     if not inputs.available and (link.findable or link.phase in {Phase.UNPLUGGED, Phase.FAULT}):
         return _enter(link, Phase.UNAVAILABLE, now)  # a running session is ended by the station, with its reason
@@ -150,13 +190,15 @@ def _in_phase(link: Link, inputs: Inputs, now: float, nominal_after_s: float) ->
         case Phase.UNAVAILABLE if inputs.available:
             return _enter(link, Phase.OFFER, now)
         case Phase.OFFER:
-            return _offer(link, inputs, now, nominal_after_s)
+            return _offer(link, inputs, now, _silence_ends(link, nominal_after_s, slac_init_s))
         case Phase.SESSION:
             return _session(link, inputs, now)
         case Phase.LET_GO:  # whatever follows, the contactor opens first
             return _enter(link, link.after, now) if waited >= STEP_X1_S and not inputs.closed else link
         case Phase.STEP_EF:
-            return _enter(link, Phase.STEP_X1, now) if waited >= STEP_EF_S else link
+            return replace(_enter(link, Phase.STEP_X1, now), after=link.after) if waited >= STEP_EF_S else link
+        case Phase.STEP_X1 if link.after is Phase.NOMINAL:
+            return _enter(link, Phase.NOMINAL, now) if waited >= AFTER_EF_S else link
         case Phase.STEP_X1:
             again = replace(link, retries=link.retries + 1)
             return _enter(again, Phase.OFFER, now) if waited >= AFTER_EF_S else link
@@ -170,14 +212,29 @@ def _in_phase(link: Link, inputs: Inputs, now: float, nominal_after_s: float) ->
             return link
 
 
-def _offer(link: Link, inputs: Inputs, now: float, nominal_after_s: float) -> Link:
+def _offer(link: Link, inputs: Inputs, now: float, silence_ends: float) -> Link:
     """Authorised and silent: basic charging [V2G3-M06-06]. Not authorised and silent: wake it up, at most twice."""
-    if link.authorised_since is not None:
-        silent_since = max(link.since, link.authorised_since)
-        return _enter(link, Phase.TO_NOMINAL, now) if now - silent_since >= nominal_after_s else link
-    if now - link.since < COMMUNICATION_SETUP_S or inputs.closed:  # never a state F under load
+    if inputs.matching is Matching.FAILED:
+        return _link_error(link, inputs, now)
+    if now < silence_ends:
         return link
+    if inputs.matching is Matching.ABSENT:
+        return _enter(link, Phase.WAIT, now)  # nobody to talk with: basic charging as soon as authorised
+    if link.authorised_since is not None:
+        if inputs.matching is Matching.WAITING and not inputs.closed:
+            return replace(_enter(link, Phase.STEP_EF, now), after=Phase.NOMINAL)  # [V2G3-M06-05], [V2G3-M06-08]
+        return _enter(link, Phase.TO_NOMINAL, now)
+    if inputs.closed:  # never a state F under load
+        return link
+    if inputs.matching in {Matching.RUNNING, Matching.LINKED}:
+        return _link_error(link, inputs, now)
     return _enter(link, Phase.STEP_EF if link.retries < RETRIES else Phase.WAIT, now)  # [V2G3-M06-07]
+
+
+def _link_error(link: Link, inputs: Inputs, now: float) -> Link:
+    """D-LINK_ERROR: X1, leave the network, E/F, match again [V2G3-M07-05]."""
+    after = Phase.STEP_EF if link.retries < RETRIES and not inputs.stop_wanted else Phase.WAIT
+    return replace(_enter(link, Phase.LET_GO, now), after=after)
 
 
 def _session(link: Link, inputs: Inputs, now: float) -> Link:
@@ -190,9 +247,8 @@ def _session(link: Link, inputs: Inputs, now: float) -> Link:
             return replace(_enter(link, Phase.LET_GO, now), after=Phase.WAIT)
         case Session.RUNNING if inputs.link_up:
             return _stopping(link, inputs, now)
-        case _:  # failed, or the link below it is gone: D-LINK_ERROR [V2G3-M07-05]
-            after = Phase.STEP_EF if link.retries < RETRIES and not inputs.stop_wanted else Phase.WAIT
-            return replace(_enter(link, Phase.LET_GO, now), after=after)
+        case _:  # failed, or the link below it is gone
+            return _link_error(link, inputs, now)
 
 
 def _stopping(link: Link, inputs: Inputs, now: float) -> Link:

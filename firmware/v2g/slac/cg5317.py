@@ -33,6 +33,7 @@ _NORMAL_RESET: Final = b"\0"
 
 
 class Driver:
+    address = LOCAL
     confirms_reset = False
 
     def ask(self, question: Question, host: bytes) -> Frame | None:

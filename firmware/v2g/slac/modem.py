@@ -75,9 +75,12 @@ News = KeySet | Identity | LinkStatus | ResetBegun
 
 
 class Modem(Protocol):
-    """One make of modem. `confirms_reset`: it says that a reset begins."""
+    """One make of modem. `address`: where its host reaches it; `confirms_reset`: it says that a reset begins."""
 
-    confirms_reset: bool
+    @property
+    def address(self) -> bytes: ...
+    @property
+    def confirms_reset(self) -> bool: ...
 
     def ask(self, question: Question, host: bytes) -> Frame | None:
         """The frame that asks this, None where this make has no such message."""

@@ -30,6 +30,7 @@ CNF: Final = 1
 
 
 class Driver:
+    address = LOCAL
     confirms_reset = True
 
     def ask(self, question: Question, host: bytes) -> Frame | None:

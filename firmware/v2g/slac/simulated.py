@@ -31,6 +31,7 @@ RESET: Final = b"\x03"
 
 
 class Driver:
+    address = LOCAL
     confirms_reset = True
 
     def ask(self, question: Question, host: bytes) -> Frame | None:

@@ -20,7 +20,6 @@ from firmware.v2g.slac.frames import (
     Mme,
     SlacMatchReq,
     SlacParmReq,
-    ValidateReq,
     read,
     summary,
     unpack,
@@ -112,10 +111,14 @@ class Slac:
     def listen(self, on: bool, now: float) -> None:
         """May a car begin? Off while the pilot shows A, E, F or basic charging; a matching that runs goes on."""
         self._listening = on
-        if on and self.state is State.PAUSED:
+        if on:
+            self.wake(now)
+
+    def wake(self, now: float) -> None:
+        """The car that paused is back: its network is still there, or SLAC begins anew [V2G3-M07-22]."""
+        if self.state is State.PAUSED:
             self._resuming = True
             self._begin(State.JOINING, lambda talk: join(talk, RESUME_S), now)
-        self.poke(now)
 
     def leave(self, now: float) -> None:
         """D-LINK_TERMINATE, D-LINK_ERROR or the plug is out: forget the car, and its key if it got one."""
@@ -276,19 +279,30 @@ class Slac:
         if reason := refusal(message, mac, self._host):
             self.dropped[reason] += 1
             return
-        self.said.append(Said(now, "from_car", message.name, summary(message), size))
         run_id: bytes | None = getattr(message, "run_id", None)
         match message:
-            case SlacParmReq():
+            case SlacParmReq() if self._may_begin(mac):
+                self._tell(message, size, now)
                 self._new_run(mac, message.run_id, now)
-            case AmpMapReq():
+            case SlacParmReq():
+                self.dropped["not listening"] += 1
+            case AmpMapReq() if self._knows(mac) and self._amp_map is None:
+                self._tell(message, size, now)
                 self._forward_amp_map(frame, now)
             case SlacMatchReq() if self.matched and (mac, run_id) == (self.matched.mac, self.matched.run_id):
+                self._tell(message, size, now)
                 self._send(self.matched.answer, mac, now)  # the first one was lost
-            case ValidateReq():  # carries no RunID
-                self._give(self._youngest(mac), message, now)
-            case _:
-                self._give((mac, run_id) if run_id is not None else None, message, now)
+            case _:  # CM_VALIDATE.REQ carries no RunID
+                key = self._youngest(mac) if run_id is None else (mac, run_id)
+                if key in self._runs:
+                    self._tell(message, size, now)
+                self._give(key, message, now)
+
+    def _tell(self, message: Mme, size: int, now: float) -> None:
+        self.said.append(Said(now, "from_car", message.name, summary(message), size))
+
+    def _knows(self, mac: bytes) -> bool:
+        return any(key[0] == mac for key in self._runs) or (self.matched is not None and self.matched.mac == mac)
 
     def _profile(self, message: AttenProfileInd, now: float) -> None:
         if reason := refusal(message, message.pev_mac, self._host):
@@ -309,9 +323,6 @@ class Slac:
 
     def _new_run(self, mac: bytes, run_id: bytes, now: float) -> None:
         """The same key again restarts that run [V2G3-A09-16]."""
-        if not self._may_begin(mac):
-            self.dropped["not listening"] += 1
-            return
         old = self._runs.pop((mac, run_id), None)
         if old is not None:
             old.close()
@@ -404,13 +415,9 @@ class Slac:
 
     def _forward_amp_map(self, frame: Frame, now: float) -> None:
         """The car wants carriers quieter: our modem shall do so, and its answer is the car's."""
-        known = {mac for mac, _ in self._runs} | ({self.matched.mac} if self.matched else set())
-        key_frame = self._modem.ask(SetKey(self._key), self._host)
-        if frame.source not in known or key_frame is None or self._amp_map is not None:
-            self.dropped["amplitude map"] += 1
-            return
+        modem = self._modem.address
         self._amp_map = (frame.source, now + AMP_MAP_S)
-        self._outbox.append(Frame(key_frame.destination, self._host, frame.mmtype, frame.payload, frame.mmv))
+        self._outbox.append(Frame(modem, self._host, frame.mmtype, frame.payload, frame.mmv))
 
     def _answer_amp_map(self, result: int, now: float) -> None:
         if self._amp_map is not None:
