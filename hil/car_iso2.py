@@ -11,7 +11,7 @@ from pathlib import Path
 from firmware.v2g.exi import log_line
 from firmware.v2g.messages import iso2
 from firmware.v2g.messages.declare import Message
-from hil.cars.discovery import SDP_PORT, find_station
+from hil.cars.discovery import NO_TLS, SDP_PORT, TLS, Endpoint, find_station
 from hil.cars.iso2 import Wish, charge
 from hil.cars.secc import Secc, SessionFailed
 from hil.cars.vehicle import Vehicle
@@ -28,6 +28,36 @@ def tell(event: str, **fields: object) -> None:
 def tell_message(direction: str, message: Message, octets: int) -> None:
     body = message.body if isinstance(message, iso2.V2gMessage) else message
     tell(direction, name=type(body).__name__, text=log_line(message), octets=octets)
+
+
+async def connect(options: argparse.Namespace, endpoint: Endpoint) -> Secc:
+    """Connect as the station's answer says. Raises SessionFailed, OSError."""
+    if not options.tls:
+        return await Secc.connect(endpoint, tell_message, options.patience)
+    if endpoint.security != TLS:
+        raise SessionFailed("the station answered the request for TLS with: none")
+    from hil.cars.tls import iso2_context  # noqa: PLC0415 - a car without TLS needs no ssl
+
+    secc = await Secc.connect(endpoint, tell_message, options.patience, iso2_context(options.ca))
+    tell("secured", tls=secc.tls)
+    return secc
+
+
+async def find_plug(interface: str) -> None:
+    """SLAC. Raises SessionFailed, OSError."""
+    from hil.cars.slac import Unmatched, match  # noqa: PLC0415 - a car without a modem needs no raw socket
+
+    try:
+        found = await match(interface)
+    except Unmatched as reason:
+        raise SessionFailed(f"SLAC: {reason}") from reason
+    tell(
+        "matched",
+        station=found.station.hex(":"),
+        attenuation_db=round(found.attenuation_db, 1),
+        attempts=found.attempts,
+        seconds=round(found.seconds, 3),
+    )
 
 
 async def drive(options: argparse.Namespace, car: Vehicle) -> int:
@@ -48,9 +78,12 @@ async def drive(options: argparse.Namespace, car: Vehicle) -> int:
     code = 0
     try:
         car.wait_for_digital(options.digital_within)
-        endpoint = await find_station(options.interface, options.sdp_port, options.unicast)
-        tell("found", address=endpoint.address, port=endpoint.port)
-        secc = await Secc.connect(endpoint, tell_message, options.patience)
+        if options.slac:
+            await find_plug(options.interface)
+        security = TLS if options.tls else NO_TLS
+        endpoint = await find_station(options.interface, options.sdp_port, options.unicast, security=security)
+        tell("found", address=endpoint.address, port=endpoint.port, tls=endpoint.security == TLS)
+        secc = await connect(options, endpoint)
         secc.session_id = bytes.fromhex(options.session)
         try:
             reason = await charge(secc, car, wish)
@@ -82,6 +115,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--interface", default="lo", help="towards the station")
     parser.add_argument("--sdp-port", type=int, default=SDP_PORT)
     parser.add_argument("--unicast", metavar="ADDRESS", help="ask this address instead of ff02::1")
+    parser.add_argument("--tls", action="store_true", help="TLS 1.2 as ISO 15118-2 has it")
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="the V2G roots this car trusts (PEM); needed for --tls")
     parser.add_argument("--control", type=Path, help="rig-control socket (default: the rig's folder)")
     parser.add_argument("--connector", type=int, default=1)
     parser.add_argument("--evccid", default="02c0ffee0001", help="the car's MAC address in hex")
@@ -97,8 +132,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--patience", type=float, default=1.0, help="stretches the message timers")
     parser.add_argument("--pause", action="store_true", help="end with SessionStop(Pause)")
     parser.add_argument("--session", default="00" * 8, help="resume this session id")
+    parser.add_argument("--slac", action="store_true", help="match over the power line first (hil.plc; needs root)")
     parser.add_argument("--stay", action="store_true", help="do not unplug at the end")
     options = parser.parse_args(argv)
+    if options.tls and options.ca is None:
+        parser.error("--tls needs --ca FILE")
     try:
         link = SocketLink(options.control or control_socket())
         return asyncio.run(drive(options, Vehicle(Rig(link, options.connector))))

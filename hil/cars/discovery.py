@@ -10,6 +10,7 @@ EVERYBODY: Final = "ff02::1"
 SDP_PORT: Final = 15118
 TRIES: Final = 50
 WAIT_S: Final = 0.25
+TLS: Final = 0x00
 NO_TLS: Final = 0x10
 TCP: Final = 0x00
 _HEADER: Final = struct.Struct(">BBHI")

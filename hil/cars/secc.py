@@ -8,13 +8,16 @@ import asyncio
 import struct
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from firmware.v2g.exi import ExiError, decode, encode
 from firmware.v2g.messages import iso2
 from firmware.v2g.messages.app_protocol import AppProtocol, SupportedAppProtocolReq, SupportedAppProtocolRes
 from firmware.v2g.messages.declare import Message
 from hil.cars.discovery import Endpoint
+
+if TYPE_CHECKING:
+    import ssl
 
 R = TypeVar("R", bound=iso2.Response)
 Tell = Callable[[str, Message, int], None]  # direction, message, octets of EXI
@@ -45,10 +48,12 @@ class Secc:
         self._patience = patience
 
     @classmethod
-    async def connect(cls, endpoint: Endpoint, tell: Tell, patience: float = 1.0) -> "Secc":
-        """Raises OSError."""
+    async def connect(
+        cls, endpoint: Endpoint, tell: Tell, patience: float = 1.0, tls: "ssl.SSLContext | None" = None
+    ) -> "Secc":
+        """Raises OSError; ssl.SSLError (one of them) when there is no TLS with this station."""
         host, port, _, scope = endpoint.connect()
-        reader, writer = await asyncio.open_connection(f"{host}%{scope}" if scope else host, port)
+        reader, writer = await asyncio.open_connection(f"{host}%{scope}" if scope else host, port, ssl=tls)
         return cls(reader, writer, tell, patience)
 
     async def agree(self) -> None:
@@ -88,6 +93,12 @@ class Secc:
     async def pause(self, seconds: float) -> None:
         """The car does something else for a while."""
         await asyncio.sleep(seconds)
+
+    @property
+    def tls(self) -> str:
+        """Version and cipher suite in use, "" without TLS."""
+        agreed = self._writer.get_extra_info("ssl_object")
+        return "" if agreed is None else f"{agreed.version()} {agreed.cipher()[0]}"
 
     @property
     def now(self) -> float:

@@ -23,6 +23,8 @@ CHACHA20: Final = 0x1303
 SECP256R1: Final = 23
 SECP521R1: Final = 25
 X448: Final = 30
+#: a car of a PKI offers the group of the same kind; OpenSSL-made cars offer every signature scheme, whatever they trust
+GROUP: Final = {Curve.P256: SECP256R1, Curve.P521: SECP521R1, Curve.ED448: X448}
 #: signature scheme of each kind of leaf (RFC 8446 section 4.2.3)
 SCHEME: Final = {Curve.P256: 0x0403, Curve.P521: 0x0603, Curve.ED448: 0x0808}
 VERSION_NAMES: Final = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", TLS_1_2: "TLS 1.2", TLS_1_3: "TLS 1.3"}
@@ -72,8 +74,8 @@ def choose(
 ) -> Choice:
     """The best answer. Raises Refused.
 
-    A root that the car trusts weighs most, then TLS 1.3, then a chain that is valid today, then the profile's own
-    curve, then the signature that the car likes best. `conformance`: P-521 and Ed448 only in -20, and a group of the
+    A root that the car trusts weighs most, then TLS 1.3, then a chain that is valid today, then a group that goes with
+    its keys, then the profile's own curve, then the signature that the car likes best. `conformance`: P-521 and Ed448 only in -20, and a group of the
     standard must be offered; else P-256 will do, as in most PKIs of the field.
     """
     offered = [*_iso20(hello, chains, conformance)] if tls13 and TLS_1_3 in hello.versions else []
@@ -82,11 +84,12 @@ def choose(
     if not offered:
         raise _refusal(hello, chains, tls13)
 
-    def worth(choice: Choice) -> tuple[bool, bool, bool, bool, int]:
+    def worth(choice: Choice) -> tuple[bool, bool, bool, bool, bool, int]:
         is13 = choice.profile is Profile.ISO20
         native = (choice.chain.curve is Curve.P256) != is13
         liking = -hello.signatures.index(SCHEME[choice.chain.curve]) if is13 else 0
-        return (choice.root_known, is13, choice.chain.valid_at(now), native, liking)
+        group = GROUP[choice.chain.curve] in hello.groups
+        return (choice.root_known, is13, choice.chain.valid_at(now), group, native, liking)
 
     return max(offered, key=worth)  # the first of equals: names in alphabetical order
 

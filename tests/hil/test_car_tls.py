@@ -1,0 +1,90 @@
+"""ISO 15118-2 over TLS 1.2 with real processes on ::1: plant, guard, controller and the car; what the facts tell."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware.v2g.pki.make_test import make_test
+from hil.stack import Stack, station_toml
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pki")
+    make_test(folder)
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        probe.bind(("::1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def v2g(pki: Path, port: int, more: str = "") -> str:
+    return f'interface = "lo"\nsdp_port = {port}\npki = "{pki}"\n{more}'
+
+
+def drive(stack: Stack, port: int, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
+    """Run the car to its end."""
+    command = [sys.executable, "-m", "hil.car_iso2", "--sdp-port", str(port), "--unicast", "::1"]
+    command += ["--control", str(stack.folder / "rig.sock"), "--patience", "4", "--seconds", "4", "--pace", "0.3"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def facts(stack: Stack, kind: str) -> list[dict[str, Any]]:
+    """Facts of a kind in the recordings, which are written within a second or two."""
+    lines: list[str] = []
+    for path in sorted((stack.folder / "storage" / "sessions").glob("*.jsonl")):
+        lines += path.read_text().splitlines()
+    found = [each for each in map(json.loads, lines) if each["fact"] == kind]
+    return sorted(found, key=lambda each: float(each["at"]))
+
+
+@pytest.mark.timeout(150)
+def test_a_car_charges_over_tls_and_a_stranger_does_not(pki: Path, tmp_path: Path) -> None:
+    port, secrets = free_port(), tmp_path / "secrets.log"
+    keys = v2g(pki, port, f'tls = "force"\ntls_key_log = "{secrets}"')
+    root = str(pki / "roots/v2g/iso2.pem")
+    with Stack(tmp_path, station_toml(tmp_path, v2g=keys)) as stack:
+        code, events = drive(stack, port, "--tls", "--ca", root)
+        assert code == 0, (events[-3:], stack.tail("station"))
+        assert [each["tls"] for each in events if each["event"] == "secured"] == ["TLSv1.2 ECDHE-ECDSA-AES128-SHA256"]
+        assert next(each for each in events if each["event"] == "ended")["charged_wh"] > 0
+        assert secrets.stat().st_mode & 0o777 == 0o600
+        assert secrets.read_text().startswith("CLIENT_RANDOM ")
+
+        code, events = drive(stack, port, "--tls", "--ca", str(pki / "roots/v2g/iso20.pem"))
+        assert code == 1
+        assert "certificate verify failed" in events[-2]["reason"], events
+
+        code, events = drive(stack, port)  # asks without TLS, is offered TLS, and speaks in clear all the same
+        assert code == 1
+        stack.wait("station", lambda: "the car speaks without TLS" in stack.log("station"), within=5)
+        stack.close()  # flushes the recordings
+        told = facts(stack, "car_tls")
+    agreed, stranger, plain = told
+    assert (agreed["agreed"], agreed["version"], agreed["suite"]) == (True, "TLSv1.2", "ECDHE-ECDSA-AES128-SHA256")
+    assert (agreed["chain"], agreed["offered"]) == ("iso2", "TLS 1.2: ECDHE-ECDSA-AES128-CBC-SHA256")
+    assert not stranger["agreed"]
+    assert "the car refused: unknown ca" in stranger["reason"]
+    assert not plain["agreed"]
+
+
+@pytest.mark.timeout(100)
+def test_allow_serves_both_kinds_of_car(pki: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with Stack(tmp_path, station_toml(tmp_path, v2g=v2g(pki, port, 'tls = "allow"'))) as stack:
+        for extra in (("--tls", "--ca", str(pki / "roots/v2g/iso2.pem")), ()):
+            _, events = drive(stack, port, *extra)
+            # not to the end: the guard allows a contactor one closing in ten seconds
+            names = [each.get("name") for each in events if each["event"] == "received"]
+            assert "ChargeParameterDiscoveryRes" in names, (extra, events[-3:], stack.tail("station"))
+            assert any(each["event"] == "secured" for each in events) == bool(extra)
