@@ -64,11 +64,11 @@ async def serve(settings: Settings) -> bool:
     station = build_station(settings)
     station.changed.subscribe(lambda: stop.set() if station.reset_wanted else None)
     tasks = [asyncio.create_task(keep_running(name, start), name=name) for name, start in parts(settings, station)]
-    tasks.append(asyncio.create_task(feed_watchdog()))
     gc.collect()
     gc.freeze()  # what is loaded now stays: no collection walks it again
     await asyncio.wait([asyncio.create_task(station.ready.wait())], timeout=JOURNAL_S)
     notify.ready()
+    tasks.append(asyncio.create_task(feed_watchdog()))
     log.info("controller ready: %d EVSE, guard %s", len(station.evses), settings.station.guard_socket)
     try:
         await stop.wait()
