@@ -75,8 +75,8 @@ def choose(
     """The best answer. Raises Refused.
 
     A root that the car trusts weighs most, then TLS 1.3, then a chain that is valid today, then a group that goes with
-    its keys, then the profile's own curve, then the signature that the car likes best. `conformance`: P-521 and Ed448 only in -20, and a group of the
-    standard must be offered; else P-256 will do, as in most PKIs of the field.
+    its keys, then the profile's own curve, then the signature that the car likes best. `conformance`: P-521 and Ed448
+    only in -20, and a group of the standard must be offered; else P-256 will do, as in most PKIs of the field.
     """
     offered = [*_iso20(hello, chains, conformance)] if tls13 and TLS_1_3 in hello.versions else []
     if TLS_1_2 in hello.versions:

@@ -1,5 +1,6 @@
 """Two TLS ends in memory: a car on OpenSSL that we configure at will, and our channel with a test PKI on disk."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -84,10 +85,8 @@ class Car:
 
     def step(self) -> bytes:
         """One step of its handshake; what it sends."""
-        try:
+        with contextlib.suppress(SSL.WantReadError):
             self.connection.do_handshake()
-        except SSL.WantReadError:
-            pass
         return self.out()
 
     def out(self) -> bytes:
@@ -265,7 +264,7 @@ def test_a_weaker_suite_is_refused_with_an_alert(channel: Any, pkis: Any) -> Non
 def test_tls_1_1_is_refused_with_an_alert(channel: Any, pkis: Any) -> None:
     car = Car([pkis["iso2"]], lowest=SSL.TLS1_1_VERSION, highest=SSL.TLS1_1_VERSION, ciphers=b"ALL:@SECLEVEL=0")
     station = channel()
-    with pytest.raises(TlsFailed, match="the car offers TLS 1.1 only"):
+    with pytest.raises(TlsFailed, match=r"the car offers TLS 1\.1 only"):
         shake_hands(car, station)
     assert station.take() == bytes.fromhex("15030300020246")
 
