@@ -123,8 +123,7 @@ class Interlocks(msgspec.Struct, frozen=True, gc=False):
     rcd_reset: bool = False  # order for this tick
     rcd_reset_at: float = -math.inf
     limit_a: float = 0.0
-    allowed_before_a: float = 0.0  # the limit before the last change, in force for FOLLOW_S
-    limit_since: float = -math.inf
+    lowered: tuple[tuple[float, float], ...] = ()  # (former limit, until when it counts), falling and in this order
     excess_since: float | None = None
     mains: str = ""  # mains condition that is building up
     mains_since: float = 0.0
@@ -254,8 +253,10 @@ def _residual_current(s: Interlocks, i: Inputs, now: float) -> tuple[str, str] |
 
 def _follow_limit(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> Interlocks:
     if i.limit_a != s.limit_a:
-        in_force = _allowed_a(s, now)
-        s = _changed(s, allowed_before_a=in_force, limit_a=i.limit_a, limit_since=now)
+        # each former limit has its own FOLLOW_S: a duty that never rests must not keep an old offer alive
+        higher = tuple(each for each in s.lowered if each[0] > max(s.limit_a, i.limit_a) and now < each[1])
+        before = ((s.limit_a, now + FOLLOW_S),) if s.limit_a > i.limit_a else ()
+        s = _changed(s, lowered=higher + before, limit_a=i.limit_a)
     if i.meter is None or not i.commanded or not i.meter_fresh:
         return _changed(s, excess_since=None)
     policy = board.policy
@@ -268,7 +269,7 @@ def _follow_limit(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float
 
 def _allowed_a(s: Interlocks, now: float) -> float:
     """The limit to police: for FOLLOW_S after a change the higher of old and new."""
-    return max(s.limit_a, s.allowed_before_a) if now - s.limit_since < FOLLOW_S else s.limit_a
+    return max((amps for amps, until in s.lowered if now < until), default=s.limit_a)
 
 
 def _over_current(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> tuple[str, str] | None:

@@ -300,6 +300,22 @@ def test_a_duty_that_goes_on_changing_does_not_buy_more_time_above_what_was_offe
     assert codes(s) == {"over_current"}
 
 
+def test_a_duty_that_never_rests_does_not_keep_an_old_offer_alive() -> None:
+    s = drive(Interlocks(), 16.0, 0.0, 10.0)
+    for second in range(10, 17):
+        s = drive(s, 16.0, second + 0.01, second + 1.0, limit_a=6.0 + second % 2)
+        assert not s.faults or second == 16
+    assert codes(drive(s, 16.0, 17.01, 17.2, limit_a=7.0)) == {"over_current"}
+
+
+def test_each_step_down_gives_the_car_its_own_5_s() -> None:
+    s = drive(Interlocks(), 32.0, 0.0, 10.0, limit_a=32.0)
+    s = drive(s, 32.0, 10.01, 13.9, limit_a=16.0)
+    s = drive(s, 16.0, 13.91, 19.0, limit_a=6.0)
+    assert not s.faults
+    assert codes(drive(s, 16.0, 19.01, 21.1, limit_a=6.0)) == {"over_current"}
+
+
 def test_one_old_reading_is_no_sustained_excess() -> None:
     s = drive(Interlocks(), 16.0, 0.0, 6.0)
     for tick in range(601, 1000):
