@@ -111,7 +111,8 @@ class Guard:
 
     def receive(self, item: FromController | Event) -> None:
         """From the link's thread: acts at the next tick."""
-        if len(self._inbox) < INBOX or isinstance(item, Event):
+        rare = isinstance(item, Event) and item is not Event.BAD_FRAME  # one per connection, or per life
+        if len(self._inbox) < INBOX or rare:
             self._inbox.append(item)
         else:
             self.counters.flooded += 1
@@ -145,9 +146,13 @@ class Guard:
         return all(connector.resting for connector in self.connectors.values())
 
     def open_all(self) -> None:
-        """Open every contactor, whatever the steps say; for the end of the tick thread."""
+        """Open every contactor, whatever the steps say; for the end of the tick thread. One that cannot be opened
+        in a way nobody foresaw does not keep the others closed."""
         for connector in self.connectors.values():
-            connector.open()
+            try:
+                connector.open()
+            except Exception:  # the end of a task: nothing is left to handle it, the next contactor counts
+                log.exception("connector %d: contactor cannot be opened", connector.board.id)
 
     # --- the tick ---------------------------------------------------------------------------------------------------
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import gc
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hal import wire
 from hal.contracts import LockState, PilotMode
-from hal.guard import Event
+from hal.guard import Event, Ticker
 
 if TYPE_CHECKING:
-    from tests.hal.conftest import Bench
+    from tests.hal.conftest import Bench, BenchMaker
 
 NOMINAL_16A = 100 * 16 / 60
 
@@ -316,3 +320,61 @@ def test_the_guard_rests_only_without_a_car_and_without_anything_to_watch(bench:
     bench.slots["emergency_stop"] = 1.0
     bench.run(0.05)
     assert not bench.guard.resting
+
+
+class Surprising:
+    """A driver with a bug: what it raises is no DeviceError, from the moment it is told to."""
+
+    def __init__(self, part: Any) -> None:
+        self._part = part
+        self.broken: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.broken:
+            raise ValueError(f"{name}: a bug in the driver")
+        return getattr(self._part, name)
+
+
+@pytest.fixture
+def ticking() -> Iterator[None]:
+    """The tick's thread tunes the whole process; afterwards it is as it was."""
+    interval = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(interval)
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("ticking")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_tick_that_fails_leaves_no_contactor_closed(make_bench: BenchMaker) -> None:
+    made: list[Surprising] = []
+
+    def around(part: Any) -> Surprising:
+        made.append(Surprising(part))
+        return made[-1]
+
+    bench = make_bench(wrap={"pilot": around})
+    bench.charge()
+    made[0].broken.add("read")
+    ticker = Ticker(bench.guard)
+    ticker.start()
+    until = time.monotonic() + 2.0
+    while ticker.alive and time.monotonic() < until:
+        time.sleep(0.001)
+    assert not ticker.alive
+    assert not bench.closed
+
+
+def test_a_contactor_that_cannot_be_opened_does_not_keep_the_others_closed(make_bench: BenchMaker) -> None:
+    made: list[Surprising] = []
+
+    def around(part: Any) -> Surprising:
+        made.append(Surprising(part))
+        return made[-1]
+
+    stuck, other = make_bench(wrap={"contactor": around}), make_bench()
+    other.charge()
+    made[0].broken.add("open")
+    stuck.guard.connectors[2] = other.guard.connectors[1]
+    stuck.guard.open_all()
+    assert not other.closed

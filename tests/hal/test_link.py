@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hal import wire
-from hal.guard import TICK_S
+from hal.guard import TICK_S, Event
 from hal.link import Allowed, Link, Peer, peer_of
 
 if TYPE_CHECKING:
@@ -133,6 +133,18 @@ def test_a_flood_of_intents_is_dropped_and_delays_no_tick(bench: Bench) -> None:
     assert bench.guard.counters.flooded > 90_000
     bench.run(0.2)
     assert bench.guard.ticks > 0 and bench.guard.lease.epoch == 1
+
+
+def test_a_flood_of_bad_packets_is_bounded_and_delays_no_order_to_end(bench: Bench) -> None:
+    bench.charge()
+    for _ in range(100_000):
+        bench.guard.receive(Event.BAD_FRAME)
+    bench.guard.receive(Event.STOP)
+    assert bench.guard.counters.flooded > 90_000
+    bench.run(0.2)
+    assert not bench.guard.lease.held
+    bench.wiring.car = "B"
+    bench.until(lambda: not bench.closed, within_s=0.1)
 
 
 def test_a_controller_that_does_not_read_delays_nobody(joined: Joined) -> None:
