@@ -1,6 +1,7 @@
 """`pilotline check`: a board file and a station file, alone and against each other, without touching hardware."""
 
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 from firmware.config import Settings, read
@@ -54,7 +55,18 @@ def numbers(document: Document, settings: Settings) -> list[Fault]:
             text = f"this machine has no network interface {car.interface!r}"
             remedy = "plug the modem in or correct the name; the station would wait for it"
             faults.append(document.fault(("v2g", index, "interface"), text, remedy))
+        if car.tls != "prohibit":
+            faults += certificates(document, index, Path(car.pki))
     return faults
+
+
+def certificates(document: Document, index: int, folder: Path) -> list[Fault]:
+    """What stands in the way of TLS with cars; `pilotline pki show` tells the rest."""
+    from firmware.v2g.pki.store import load  # noqa: PLC0415 - cryptography, for stations with TLS only
+
+    installed = load(folder, datetime.now(UTC))
+    remedy = f"see `pilotline pki show {folder}`"
+    return [document.fault(("v2g", index, "pki"), f"{each.where}: {each.text}", remedy) for each in installed.faults]
 
 
 def against_board(document: Document, settings: Settings, board: board_file.Board, path: Path) -> list[Fault]:

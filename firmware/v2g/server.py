@@ -17,6 +17,7 @@ from firmware.v2g.ending import Ending
 from firmware.v2g.evse_link import Session
 from firmware.v2g.interface import Interface
 from firmware.v2g.peer import Exchanged
+from firmware.v2g.recording.tap import NO_STREAM, StreamTap, place
 from firmware.v2g.wire import Plain, Wire, WireFailed
 
 log = logging.getLogger(__name__)
@@ -78,8 +79,13 @@ class CarConnection(asyncio.Protocol):
         said: Callable[[list[Exchanged]], None],
         ended: Callable[[Ending], None],
         wire: Wire | None = None,
+        handshake_s: float = HANDSHAKE_S,
+        tap: StreamTap = NO_STREAM,
     ) -> None:
+        """`wire` None: plain TCP. `handshake_s`: how long the car has until its wire is open."""
         self.wire: Wire = wire or Plain()
+        self._tap = tap
+        self._handshake_s = handshake_s
         self._begin = begin
         self._said = said
         self._ended = ended
@@ -94,20 +100,24 @@ class CarConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._tap.opened(*(place(transport.get_extra_info(end)) for end in ("peername", "sockname")))
         if self._cancelled:
             self._transport.abort()
             return
         if self.wire.open:
             self._open()
         else:
-            self._wake_at(self._loop.time() + HANDSHAKE_S, self._handshake_late)
+            self._wake_at(self._loop.time() + self._handshake_s, self._handshake_late)
 
     def data_received(self, data: bytes) -> None:
+        came = self._loop.time()
         try:
             plain = self.wire.receive(data)
         except WireFailed as failure:
+            self._tap.received(data, came)
             self._wire_failed(str(failure))
             return
+        self._tap.received(data, came)  # after the secrets that `receive` may have brought
         self._write()
         if self.conversation is None and self.wire.open and not self._cancelled:
             self._open()
@@ -121,6 +131,7 @@ class CarConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The car has closed its side: nothing more to come. False lets asyncio close ours."""
+        self._tap.finished(by_car=True)
         self._lost("the car closed the connection")
         return False
 
@@ -128,6 +139,7 @@ class CarConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._lost(f"connection lost: {exc or 'closed'}")
+        self._tap.lost(exc)
         self._transport = None
 
     # --- the station's side -----------------------------------------------------------------------------------------
@@ -160,7 +172,7 @@ class CarConnection(asyncio.Protocol):
         self._go_on()
 
     def _handshake_late(self) -> None:
-        self._wire_failed(f"no TLS handshake within {HANDSHAKE_S:.0f} s")
+        self._wire_failed(f"no TLS handshake within {self._handshake_s:g} s")
 
     def _wire_failed(self, reason: str) -> None:
         """What the wire still wants to say (an alert) goes out, then it is over."""
@@ -177,6 +189,7 @@ class CarConnection(asyncio.Protocol):
     def _write(self) -> None:
         if self._transport is not None and (data := self.wire.take()):
             self._transport.write(data)
+            self._tap.sent(data)
 
     def _go_on(self) -> None:
         """Send what is to be sent, tell what was said, and see to the next deadline or the end."""
@@ -211,5 +224,6 @@ class CarConnection(asyncio.Protocol):
             self.wire.close()
             self._write()
             self._transport.write_eof()
+            self._tap.finished(by_car=False)
             self._wake_at(self._loop.time() + CLOSING_S, self.abort)
         self._ended(ending)

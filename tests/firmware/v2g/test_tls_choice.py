@@ -45,11 +45,12 @@ def test_an_iso_15118_20_car_gets_tls_1_3_and_the_signature_it_likes_best() -> N
 def test_trusted_ca_keys_choose_among_v2g_roots_in_every_way_there_is() -> None:
     root = SECOND.root
     assert root is not None
-    for key in (
+    ways: list[tuple[TrustedCa, bytes]] = [
         (TrustedCa.KEY_SHA1_HASH, sha1_of_key(root)),
         (TrustedCa.CERT_SHA1_HASH, sha1_of_certificate(root)),
         (TrustedCa.X509_NAME, root.subject.public_bytes()),
-    ):
+    ]
+    for key in ways:
         named = replace(ISO2_CAR, trusted_ca_keys=((TrustedCa.KEY_SHA1_HASH, b"x" * 20), key))
         # both test roots have the same name: a name alone cannot tell them apart
         expected = FIRST if key[0] is TrustedCa.X509_NAME else SECOND

@@ -1,0 +1,276 @@
+"""Certificates as a running station uses them: loaded, replaced, missing; the wire between socket and conversation."""
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware.check import check
+from firmware.config import V2gSettings
+from firmware.station.clock import SystemClock
+from firmware.station.facts import AnyFact, CarTls, CertificateHealth, SecurityEvent
+from firmware.v2g.car_link import CarLink
+from firmware.v2g.pki.make_test import make_test
+from firmware.v2g.pki.staples import MAX_AGE, Query, Staples, query_for
+from firmware.v2g.pki.store import Finding, load
+from firmware.v2g.server import CarConnection
+from firmware.v2g.tls.key_log import MAX_BYTES, KeyLogFile
+from firmware.v2g.tls.service import TlsService
+from firmware.v2g.wire import Plain, Secure, WireFailed
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "pki"
+    make_test(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "pki"))
+
+
+class Told:
+    def __init__(self) -> None:
+        self.times = 0
+        self.findings: tuple[Finding, ...] = ()
+
+    def __call__(self, findings: tuple[Finding, ...]) -> None:
+        self.times += 1
+        self.findings = findings
+
+
+def test_certificates_are_loaded_once_and_again_when_they_change(folder: Path) -> None:
+    async def main() -> None:
+        told = Told()
+        service = TlsService(folder, time.time, told)
+        assert service.why_not
+        assert await service.look()
+        assert service.why_not == ""
+        assert told.findings == ()
+        assert not await service.look()
+        first = service.channel()
+        (folder / "secc/iso2.pem").unlink()
+        assert await service.look()
+        assert {each.name for each in service.channel()._contexts.installed.chains} == {"iso20", "iso20-ed448"}
+        assert len(first._contexts.installed.chains) == 3  # a car keeps what it began with
+        service.forget()
+        assert await service.look()
+        assert told.times == 3
+
+    asyncio.run(main())
+
+
+def test_a_folder_that_went_bad_costs_nobody_the_old_certificates(folder: Path) -> None:
+    async def main() -> None:
+        told = Told()
+        service = TlsService(folder, time.time, told)
+        await service.look()
+        shutil.rmtree(folder / "secc")
+        await service.look()
+        assert service.why_not == ""
+        assert service.channel() is not None
+        texts = [str(each) for each in told.findings]
+        assert any("the old certificates stay in use: no usable certificate chain" in text for text in texts), texts
+
+    asyncio.run(main())
+
+
+def test_without_certificates_it_says_why_not(tmp_path: Path) -> None:
+    async def main() -> None:
+        service = TlsService(tmp_path, time.time, Told())
+        await service.look()
+        assert "no usable certificate chain" in service.why_not
+        with pytest.raises(ValueError, match="no usable certificate chain"):
+            service.channel()
+
+    asyncio.run(main())
+
+
+# --- staples ----------------------------------------------------------------------------------------------------------
+
+
+def test_responses_are_fetched_kept_and_never_sent_when_old_or_foreign(folder: Path) -> None:
+    now = datetime.now(UTC)
+    installed = load(folder, now)
+    chain = next(each for each in installed.chains if each.name == "iso2")
+    query = query_for(chain.chain, chain.root)
+    assert query is not None
+    assert (len(query.issuer_name_hash), len(query.issuer_key_hash)) == (64, 64)
+    good = Staples(folder).file_of(chain.chain.leaf).read_bytes()
+    other = Staples(folder).file_of(installed.chains[-1].chain.leaf).read_bytes()
+    shutil.rmtree(folder / "ocsp")
+    staples, asked = Staples(folder), []
+    answers = iter((None, b"nonsense", other, good))
+
+    async def fetch(query: Query) -> bytes | None:
+        asked.append(query.serial_number)
+        return next(answers)
+
+    async def main() -> None:
+        for expected in (b"", b"", b"", good, good):
+            await staples.renew([query], fetch, now)
+            assert staples.staple(chain.chain.leaf, now) == expected
+
+    asyncio.run(main())
+    assert len(asked) == 4  # the fresh one is not asked for again
+    assert staples.staple(chain.chain.leaf, now + MAX_AGE * 1.01) == b""  # [V2G2-649]
+    assert "more than 7 days ago" in staples.state(chain.chain.leaf, now + MAX_AGE * 1.01)
+    again = Staples(folder)
+    again.load([chain.chain.leaf])
+    assert again.staple(chain.chain.leaf, now) == good
+
+
+# --- wires ------------------------------------------------------------------------------------------------------------
+
+
+def never() -> Any:
+    raise AssertionError("no TLS was to begin")
+
+
+def test_the_first_byte_decides_and_force_serves_nobody_in_clear() -> None:
+    wire = Secure(never, plain_too=True)
+    assert not wire.open
+    assert wire.receive(b"") == b""
+    assert wire.receive(b"\x01\xfe") == b"\x01\xfe"
+    assert wire.open
+    wire.send(b"answer")
+    assert wire.take() == b"answer"
+    assert wire.take() == b""
+    strict = Secure(never, plain_too=False)
+    with pytest.raises(WireFailed, match="speaks without TLS"):
+        strict.receive(b"\x01\xfe")
+    assert not strict.open
+    assert Plain().open
+
+
+def test_a_car_that_never_shakes_hands_is_let_go() -> None:
+    async def main() -> None:
+        ends: list[str] = []
+        over = asyncio.Event()
+
+        def ended(ending: Any) -> None:
+            ends.append(ending.reason)
+            over.set()
+
+        def begin(now: float) -> Any:
+            raise AssertionError("a session began")
+
+        here, there = socket.socketpair()
+        here.setblocking(False)
+        connection = CarConnection(begin, lambda said: None, ended, Secure(never, plain_too=True), handshake_s=0.05)
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, here)
+        await asyncio.wait_for(over.wait(), 2)
+        assert ends == ["no TLS handshake within 0.05 s"]
+        assert there.recv(10) == b""
+        there.close()
+        connection.abort()
+
+    asyncio.run(main())
+
+
+# --- the car link -----------------------------------------------------------------------------------------------------
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.clock = SystemClock()
+        self.facts: list[AnyFact] = []
+
+    def emit(self, fact: AnyFact) -> None:
+        self.facts.append(fact)
+
+
+def test_findings_and_the_key_log_are_facts(folder: Path, tmp_path: Path, make_bay: Any) -> None:
+    (folder / "secc/iso20.key").chmod(0o644)
+
+    async def main() -> list[AnyFact]:
+        desk: Any = Desk()
+        settings = V2gSettings(
+            evse=1, interface="no-such-if", tls="allow", pki=str(folder), tls_key_log=str(tmp_path / "secrets")
+        )
+        evse = make_bay()
+        evse.id, evse.operative, evse.plugged, evse.transaction_id = 1, True, False, None
+        evse.set_digital = lambda wish: None
+        evse.changed = type("Silent", (), {"subscribe": lambda self, callback: lambda: None})()
+        link = CarLink(desk, evse, settings)
+        task = asyncio.create_task(link.run())
+        for _ in range(500):
+            if any(isinstance(fact, CertificateHealth) for fact in desk.facts):
+                break
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        facts: list[AnyFact] = desk.facts
+        return facts
+
+    facts = asyncio.run(main())
+    event = next(fact for fact in facts if isinstance(fact, SecurityEvent))
+    assert (event.kind, event.critical) == ("ReconfigurationOfSecurityParameters", True)
+    assert "TLS secrets of cars at EVSE 1" in event.tech_info
+    (health,) = (fact for fact in facts if isinstance(fact, CertificateHealth))
+    assert (health.severity, health.where) == ("fault", "secc/iso20.pem")
+    assert "mode 0644" in health.text
+    assert not any(isinstance(fact, CarTls) for fact in facts)
+
+
+def test_the_key_log_is_private_and_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "secrets"
+    log = KeyLogFile(path)
+    log.add(b"CLIENT_RANDOM 00 11")
+    assert path.read_bytes() == b"CLIENT_RANDOM 00 11\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_bytes(bytes(MAX_BYTES + 1))
+    log.add(b"next")
+    assert path.read_bytes() == b"next\n"
+    KeyLogFile(tmp_path / "no/such/folder").add(b"lost")  # costs the log, not the session
+
+
+UNDER_MDWE = """
+import ctypes, sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
+    sys.exit(77)
+from firmware.v2g.pki.staples import Staples
+from firmware.v2g.pki.store import load
+from firmware.v2g.tls.contexts import Contexts
+folder = Path(sys.argv[1])
+contexts = Contexts(load(folder, datetime.now(UTC)), Staples(folder), time.time, key_log=print)
+print(contexts.lacking)
+"""
+
+
+def test_a_process_that_may_not_make_code_serves_tls_and_says_what_is_lacking(folder: Path) -> None:
+    """systemd's MemoryDenyWriteExecute, by the kernel's own switch (Linux 6.3)."""
+    command = [sys.executable, "-c", UNDER_MDWE, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode == 77:
+        pytest.skip("this kernel has no PR_SET_MDWE")
+    assert done.stdout == "('OCSP staple', 'key log')\n", done.stderr
+
+
+def test_check_says_what_stands_in_the_way_of_tls(folder: Path, tmp_path: Path) -> None:
+    station = tmp_path / "station.toml"
+    keys = f'[[v2g]]\nevse = 1\ninterface = "lo"\ntls = "allow"\npki = "{folder}"\n'
+    station.write_text(f"[[evse]]\nid = 1\n\n{keys}")
+    assert check(None, station) == []
+    (folder / "secc/iso2.key").unlink()
+    (fault,) = check(None, station)
+    assert "[v2g.1] pki: secc/iso2.pem: its key iso2.key cannot be read" in str(fault)
+    assert "pilotline pki show" in str(fault)
+
+
+def test_without_tls_no_tls_library_is_loaded() -> None:
+    code = "import json, sys, firmware.main, firmware.v2g.car_link; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert not {"OpenSSL", "cryptography", "firmware.v2g.tls", "firmware.v2g.pki"} & set(json.loads(done.stdout))
