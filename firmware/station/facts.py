@@ -205,6 +205,21 @@ class CarTls(Fact, frozen=True, kw_only=True, tag="car_tls"):
     reason: str = ""
 
 
+class PacketCapture(Fact, frozen=True, kw_only=True, tag="packet_capture"):
+    """The packets between car and station are being written to a file (pcapng) in the storage's `captures`, or it is
+    finished. `left_out`: packets there was no room for; `secrets`: TLS keys are inside; `reason`: why it is not whole.
+    """
+
+    evse: int
+    file: str
+    kind: Literal["Began", "Ended"]
+    packets: int = 0
+    size: int = 0
+    left_out: int = 0
+    secrets: bool = False
+    reason: str = ""
+
+
 class CertificateHealth(Fact, frozen=True, kw_only=True, tag="certificate_health"):
     """Something about our certificates that somebody should know; told when it is found, when they are read."""
 
@@ -271,6 +286,7 @@ AnyFact = (
     | CarMessage
     | CarSession
     | CarTls
+    | PacketCapture
     | CertificateHealth
     | ModemStatus
     | DataLinkStatus

@@ -7,6 +7,7 @@ talked about. Here their words become sockets, timers, wishes to the station and
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
@@ -19,6 +20,7 @@ from firmware.station.facts import (
     CarSession,
     CarTls,
     CertificateHealth,
+    PacketCapture,
     SecurityEvent,
     StopTransaction,
 )
@@ -32,6 +34,7 @@ from firmware.v2g.exi import log_line
 from firmware.v2g.interface import Interface, NotUsable, look
 from firmware.v2g.language import APP_PROTOCOL, ISO2
 from firmware.v2g.peer import Exchanged, Peer
+from firmware.v2g.recording.tap import NO_TAP, Tap
 from firmware.v2g.server import CarConnection, Listener
 from firmware.v2g.sessions import iso2
 from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
@@ -40,6 +43,8 @@ from firmware.v2g.wire import Plain, Secure, Wire
 if TYPE_CHECKING:
     from firmware.v2g.data_link import DataLink
     from firmware.v2g.pki.store import Finding
+    from firmware.v2g.recording.recorder import PacketRecorder
+    from firmware.v2g.recording.writer import Told
     from firmware.v2g.tls.service import TlsService
 
 log = logging.getLogger(__name__)
@@ -71,6 +76,7 @@ class CarLink:
         self._tls: TlsService | None = None  # made by run(): None = nothing but plain TCP
         self._certificates_seen = self._findings_told = float("-inf")
         self._data_link: DataLink | None = None  # made by run(): None = no modem
+        self._tap: Tap = NO_TAP  # what the car and we say; a recorder where one is configured
         self._brought_up = float("-inf")
         self._bring_up_problem = ""
         self._interface: Interface | None = None
@@ -89,12 +95,14 @@ class CarLink:
         """Serve cars. Everything the first car needs is loaded before it can find us."""
         for language in (APP_PROTOCOL, ISO2):
             language.load()
+        recorder = self._make_recorder() if self._settings.capture else None
         if self._settings.tls != "prohibit":
             self._tls = self._make_tls()
         if self._settings.modem != "none":
             from firmware.v2g.data_link import DataLink  # noqa: PLC0415 - a station without a modem needs no SLAC
 
             self._data_link = DataLink(self._station, self._evse.id, self._settings, self._update)
+            self._data_link.tap = self._tap
         unsubscribe = self._evse.changed.subscribe(self._evse_changed)
         try:
             while True:
@@ -113,6 +121,8 @@ class CarLink:
             if self._timer is not None:
                 self._timer.cancel()
             self._evse.set_digital(None if self.link.pilot is None else Digital(X1, energise=False))
+            if recorder is not None:
+                await recorder.stop()
 
     def endpoint(self) -> sdp.Endpoint | None:
         """Where a car may connect now; None while it shall not find us."""
@@ -130,6 +140,34 @@ class CarLink:
         """Why nobody can be served although the interface is there: TLS only, and no certificates for it."""
         return self._tls.why_not if self._tls is not None and self._settings.tls == "force" else ""
 
+    # --- recording ------------------------------------------------------------------------------------------------
+
+    def _make_recorder(self) -> "PacketRecorder":
+        """Loaded only where it is asked for."""
+        from firmware.v2g.recording.recorder import PacketRecorder  # noqa: PLC0415
+
+        folder, clock = self._station.settings.storage / "captures", self._station.clock
+        recorder = PacketRecorder(folder, self._evse.id, self._settings.interface, clock=clock, told=self._recorded)
+        recorder.start()
+        self._tap = self._sdp.tap = recorder
+        return recorder
+
+    def _recorded(self, told: "Told") -> None:
+        log.info("EVSE %d: packets in captures/%s: %s", self._evse.id, told.file, told.reason or told.kind.lower())
+        self._station.emit(
+            PacketCapture(
+                **self._stamp(),
+                evse=self._evse.id,
+                file=told.file,
+                kind=told.kind,
+                packets=told.packets,
+                size=told.size,
+                left_out=told.left_out,
+                secrets=told.secrets,
+                reason=told.reason,
+            )
+        )
+
     # --- certificates ---------------------------------------------------------------------------------------------
 
     def _make_tls(self) -> "TlsService":
@@ -137,9 +175,14 @@ class CarLink:
         from firmware.v2g.tls.key_log import KeyLogFile  # noqa: PLC0415
         from firmware.v2g.tls.service import TlsService  # noqa: PLC0415
 
-        key_log = None
+        key_log: Callable[[bytes], None] | None = None
         if self._settings.tls_key_log is not None:
-            key_log = KeyLogFile(Path(self._settings.tls_key_log)).add
+            file, tap = KeyLogFile(Path(self._settings.tls_key_log)), self._tap
+
+            def key_log(line: bytes) -> None:
+                file.add(line)
+                tap.secret(line)
+
             text = f"TLS secrets of cars at EVSE {self._evse.id} are written to {self._settings.tls_key_log}"
             log.warning("EVSE %d: %s", self._evse.id, text)
             kind = "ReconfigurationOfSecurityParameters"
@@ -261,9 +304,12 @@ class CarLink:
         if self.link.phase is not before.phase:
             log.info("EVSE %d: %s", self._evse.id, self.link.phase)
             self._again = True
+            if before.phase is Phase.UNPLUGGED:
+                self._tap.begin()
         if not self.link.session_may_live:
             self._end_session(str(self.link.phase))
         if self.link.phase is Phase.UNPLUGGED:
+            self._tap.end()
             self._forget_the_car()
         if self._data_link is not None:  # before the pilot shows 5 %: some cars begin within 100 ms
             self._data_link.follow(self.link)
@@ -343,7 +389,7 @@ class CarLink:
         self._session = Session.RUNNING
         self._session_id = ""
         self._car = AcStation(self._evse, self._update)
-        self._connection = CarConnection(self._begin, self._said, self._ended, self._wire())
+        self._connection = CarConnection(self._begin, self._said, self._ended, self._wire(), tap=self._tap.stream())
         self._update()
         self._keep(asyncio.ensure_future(self._connect(connected, self._connection)))
 

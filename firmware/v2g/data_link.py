@@ -14,6 +14,7 @@ from firmware.config import V2gSettings
 from firmware.station.clock import Clock
 from firmware.station.facts import AnyFact, CarMessage, DataLinkStatus, ModemStatus
 from firmware.v2g.evse_link import Link, Matching, Phase
+from firmware.v2g.recording.tap import NO_TAP, Tap
 from firmware.v2g.slac import cg5317, qca7000, simulated
 from firmware.v2g.slac.matching import Rules
 from firmware.v2g.slac.modem import Modem, spelled
@@ -63,6 +64,7 @@ class DataLink:
     def __init__(self, desk: Desk, evse: int, settings: V2gSettings, changed: Callable[[], None]) -> None:
         self.problem = "the first look at the interface"  # why no SLAC can run, "" when it can
         self.slac: Slac | None = None
+        self.tap: Tap = NO_TAP
         self._desk = desk
         self._evse = evse
         self._settings = settings
@@ -150,6 +152,7 @@ class DataLink:
 
     def _received(self, frame: bytes) -> None:
         if self.slac is not None:
+            self.tap.frame(frame, from_car=True)
             self.slac.receive(frame, self._now())
             self._go_on()
 
@@ -165,6 +168,7 @@ class DataLink:
             return
         for frame in slac.take():
             port.send(frame)
+            self.tap.frame(frame, from_car=False)
         if self._timer is not None:
             self._timer.cancel()
         at = slac.deadline

@@ -16,6 +16,7 @@ from enum import IntEnum
 from typing import Final, Literal, cast
 
 from firmware.v2g.interface import Interface
+from firmware.v2g.recording.tap import NO_TAP, Place, Tap, place
 from firmware.v2g.v2gtp import PayloadType, V2gtpError, pack, unpack
 
 log = logging.getLogger(__name__)
@@ -123,6 +124,7 @@ class SdpServer(asyncio.DatagramProtocol):
         self._policy = policy
         self._clock = clock
         self._transport: asyncio.DatagramTransport | None = None
+        self.tap: Tap = NO_TAP
         self.limit = RateLimit(answers_per_minute, 60.0)
         self.answered = 0
         self.malformed = 0
@@ -134,8 +136,21 @@ class SdpServer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int, int, int] | tuple[str, int]) -> None:
         answer = self.answer(data)
+        self._show(data, addr, from_car=True)
         if answer is not None and self._transport is not None:
             self._transport.sendto(answer, addr)
+            self._show(answer, addr, from_car=False)
+
+    def _show(self, data: bytes, addr: object, *, from_car: bool) -> None:
+        """To the tap. A request's destination is not told by the socket: cars ask all nodes, the rig ::1."""
+        car, endpoint = place(addr), self._endpoint()
+        port = self._transport.get_extra_info("sockname")[1] if self._transport is not None else 0
+        if car is not None and from_car:
+            everybody = "::1" if car.host == "::1" else socket.inet_ntop(socket.AF_INET6, ALL_NODES)
+            self.tap.datagram(data, car, Place(everybody, port), from_car=True)
+        elif endpoint is not None:
+            own = Place(socket.inet_ntop(socket.AF_INET6, endpoint.address), port)
+            self.tap.datagram(data, own, car, from_car=False)
 
     def error_received(self, exc: Exception) -> None:
         """The interface went away, or the car did: what is lost is one answer, the car asks again."""

@@ -80,6 +80,7 @@ class CarConnection(asyncio.Protocol):
         ended: Callable[[Ending], None],
         wire: Wire | None = None,
         handshake_s: float = HANDSHAKE_S,
+        *,
         tap: StreamTap = NO_STREAM,
     ) -> None:
         """`wire` None: plain TCP. `handshake_s`: how long the car has until its wire is open."""
