@@ -26,12 +26,13 @@ from firmware.station.reports import Reports, present_status
 from firmware.station.signal import Signal
 from firmware.station.transaction import STOPS, Open, Stop
 from hal.contracts import PilotMode
-from hal.wire import ConnectorCapability, Fault, Observation
+from hal.wire import ConnectorCapability, Fault, MeterSample, Observation
 
 log = logging.getLogger(__name__)
 
 _GUARD_AWAY_S: Final = 3.0  # a link that is gone no longer: nobody looks at the connector
 _OPENED_BY_S: Final = 15.0  # a transaction ends at the latest this long after its stop, whatever the contactor says
+_METER_BY_S: Final = 3.0  # a start waits this long for the first reading: OCPP 1.6 has no word for "not known"
 _SETTLED_ROUNDS: Final = 8  # an advance may cause the next; never endlessly
 
 
@@ -86,6 +87,8 @@ class Evse:
         self._verdict = Verdict()
         self._remote_start_id: int | None = None
         self._plugged_at: float | None = None  # monotonic
+        self._meter: MeterSample | None = None  # last reading, however old; outlives the guard's own memory
+        self._unread_since: float | None = None  # a transaction could begin, but the meter was not read yet
         self._token_last = False  # the token came after the plug
         self._ledger = Ledger(settings.id, station, self.sample, self._advance)
         self._restored: Open | None = None
@@ -159,8 +162,9 @@ class Evse:
     def sample(self, context: str = "Sample.Periodic") -> Sample | None:
         """The latest meter values, or None without a fresh reading."""
         meter = self.seen.meter if self.seen is not None else None
-        if meter is None or meter.quality != "good":
-            return None
+        return self._sample(meter, context) if meter is not None and meter.quality == "good" else None
+
+    def _sample(self, meter: MeterSample, context: str) -> Sample:
         age = max(0.0, self._station.clock.mono() - meter.at)
         return Sample(
             at=self._station.clock.utc() - age,
@@ -172,6 +176,10 @@ class Evse:
             offered_a=self.wishes.grant.limit_a if self.wishes.grant is not None else 0.0,
             context=context,
         )
+
+    def _last_sample(self) -> Sample | None:
+        """The latest meter values, or the last ones that were read while the meter answered, with their time."""
+        return self.sample() or (self._sample(self._meter, "Sample.Periodic") if self._meter is not None else None)
 
     # --- what happens to it -------------------------------------------------------------------------------------
 
@@ -272,6 +280,7 @@ class Evse:
         if not self._concerns_us(seen):
             return
         self.seen = self._through_our_own_dark(seen)
+        self._meter = seen.meter or self._meter
         if self._restored is not None:
             self._resume_or_close(self._restored, seen)
         elif self._sneaked_away(seen):
@@ -437,6 +446,7 @@ class Evse:
         if not in_use or self.transaction is not None or self.plugged:
             return False
         self.board_connector = seen.connector
+        self._meter = None  # another connector's
         if self._station.guard.hello is not None:
             self.hello(self._station.guard.hello.connectors)
         self._orders.forget()
@@ -449,6 +459,8 @@ class Evse:
         if self.transaction is not None or self.id_token is None or not self.plugged or self.ended is not None:
             return
         if not self.operative or self._forbidden or not self._station.guard.connected:
+            return
+        if self._waits_for_meter():
             return
         remote, self._remote_start_id = self._remote_start_id, None
         trigger = "RemoteStart" if remote is not None else "Authorized" if self._token_last else "CablePluggedIn"
@@ -463,6 +475,15 @@ class Evse:
         )
         self._station.share_out()
 
+    def _waits_for_meter(self) -> bool:
+        """Just started, the guard may not have read its meter yet; one that stays silent keeps nobody waiting."""
+        if self.capability is None or not self.capability.meter or self.sample() is not None:
+            self._unread_since = None
+            return False
+        now = self._station.clock.mono()
+        self._unread_since = self._unread_since if self._unread_since is not None else now
+        return now - self._unread_since < _METER_BY_S
+
     def _end_if_due(self, now: float) -> bool:
         """The last event, once no current can flow: confirmed open, or nobody confirmed it for too long."""
         stop = self._ledger.stop_decided
@@ -471,7 +492,7 @@ class Evse:
         may_flow = self.seen is None or self.closed or self.wishes.grant is not None
         if may_flow and self._ledger.stopping_s(now) < _OPENED_BY_S:
             return False
-        self._end(stop, self.sample())
+        self._end(stop, self._last_sample())
         return True
 
     def _end(self, stop: Stop, sample: Sample | None) -> None:
@@ -506,7 +527,7 @@ class Evse:
         stop = transaction.interrupted(
             kept, boot_id=self._station.boot_id, unplugged=seen.level == "A", reset=self._after_reset
         )
-        sample = self.sample()
+        sample = self._last_sample()
         if sample is not None and kept.last is not None and sample.energy_wh < kept.last.energy_wh:
             sample = None  # another meter, or one that starts anew: the last known value is the honest one
         self._end(stop, sample)

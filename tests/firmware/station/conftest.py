@@ -85,6 +85,8 @@ class PeerConnector:
     current_a: float = 0.0
     cable_a: float = 32.0
     meter: bool = True
+    meter_answers: bool = True  # else the guard goes on telling its last reading, as stale
+    known: MeterSample | None = None
     faults: tuple[Fault, ...] = ()
     light: str = ""
 
@@ -228,7 +230,11 @@ class GuardPeer:
         self.tick += 1
         self.clock.now += 0.001  # the world never stands still
         c = self.connectors[number]
-        meter = MeterSample(self.clock.mono(), c.energy_wh, c.current_a * 230.0 * 3, (230.0,) * 3, (c.current_a,) * 3)
+        if c.meter_answers:
+            watts = c.current_a * 230.0 * 3
+            c.known = MeterSample(self.clock.mono(), c.energy_wh, watts, (230.0,) * 3, (c.current_a,) * 3)
+        elif c.known is not None:
+            c.known = msgspec.structs.replace(c.known, quality="stale")
         self.send(
             Observation(
                 connector=number,
@@ -246,7 +252,7 @@ class GuardPeer:
                 energised=c.closed,
                 limit_a=c.grant.limit_a if c.grant is not None else 0.0,
                 lock=c.lock,
-                meter=meter if c.meter else None,
+                meter=c.known if c.meter else None,
                 faults=c.faults,
                 grant=c.grant,
                 grant_ended=c.grant_ended,

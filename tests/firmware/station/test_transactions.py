@@ -87,6 +87,81 @@ def test_periodic_samples_at_the_interval_and_time_spent_charging(bench: Any, pl
     play(scenario())
 
 
+def test_a_meter_that_fails_soon_after_the_start_costs_nothing_that_was_read_before(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            await b.move(level="B")
+            await b.move(level="C", current_a=16.0)
+            await b.move(energy_wh=12_000.8)  # read by the guard, not yet due for the journal
+            read_at = b.clock.utc()
+            await b.move(meter_answers=False, energy_wh=12_010.0)
+            await b.move(faults=(Fault("meter_stale", "meter does not answer", 1.0),))
+            await b.pass_time(3)
+            await b.move(level="A")
+            last = b.transactions()[-1].samples[-1]
+            assert last.energy_wh == 12_000.8
+            assert last.at <= read_at
+
+    play(scenario())
+
+
+def test_a_meter_that_answers_again_before_the_end_tells_its_register(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            await b.move(level="B")
+            await b.move(level="C", current_a=16.0)
+            await b.move(meter_answers=False, energy_wh=12_010.0)
+            await b.pass_time(3)
+            await b.move(meter_answers=True)
+            await b.move(level="A")
+            assert b.transactions()[-1].samples[-1].energy_wh == 12_010.0
+
+    play(scenario())
+
+
+def test_a_reading_that_only_the_guard_had_survives_its_loss(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            await b.move(level="B")
+            await b.move(level="C", current_a=16.0)
+            await b.move(energy_wh=12_000.8)
+            b.peer.close()
+            await b.settle()
+            b.clock.now += 4.0
+            b.station.tick()
+            await b.station.do(StopTransaction(by="local", transaction_id=b.station.evses[1].transaction_id))
+            b.clock.now += 16.0
+            b.station.tick()
+            await b.settle()
+            assert b.transactions()[-1].kind == "Ended"
+            assert b.transactions()[-1].samples[-1].energy_wh == 12_000.8
+
+    play(scenario())
+
+
+def test_nothing_begins_before_the_meter_was_read(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            await b.move(meter=False)  # a guard that has just started
+            await b.move(level="B")
+            assert not b.transactions()
+            await b.move(meter=True)
+            assert b.transactions()[0].meter_start_wh == 12_000.0
+
+    play(scenario())
+
+
+def test_a_meter_that_never_answers_delays_the_start_by_3_s_only(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            await b.move(meter=False)
+            await b.move(level="B")
+            await b.pass_time(4)
+            assert b.transactions()[0].meter_start_wh is None
+
+    play(scenario())
+
+
 def test_a_meter_that_does_not_answer_gives_no_samples_but_an_honest_end(bench: Any, play: Any) -> None:
     async def scenario() -> None:
         async with bench() as b:
