@@ -25,10 +25,12 @@ from firmware.station.facts import (
     CarTls,
     CertificateHealth,
     ConnectorStatus,
+    DataLinkStatus,
     Fact,
     FaultCleared,
     FaultRaised,
     LimitChanged,
+    ModemStatus,
     PilotChanged,
     Sample,
     SecurityEvent,
@@ -191,8 +193,8 @@ class Story:
         found = []
         for each in self.timed:
             if isinstance(message := each.line, CarMessage) and each.ms >= 0:
-                stem = message.name.removesuffix("Req").removesuffix("Res")
-                asks = not message.name.endswith("Res")
+                stem = message.name.removesuffix("Req").removesuffix("Res").partition(".")[0]
+                asks = not message.name.endswith(("Res", ".CNF", ".RSP"))  # the latter are SLAC's
                 from_car = message.direction == "from_car"
                 failed = "FAILED" in message.text
                 text = message.text or message.name
@@ -301,6 +303,14 @@ def _mark(line: Line) -> tuple[str, str, str, str] | None:
             certificate = f"vehicle certificate {line.vehicle}" if line.vehicle else ""
             detail = ", ".join(text for text in (what, line.chain and f"chain {line.chain}", certificate) if text)
             return "car", "TLS agreed" if line.agreed else "TLS failed", detail, "" if line.agreed else "bad"
+        case ModemStatus():
+            firmware = f"{line.make} {line.firmware}, {line.mac}, {line.resets} resets"
+            detail = firmware if line.present else line.reason
+            return "car", "Modem found" if line.present else "No modem", detail, "" if line.present else "bad"
+        case DataLinkStatus():
+            level = "" if line.attenuation_db is None else f"{line.attenuation_db:.1f} dB over {line.sounds} sounds"
+            detail = ", ".join(text for text in (line.reason, line.car_mac, level) if text)
+            return "car", f"Power line: {line.state}", detail, "bad" if line.reason else ""
         case CertificateHealth():
             said = "; ".join(text for text in (line.text, line.remedy) if text)
             return "security", f"Certificates: {line.where}", said, "bad" if line.severity == "fault" else ""

@@ -33,4 +33,5 @@ PROTOCOLS: Final = {
     "iso20": "ISO 15118-20",
     "iso20_ac": "ISO 15118-20 AC",
     "iso20_dc": "ISO 15118-20 DC",
+    "slac": "SLAC",
 }

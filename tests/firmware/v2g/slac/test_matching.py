@@ -1,6 +1,5 @@
 """SLAC end to end in virtual time: our station against the rig's car and modems, undisturbed and with every fault."""
 
-import time
 from typing import Any
 
 import pytest
@@ -68,19 +67,10 @@ def test_the_attenuation_offset_of_the_station_is_added(world: Any) -> None:
 
 
 def test_the_report_leaves_with_the_last_profile_and_the_key_with_the_request(world: Any) -> None:
-    """< 5 ms and < 2 ms: no waiting in the protocol, and little work in the processor."""
-    station = world.station()
+    """No waiting in the protocol; what the processor needs is a bench (tests/bench/slac_turnaround.py)."""
+    world.station()
     world.ready()
     world.car()
-    spent: list[float] = []
-    receive = station.receive
-
-    def timed(data: bytes, now: float) -> None:
-        begin = time.perf_counter()
-        receive(data, now)
-        spent.append(time.perf_counter() - begin)
-
-    station.receive = timed  # measured, not replaced
     arrived: dict[int, float] = {}
 
     def watch(port: str, frame: bytes) -> None:
@@ -92,7 +82,6 @@ def test_the_report_leaves_with_the_last_profile_and_the_key_with_the_request(wo
     left = {mme.kind_of(frame): at for at, port, frame in world.sent if port == "station"}
     assert left[IND] == arrived[mme.ATTEN_PROFILE_IND]
     assert left[MATCH_CNF] == arrived[MATCH_REQ]
-    assert spent
 
 
 def test_each_session_has_its_own_key_which_the_modem_has_before_the_car(world: Any) -> None:
