@@ -77,28 +77,46 @@ def _pcap(capture: bytes, order: str, unit: float) -> Iterator[Packet]:
         at += kept
 
 
-def _pcapng(capture: bytes) -> Iterator[Packet]:
+def tls_secrets(capture: bytes) -> str:
+    """The key log inside a pcapng file (Decryption Secrets Blocks); "" where there is none."""
+    if capture[:4] != b"\x0a\x0d\x0d\x0a":
+        return ""
+    found = b""
+    for kind, order, body in _blocks(capture):
+        if kind == 0x0A and len(body) >= 8:
+            secrets, length = struct.unpack_from(f"{order}II", body)
+            found += body[8 : 8 + length] + b"\n" if secrets == 0x544C534B else b""
+    return found.decode("ascii", "replace")
+
+
+def _blocks(capture: bytes) -> Iterator[tuple[int, str, bytes]]:
+    """Type, byte order and body of every whole block."""
     order, at = "<", 0
-    interfaces: list[tuple[int, float]] = []  # link type, seconds per tick
     while at + 12 <= len(capture):
         kind = struct.unpack_from(f"{order}I", capture, at)[0]
-        if kind == 0x0A0D0D0A:  # a new section: byte order and interfaces start afresh
+        if kind == 0x0A0D0D0A:
             order = "<" if capture[at + 8 : at + 12] == b"\x4d\x3c\x2b\x1a" else ">"
-            interfaces = []
         length = struct.unpack_from(f"{order}I", capture, at + 4)[0]
         if length < 12 or length % 4:
             raise CaptureError(f"a pcapng block of {length} octets")
-        body = capture[at + 8 : at + length - 4]
         if at + length > len(capture):
-            return
-        if kind == 1 and len(body) >= 8:
+            return  # cut off while it was written: what is whole still counts
+        yield kind, order, capture[at + 8 : at + length - 4]
+        at += length
+
+
+def _pcapng(capture: bytes) -> Iterator[Packet]:
+    interfaces: list[tuple[int, float]] = []  # link type, seconds per tick
+    for kind, order, body in _blocks(capture):
+        if kind == 0x0A0D0D0A:  # a new section: interfaces start afresh
+            interfaces = []
+        elif kind == 1 and len(body) >= 8:
             interfaces.append((struct.unpack_from(f"{order}H", body)[0], _resolution(body[8:], order)))
         elif kind == 6 and len(body) >= 20:
             interface, high, low, kept = struct.unpack_from(f"{order}IIII", body)
             if interface < len(interfaces):
                 link, tick = interfaces[interface]
                 yield Packet(((high << 32) + low) * tick, link, body[20 : 20 + kept])
-        at += length
 
 
 def _resolution(options: bytes, order: str) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from firmware.v2g import exi
-from firmware.v2g.capture import Address, CaptureError, Piece, pieces
+from firmware.v2g.capture import Address, CaptureError, Piece, pieces, tls_secrets
 from firmware.v2g.messages.app_protocol import SupportedAppProtocolReq, SupportedAppProtocolRes
 from firmware.v2g.tls_capture import KeyLog, TlsError, TlsReader, read_key_log
 from firmware.v2g.v2gtp import SCHEMAS, Frame, FrameReader, PayloadType, V2gtpError, unpack
@@ -48,9 +48,10 @@ class _Connection:
 def ladder(capture: bytes, key_log: str | None = None) -> Iterator[str]:
     """The lines of every V2G connection and SDP exchange in a capture; CaptureError if it is none.
 
-    `key_log` is the text of an SSLKEYLOGFILE.
+    `key_log` is the text of an SSLKEYLOGFILE; a pcapng file may bring its own.
     """
-    keys = None if key_log is None else read_key_log(key_log)
+    key_log = key_log or tls_secrets(capture)
+    keys = read_key_log(key_log) if key_log else None
     connections: dict[frozenset[Address], _Connection] = {}
     start: float | None = None
     for piece in pieces(capture):
