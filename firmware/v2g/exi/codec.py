@@ -11,12 +11,14 @@ from typing import Any, cast
 from firmware.v2g.exi import bits
 from firmware.v2g.exi.errors import ExiError
 from firmware.v2g.exi.generated import FAULTS, Codec, Root, codec, located, reread
-from firmware.v2g.exi.grammar import Complex, QName, SchemaSet, Simple
-from firmware.v2g.exi.interpreter import Reader, Writer, relaxed_state_codes
+from firmware.v2g.exi.grammar import Complex, QName, SchemaSet, Simple, Value
+from firmware.v2g.exi.interpreter import Reader, RelaxedCodes, Writer, relaxed_codes
 from firmware.v2g.exi.schemas import home, schema_set
-from firmware.v2g.messages.declare import Message, Record
+from firmware.v2g.messages.declare import Message
+from firmware.v2g.messages.simple_element import SimpleElement
 
 HEADER = 0x80  # distinguishing bits 10, no options, final version 1
+_TEXT = Simple("text")  # how values are written where two types share one element
 
 # Roots met under another schema set than their own, or as an element that is not theirs alone:
 # id of the object -> (it, schema, element). An entry goes when its object goes.
@@ -87,31 +89,43 @@ def _decode_rare(data: bytes, fast: Codec, code: int, fragment: bool, relaxed: b
 def _decode_fragment(reader: Reader, grammar: SchemaSet, code: int, relaxed: bool) -> Message:
     qname = grammar.fragments[code]
     value = grammar.fragment_values[qname]
-    if not isinstance(value, Complex) or value.cls.wire.never_met:
-        raise reader.fail(f"{qname[0]} alone is no message")
+    message: Message
     if relaxed and qname in grammar.relaxed:
-        message = _decode_relaxed(reader, grammar, qname, value.cls)
+        message = _decode_relaxed(reader, grammar, qname)
+    elif isinstance(value, Simple):
+        message = _simple_element(qname, reader.element(qname[0], value))
     else:
-        message = reader.element(qname[0], value)
+        message = reader.element(qname[0], None if value is None or value.cls.wire.never_met else value)
     if reader.take(grammar.fragment_width) != len(grammar.fragments) + 1:
         raise reader.fail("a second element in a fragment")
     return met_as(message, grammar.name, qname)
 
 
-def _decode_relaxed(reader: Reader, grammar: SchemaSet, qname: QName, cls: type[Record]) -> Message:
-    width, id_code, text_code, later_width, end_code = relaxed_state_codes(grammar, qname)
+def _decode_relaxed(reader: Reader, grammar: SchemaSet, qname: QName) -> Message:
+    """The class of the element when it has its Id, a SimpleElement when it has none."""
+    codes, value = relaxed_codes(grammar, qname), grammar.fragment_values[qname]
     reader.path.append(qname[0])
-    identifier, text = (slot.alternatives[0] for slot in grammar.shape(cls).slots)
-    if reader.take(width) != id_code or not isinstance(identifier.value, Simple):
-        raise reader.fail("no Id attribute")
-    found = {identifier.field: reader.simple(identifier.value)}
-    if reader.take(width) != text_code or not isinstance(text.value, Simple):
-        raise reader.fail("no text")
-    found[text.field] = reader.simple(text.value)
-    if reader.take(later_width) != end_code:
-        raise reader.fail("content after the text")
+    code, identifier = reader.take(codes.width), None
+    if code == codes.identifier:
+        identifier = reader.simple(_TEXT)
+        code = reader.take(codes.width)
+    if code == codes.end:
+        text = ""
+    elif code == codes.text:
+        text = reader.simple(_TEXT)
+        if reader.take(codes.later_width) != codes.later_end:
+            raise reader.fail("content after the text")
+    else:
+        raise reader.fail("content that the schema does not know")
     reader.path.pop()
-    return cls(**found)
+    if identifier is None or not isinstance(value, Complex):
+        return _simple_element(qname, text)
+    named, held = (slot.alternatives[0].field for slot in grammar.shape(value.cls).slots)
+    return value.cls(**{named: identifier, held: text})
+
+
+def _simple_element(qname: QName, value: Any) -> SimpleElement:
+    return SimpleElement(name=qname[0], namespace=qname[1], value=value)
 
 
 def encode(
@@ -125,7 +139,8 @@ def encode(
     """`message` as an EXI stream; ExiError naming the field when it holds what the schema does not allow.
 
     `schema` defaults to the set it was decoded from or declared in. A fragment's root element is `element`, or
-    the one it was decoded as, or the only one of its type. `relaxed` as in `decode`.
+    the one it was decoded as, or the only one of its type (of one name in two namespaces the global one).
+    `relaxed` as in `decode`.
     """
     name = schema
     if name is None:
@@ -156,36 +171,57 @@ def _encode_carefully(message: Message, name: str, fragment: bool, relaxed: bool
         return bits.to_bytes(f"{HEADER:08b}{code:0{grammar.document_width}b}{root}")
     qname = fragment_qname(grammar, message, element)
     if relaxed and qname in grammar.relaxed:
-        root = _encode_relaxed(writer, grammar, qname, message)
+        root = _encode_relaxed(writer, relaxed_codes(grammar, qname), qname, message)
     else:
-        root = writer.element(qname[0], Complex(type(message)), message)
+        root = writer.element(qname[0], *fragment_content(grammar, message, qname))
     width, code = grammar.fragment_width, grammar.fragments.index(qname)
     return bits.to_bytes(f"{HEADER:08b}{code:0{width}b}{root}{len(grammar.fragments) + 1:0{width}b}")
 
 
-def _encode_relaxed(writer: Writer, grammar: SchemaSet, qname: QName, message: Message) -> str:
-    width, id_code, text_code, later_width, end_code = relaxed_state_codes(grammar, qname)
+def _encode_relaxed(writer: Writer, codes: RelaxedCodes, qname: QName, message: Message) -> str:
     writer.path.append(qname[0])
-    identifier, text = (
-        writer.simple(alternative.value, getattr(message, alternative.field))
-        for alternative in (slot.alternatives[0] for slot in grammar.shape(type(message)).slots)
-        if isinstance(alternative.value, Simple)
-    )
-    return f"{id_code:0{width}b}{identifier}{text_code:0{width}b}{text}{end_code:0{later_width}b}"
+    if isinstance(message, SimpleElement):
+        attribute, text = "", writer.simple(writer.schema.relaxed[qname], message.value)
+    else:
+        identifier, text = (
+            writer.simple(alternative.value, getattr(message, alternative.field))
+            for alternative in (slot.alternatives[0] for slot in writer.schema.shape(type(message)).slots)
+            if isinstance(alternative.value, Simple)
+        )
+        attribute = f"{codes.identifier:0{codes.width}b}{identifier}"
+    return f"{attribute}{codes.text:0{codes.width}b}{text}{codes.later_end:0{codes.later_width}b}"
+
+
+def fragment_content(grammar: SchemaSet, message: Message, qname: QName) -> tuple[Value, Any]:
+    """The type and the content of `message` as the element `qname`."""
+    if not isinstance(message, SimpleElement):
+        return Complex(type(message)), message
+    return grammar.relaxed.get(qname) or grammar.fragment_values[qname], message.value
 
 
 def fragment_qname(grammar: SchemaSet, message: Message, element: str | None = None) -> QName:
     """The element that `message` is when it stands alone in a fragment."""
-    cls = type(message)
-    mine = [qname for qname in grammar.fragments if grammar.fragment_values[qname] == Complex(cls)]
-    met = _origins.get(id(message))
-    wanted = element or (met[2][0] if met else None) or cls.wire.alone_as or cls.wire.element
+    cls, met = type(message), _origins.get(id(message))
+    if isinstance(message, SimpleElement):
+        mine = [qname for qname in grammar.fragments if qname == (message.name, message.namespace)]
+        mine = [qname for qname in mine if qname in grammar.relaxed or _is_simple(grammar, qname)]
+    else:
+        mine = [qname for qname in grammar.fragments if grammar.fragment_values[qname] == Complex(cls)]
+    if met and met[2] in mine and element in (None, met[2][0]):
+        return met[2]
+    wanted = element or cls.wire.alone_as or cls.wire.element
     if wanted:
         mine = [qname for qname in mine if qname[0] == wanted]
+    if len(mine) > 1:  # one name in two namespaces: the global element of the class
+        mine = [qname for qname in mine if qname == (cls.wire.element, cls.wire.namespace.uri)] or mine
     if len(mine) != 1:
         names = ", ".join(qname[0] for qname in mine) or "none"
         raise ExiError(f"which element is this {cls.__name__}? {grammar.name} has {names}; give `element`")
     return mine[0]
+
+
+def _is_simple(grammar: SchemaSet, qname: QName) -> bool:
+    return isinstance(grammar.fragment_values[qname], Simple)
 
 
 def origin(message: Message) -> tuple[str, QName | None]:

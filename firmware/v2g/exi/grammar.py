@@ -169,11 +169,12 @@ class SchemaSet:
         self.attributes = tuple(sorted(attributes))
         self.fragments: tuple[QName, ...] = tuple(sorted(values))
         self.fragment_values = {qname: _simplest(values[qname]) for qname in self.fragments}
-        self.relaxed = frozenset(
-            qname
+        # Declared both with and without attributes: the simple type, beside the class in `fragment_values`.
+        self.relaxed: dict[QName, Simple] = {
+            qname: next(value for value in met if isinstance(value, Simple))
             for qname, met in values.items()
             if {type(value) for value in met} == {Simple, Complex} and not _same_content(self, met)
-        )
+        }
         self.fragment_width = (len(values) + 1).bit_length()  # SE(*) and ED are two codes more
 
     def shape(self, cls: type[Record]) -> Shape:

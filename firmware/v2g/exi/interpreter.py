@@ -6,7 +6,7 @@ element, an error). It is also the reference that the generated code is tested a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from firmware.v2g.exi import bits
 from firmware.v2g.exi.errors import ExiError
@@ -293,16 +293,26 @@ class Writer:
         raise self.fail(f"{type(item).__name__} cannot stand here")
 
 
-def relaxed_state_codes(schema: SchemaSet, name: QName) -> tuple[int, int, int, int, int]:
+class RelaxedCodes(NamedTuple):
     """The relaxed element fragment grammar (EXI 8.5.3) of an element declared with two types.
 
-    (width of the first state, code of the Id attribute, its CH code, width of the content state, its EE code).
+    In the first state: attribute Id, end of element, text. The end of element again behind the text.
     """
+
+    width: int
+    identifier: int
+    end: int
+    text: int
+    later_width: int
+    later_end: int
+
+
+def relaxed_codes(schema: SchemaSet, name: QName) -> RelaxedCodes:
     attributes, elements = len(schema.attributes), len(schema.fragments)
     first = attributes + 1 + elements + 1 + 1 + 1  # AT..., AT(*), SE..., SE(*), EE, CH
     later = elements + 1 + 1 + 1  # SE..., SE(*), EE, CH
     value = schema.fragment_values[name]
     if not isinstance(value, Complex):
         raise ValueError(f"{name[0]} has no class")
-    identifier = schema.shape(value.cls).slots[0].alternatives[0].qname
-    return first.bit_length(), schema.attributes.index(identifier), first - 1, later.bit_length(), elements + 1
+    identifier = schema.attributes.index(schema.shape(value.cls).slots[0].alternatives[0].qname)
+    return RelaxedCodes(first.bit_length(), identifier, first - 2, first - 1, later.bit_length(), elements + 1)

@@ -10,6 +10,7 @@ from firmware.v2g.exi.errors import ExiError
 from firmware.v2g.exi.grammar import Alternative, Complex, SchemaSet, Simple, Slot
 from firmware.v2g.exi.schemas import schema_set
 from firmware.v2g.messages.declare import Message, Record
+from firmware.v2g.messages.simple_element import SimpleElement
 
 _LONGEST_LINE = 1000
 _SHOWN_OCTETS = 16
@@ -21,6 +22,8 @@ def to_json(message: Message) -> str:
 
 def root_name(message: Message) -> str:
     """The element name of a message that stands alone; the class name where no element is known."""
+    if isinstance(message, SimpleElement):
+        return message.name
     schema, qname = origin(message)
     wire = type(message).wire
     if qname or wire.element:
@@ -33,6 +36,8 @@ def root_name(message: Message) -> str:
 
 def as_plain(message: Message) -> Any:
     """Dicts, lists, numbers and text under the standard's element names; attributes begin with '@'."""
+    if isinstance(message, SimpleElement):
+        return _plain_simple(message.value)
     grammar = schema_set(origin(message)[0])
     return _plain_record(grammar, Complex(type(message)), message)
 
@@ -87,9 +92,11 @@ def log_line(message: Message) -> str:
     body = getattr(message, "body", None)
     if isinstance(body, Record):  # the envelope of DIN and ISO 15118-2 says nothing but the session
         shown = body
-    grammar = schema_set(origin(message)[0])
-    name = root_name(shown)
-    line = f"{name} {_line_record(grammar, Complex(type(shown)), shown)}".rstrip()
+    if isinstance(shown, SimpleElement):
+        line = f"{shown.name} {_line_simple(shown.value, isinstance(shown.value, str))}"
+    else:
+        grammar = schema_set(origin(message)[0])
+        line = f"{root_name(shown)} {_line_record(grammar, Complex(type(shown)), shown)}".rstrip()
     return line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
 
 
@@ -111,11 +118,15 @@ def _line_value(grammar: SchemaSet, alternative: Alternative, item: Any) -> str:
         if number is not None:
             return f"{number():g}{getattr(item, 'unit', None) or ''}"
         return "{" + _line_record(grammar, value, item) + "}"
+    return _line_simple(item, isinstance(value, Simple) and value.kind == "text")
+
+
+def _line_simple(item: Any, free_text: bool) -> str:
     if isinstance(item, bytes):
         return item.hex().upper() if len(item) <= _SHOWN_OCTETS else f"[{len(item)} octets]"
     if isinstance(item, bool):
         return "true" if item else "false"
     text = str(item)
-    if isinstance(value, Simple) and value.kind == "text" and (not text.isprintable() or " " in text or not text):
+    if free_text and (not text.isprintable() or " " in text or not text):
         return repr(text)
     return text

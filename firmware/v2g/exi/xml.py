@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from firmware.v2g.exi.codec import fragment_qname, met_as, origin
+from firmware.v2g.exi.codec import fragment_content, fragment_qname, met_as, origin
 from firmware.v2g.exi.errors import ExiError
 from firmware.v2g.exi.grammar import Complex, QName, SchemaSet, Shape, Simple, Value
 from firmware.v2g.exi.plain import present
 from firmware.v2g.exi.schemas import schema_set
 from firmware.v2g.messages.declare import Message, Record
+from firmware.v2g.messages.simple_element import SimpleElement
 
+_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _DEEPEST = 64  # nesting; the deepest message has 14
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -33,7 +35,8 @@ def to_xml(message: Message) -> str:
     if qname is None and wire.element and not wire.local:
         qname = (wire.element, wire.namespace.uri)
     writer = _Writer(grammar)
-    written = writer.element(qname or fragment_qname(grammar, message), Complex(type(message)), message)
+    qname = qname or fragment_qname(grammar, message)
+    written = writer.element(qname, *fragment_content(grammar, message, qname))
     end_of_name = min(i for i in (written.find(" "), written.find("/"), written.find(">")) if i > 0)
     declared = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for uri, prefix in sorted(writer.used.items()))
     return written[:end_of_name] + declared + written[end_of_name:]
@@ -106,9 +109,20 @@ def from_xml(text: str, schema: str) -> Message:
     documents = dict(grammar.documents)
     value: Value = Complex(documents[root.qname]) if root.qname in documents else None
     value = value or grammar.fragment_values.get(root.qname)
-    if not isinstance(value, Complex):
+    if root.qname in grammar.relaxed and not root.attributes:
+        value = grammar.relaxed[root.qname]
+    if isinstance(value, Simple):
+        return met_as(_read_simple_element(root, value), schema, root.qname)
+    if value is None:
         raise ExiError(f"no message of {schema}", root.qname[0])
     return met_as(_read(grammar, root, value, root.qname[0]), schema, root.qname)
+
+
+def _read_simple_element(root: _Node, value: Simple) -> SimpleElement:
+    (name, namespace), path = root.qname, root.qname[0]
+    if root.children or any(uri != _INSTANCE for _, uri in root.attributes):
+        raise ExiError("only text may be here", path)
+    return SimpleElement(name=name, namespace=namespace, value=_value(value, "".join(root.text), path))
 
 
 def _parse(text: str) -> _Node:
@@ -156,7 +170,7 @@ def _read(grammar: SchemaSet, node: _Node, value: Complex, path: str) -> Any:
         for alternative in slot.alternatives
     }
     for qname, text in node.attributes.items():
-        if qname[1] == "http://www.w3.org/2001/XMLSchema-instance":
+        if qname[1] == _INSTANCE:
             continue
         if (True, qname) not in fields:
             raise ExiError(f"no attribute {qname[0]} here", path)

@@ -10,6 +10,7 @@ from firmware.v2g.messages import iso2, iso20_common, xmldsig
 from firmware.v2g.messages.app_protocol import AppProtocol, SupportedAppProtocolReq
 from firmware.v2g.messages.declare import replace
 from firmware.v2g.messages.iso2 import PhysicalValue
+from firmware.v2g.messages.simple_element import SimpleElement
 
 Loose: Final[Any] = PhysicalValue  # takes what a type checker would refuse
 DEMAND = bytes.fromhex("80980046d0d1000000003fffe02450001ffff01000")  # CurrentDemandReq of session 1B
@@ -206,6 +207,34 @@ def test_an_emaid_is_signed_by_the_relaxed_grammar_and_verified_by_either() -> N
     for bits, flag in ((relaxed, True), (strict, False)):
         assert exi.encode(emaid, fragment=True, relaxed=flag) == stream(bits)
         assert exi.decode(stream(bits), "iso2", fragment=True, relaxed=flag) == emaid
+
+
+def test_a_simple_element_alone_keeps_its_name_and_its_type() -> None:
+    soc = SimpleElement(name="EVRESSSOC", namespace="urn:iso:15118:2:2013:MsgDataTypes", value=42)
+    data = exi.encode(soc, "iso2", fragment=True)
+    read = exi.decode(data, "iso2", fragment=True)
+    assert read == soc
+    assert exi.encode(read, fragment=True) == data
+    assert exi.from_xml(exi.to_xml(read), "iso2") == soc
+    assert (exi.log_line(read), exi.to_json(read)) == ("EVRESSSOC 42", '{"EVRESSSOC":42}')
+
+
+def test_a_simple_element_is_checked_and_is_no_document() -> None:
+    soc = SimpleElement(name="EVRESSSOC", namespace="urn:iso:15118:2:2013:MsgDataTypes", value=101)
+    assert "101 is not within 0..100" in str(refusal(exi.encode, soc, "iso2", fragment=True))
+    refusal(exi.encode, soc, "iso2")
+    refusal(exi.encode, soc, fragment=True)  # no schema set said
+    refusal(exi.encode, replace(soc, name="Body"), "iso2", fragment=True)
+    refusal(exi.from_xml, f'<t:EVRESSSOC xmlns:t="{soc.namespace}" a="1">4</t:EVRESSSOC>', "iso2")
+
+
+def test_one_name_in_two_namespaces_keeps_its_own() -> None:
+    status = iso2.DcEvStatus(ev_ready=True, ev_error_code=iso2.DcEvErrorCode.NO_ERROR, ev_ress_soc=1)
+    usual = exi.encode(status, fragment=True)
+    assert ":DC_EVStatus" in exi.to_xml(exi.decode(usual, "iso2", fragment=True))
+    inside = '<b:DC_EVStatus xmlns:b="urn:iso:15118:2:2013:MsgBody" xmlns:t="urn:iso:15118:2:2013:MsgDataTypes">'
+    inside += exi.to_xml(status).partition(">")[2].replace("</t:DC_EVStatus>", "</b:DC_EVStatus>")
+    assert exi.encode(exi.from_xml(inside, "iso2"), fragment=True) != usual
 
 
 # -- XML ------------------------------------------------------------------------------------------------
