@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hal.contracts import PilotMode, PilotOutput
-from hal.pilot import X1, current_for, duty_for, is_digital, is_nominal
+from hal.duty import current_for, duty_for
+from hal.pilot import X1, is_digital, is_nominal
 from hal.wire import BAD_FRAMES_IN_A_ROW, LEASE_S
 
 MIN_CURRENT_A: Final = 6.0  # no duty can offer less (IEC 61851-1 Table A.7)

@@ -11,11 +11,11 @@ TOP = Path(__file__).parents[1]
 
 # package -> what it may import of ours; design: firmware -> hal.contracts <- hal.drivers, hil -> firmware, hal
 ALLOWED = {
-    "firmware.station": {"firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
+    "firmware.station": {"firmware.station", "firmware.config", "hal.contracts", "hal.duty", "hal.wire"},
     "firmware.v2g": {"firmware.v2g", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
     "firmware.ocpp": {"firmware.ocpp", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
     "firmware.panel": {"firmware.panel", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
-    "firmware": {"firmware", "hal.contracts", "hal.wire", "hal.toml", "hal.notify", "hal.board"},
+    "firmware": {"firmware", "hal.contracts", "hal.duty", "hal.wire", "hal.toml", "hal.notify", "hal.board"},
     "hal": {"hal"},
     "hil": {"hil", "hal", "firmware"},
 }

@@ -10,22 +10,12 @@ from typing import Final
 from firmware.station.facts import ChargingState
 from firmware.station.limits import MIN_A
 from hal.contracts import Light, PilotMode, PilotOutput
+from hal.duty import duty_for
 
 X1: Final = PilotOutput(PilotMode.X1)
 
 _SETTLE_S: Final = 15.0  # an offer this fresh: the car is still making up its mind, not "SuspendedEV"
 _WIND_DOWN_S: Final = 10.0  # what a digital session gets to end itself before its grant is taken
-
-
-def duty_percent(amps: float) -> float | None:
-    """Duty cycle that offers `amps` (IEC 61851-1 table A.7); None below 6 A: no duty says so little."""
-    if amps < MIN_A:
-        return None
-    if amps <= 51.0:
-        return amps / 0.6
-    if amps < 52.5:  # the two formulas leave a gap here
-        return 85.0
-    return min(amps, 80.0) / 2.5 + 64.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +102,7 @@ def step(state: Charging, inputs: Inputs, now: float) -> Charging:
 def _pilot(inputs: Inputs) -> PilotOutput:
     if inputs.digital is not None and not inputs.at_once:
         return inputs.digital.pilot
-    duty = duty_percent(inputs.limit_a)
+    duty = duty_for(inputs.limit_a) if inputs.limit_a >= MIN_A else None
     if inputs.session is None or not inputs.recorded or inputs.stopping or inputs.faulted or duty is None:
         return X1  # nobody may draw, or less than a duty cycle can say: pause
     return PilotOutput(PilotMode.DUTY, round(duty, 2))

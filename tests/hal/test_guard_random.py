@@ -12,7 +12,8 @@ import pytest
 
 from hal import wire
 from hal.contracts import PilotMode
-from hal.pilot import current_for, is_nominal
+from hal.duty import current_for
+from hal.pilot import is_nominal
 
 if TYPE_CHECKING:
     from tests.hal.conftest import Bench, BenchMaker

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from hal.contracts import PilotMode, PilotOutput, PilotSample
-from hal.pilot import Circuit, Inputs, Level, Pilot, current_for, duty_for, is_digital, is_nominal, level_of, step
+from hal.duty import current_for, duty_for
+from hal.pilot import Circuit, Inputs, Level, Pilot, is_digital, is_nominal, level_of, step
 
 A, B, C, D, E, F, NONE, UNKNOWN = (
     Level.A, Level.B, Level.C, Level.D, Level.E, Level.F, Level.NONE, Level.UNKNOWN,

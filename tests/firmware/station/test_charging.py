@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from firmware.station.charging import X1, Charging, Digital, Inputs, duty_percent, step
+from firmware.station.charging import X1, Charging, Digital, Inputs, step
 from hal.contracts import Light, PilotMode, PilotOutput
 
 B = Inputs(level="B", session="t1", authorised=True, limit_a=16.0, ride_through_s=120.0, has_lock=True)
@@ -13,12 +13,18 @@ FIVE_PERCENT = PilotOutput(PilotMode.DUTY, 5.0)
 
 
 @pytest.mark.parametrize(
-    ("amps", "duty"),
-    [(0, None), (5.9, None), (6, 10), (16, 26.67), (32, 53.33), (51, 85), (52, 85), (52.5, 85), (80, 96), (99, 96)],
+    ("amps", "shown"),
+    [
+        (0, X1),
+        (5.9, X1),  # a duty says 6 A at least: more than may be drawn
+        (6, PilotOutput(PilotMode.DUTY, 10.0)),
+        (16, PilotOutput(PilotMode.DUTY, 26.67)),
+        (52, PilotOutput(PilotMode.DUTY, 85.0)),
+        (99, PilotOutput(PilotMode.DUTY, 96.0)),
+    ],
 )
-def test_duty_says_the_current_of_iec_61851_table_a7(amps: float, duty: float | None) -> None:
-    found = duty_percent(amps)
-    assert found == duty or found == pytest.approx(duty, abs=0.01)
+def test_the_pilot_says_the_limit_or_pauses(amps: float, shown: PilotOutput) -> None:
+    assert step(Charging(), replace(B, limit_a=amps), 0.0).pilot == shown
 
 
 def test_nothing_is_offered_before_somebody_is_authorised() -> None:
