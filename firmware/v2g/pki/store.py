@@ -158,6 +158,9 @@ def _secc(
     key = read_key(path.with_suffix(".key"))
     if key.public_key() != chain.leaf.public_key():
         raise PkiError(f"{path.with_suffix('.key').name} is not the key of {common_name(chain.leaf)!r}")
+    if (owner := path.with_suffix(".key").stat().st_uid) != path.parent.stat().st_uid:
+        text = f"its key belongs to user {owner}, the folder to another: the station may not be able to read it"
+        findings.append(Finding("warning", where, text, "chown it; run `pilotline pki` as the station's user"))
     root = root_of(chain, roots)
     if root is None:
         issuer = chain.top.issuer.rfc4514_string()

@@ -204,7 +204,7 @@ class TlsChannel:
 def _text(error: SSL.Error) -> str:
     """OpenSSL's reasons, for people."""
     reasons = [entry[2] for entry in (error.args[0] if error.args and isinstance(error.args[0], list) else [])]
-    told = [reason for reason in reasons if " alert " in f" {reason} "]
+    told = [reason for reason in reasons if "alert " in reason]
     if told:
         what = told[0].split("alert ", 1)[1]
         hint = ": it does not know the root of our chain" if what == "unknown ca" else ""

@@ -98,8 +98,6 @@ class Contexts:
         """Suites: OpenSSL's own order begins as that of -20 does; `choice` refuses hellos with neither of the two."""
         context.set_min_proto_version(SSL.TLS1_3_VERSION)
         context.set_max_proto_version(SSL.TLS1_3_VERSION)
-        if self._conformance:
-            context.set_tmp_ecdh(ec.SECP521R1())
         trusted = (*self.installed.roots.get("oem", ()), *self.installed.roots.get("v2g", ()))  # [V2G20-2331]
         store = context.get_cert_store()
         names = []

@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL, crypto
 
 from firmware.v2g.pki.authority import Leaf, key_pem
+from firmware.v2g.pki.certificates import sha1_of_key
 from firmware.v2g.pki.make_test import TestPki, build
 from firmware.v2g.pki.requests import write_private
 from firmware.v2g.pki.staples import Staples
@@ -251,6 +252,34 @@ def test_a_car_that_does_not_trust_us_says_so(channel: Any, pkis: Any) -> None:
         shake_hands(car, station)
     with pytest.raises(TlsFailed, match="the car refused: unknown ca: it does not know the root of our chain"):
         station.receive(car.out())
+
+
+def hand_made_hello(*extensions: tuple[int, bytes]) -> bytes:
+    """A ClientHello of an ISO 15118-2 car, written byte by byte, in one record."""
+
+    def vector(octets: int, data: bytes) -> bytes:
+        return len(data).to_bytes(octets, "big") + data
+
+    usual = ((10, vector(2, b"\x00\x17")), (11, b"\x01\x00"), (13, vector(2, b"\x04\x03")))
+    inside = b"".join(kind.to_bytes(2, "big") + vector(2, data) for kind, data in (*usual, *extensions))
+    hello = b"\x03\x03" + bytes(32) + b"\x00" + vector(2, b"\xc0\x23") + b"\x01\x00" + vector(2, inside)
+    return b"\x16\x03\x01" + vector(2, b"\x01" + vector(3, hello))
+
+
+def test_a_hand_made_hello_gets_the_chain_of_the_root_it_names(channel: Any, folder: Path, pkis: Any) -> None:
+    second = build("iso2")
+    (folder / "roots/v2g/second.pem").write_bytes(second.v2g.root.certificate.public_bytes(Encoding.PEM))
+    (folder / "secc/second.pem").write_bytes(second.secc.pem())
+    write_private(folder / "secc/second.key", key_pem(second.secc.key))
+    for pki, other in ((pkis["iso2"], second), (second, pkis["iso2"])):
+        named = b"\x00\x15\x01" + sha1_of_key(pki.v2g.root.certificate)  # trusted_ca_keys, key_sha1_hash
+        station = channel()
+        station.receive(hand_made_hello((3, named), (5, b"\x01\x00\x00\x00\x00")))
+        said = station.take()  # TLS 1.2 shows certificates in clear
+        for certificate in pki.secc.chain.certificates:
+            assert certificate.public_bytes(Encoding.DER) in said
+        assert other.secc.certificate.public_bytes(Encoding.DER) not in said
+        assert station.choice.root_known
 
 
 def test_a_weaker_suite_is_refused_with_an_alert(channel: Any, pkis: Any) -> None:
