@@ -18,6 +18,7 @@ from firmware.v2g.messages.declare import Message
 from firmware.v2g.messages.simple_element import SimpleElement
 
 HEADER = 0x80  # distinguishing bits 10, no options, final version 1
+_SIGNED = "xmldsig"
 _TEXT = Simple("text")  # how values are written where two types share one element
 
 # Roots met under another schema set than their own, or as an element that is not theirs alone:
@@ -140,7 +141,9 @@ def encode(
 
     `schema` defaults to the set it was decoded from or declared in. A fragment's root element is `element`, or
     the one it was decoded as, or the only one of its type (of one name in two namespaces the global one).
-    `relaxed` as in `decode`.
+
+    What is signed, so any fragment and all of xmldsig, is written as EXIficient writes it: an eMAID by the relaxed
+    grammar and an empty value as the end of its element. `relaxed` False is how generated C codecs do it.
     """
     name = schema
     if name is None:
@@ -148,7 +151,7 @@ def encode(
         name = met[1] if met else home(type(message))
         if not name:
             raise ExiError(f"{type(message).__name__} is no message")
-    if not fragment:
+    if not fragment and name != _SIGNED:
         known = _codec(name).document_codes.get(type(message))
         if known is not None:
             code, write = known
@@ -161,7 +164,7 @@ def encode(
 
 def _encode_carefully(message: Message, name: str, fragment: bool, relaxed: bool, element: str | None) -> bytes:
     grammar = schema_set(_codec(name).schema)
-    writer = Writer(grammar)
+    writer = Writer(grammar, ends_empty=relaxed and (fragment or name == _SIGNED))
     if not fragment:
         roots = [cls for _, cls in grammar.documents]
         if type(message) not in roots or type(message).wire.never_met:

@@ -25,6 +25,8 @@ from firmware.v2g.exi.grammar import (
 from firmware.v2g.messages.declare import UNBOUNDED
 
 _EMPTY = {"text": "", "octets": b""}
+_NOTHING = ("", b"")
+_END = "000"  # EE on the second level
 _STRIP_EVERY = 4096  # bits
 _FIRST_ESCAPE = 3  # bits of the second level where an element starts, and while attributes may still follow
 
@@ -165,10 +167,10 @@ class Reader:
 
 
 class Writer:
-    """Writes elements as text of '0' and '1'."""
+    """Writes elements as text of '0' and '1'. `ends_empty`: empty values as an end of element, as EXIficient does."""
 
-    def __init__(self, schema: SchemaSet) -> None:
-        self.schema = schema
+    def __init__(self, schema: SchemaSet, *, ends_empty: bool = False) -> None:
+        self.schema, self.ends_empty = schema, ends_empty
         self.path: list[str] = []
 
     def fail(self, reason: str) -> ExiError:
@@ -179,7 +181,12 @@ class Writer:
         self.path.append(name)
         if value is None:
             raise self.fail("an abstract element cannot be written")
-        written = f"0{self.simple(value, content)}0" if isinstance(value, Simple) else self.record(value, content)
+        if isinstance(value, Complex):
+            written = self.record(value, content)
+        elif self.ends_empty and content in _NOTHING:
+            written = f"1{_END}"
+        else:
+            written = f"0{self.simple(value, content)}0"
         self.path.pop()
         return written
 
@@ -227,6 +234,8 @@ class Writer:
         slot, count = -1, 0
         for here, choice, item in self._events(shape, content, value.transparent):
             state = shape.state(slot, count)
+            if self.ends_empty and shape.slots[here].kind == "content" and item in _NOTHING:
+                return "".join([*written, f"{len(state.events):0{state.width}b}", _END])
             count = count + 1 if here == slot else 1
             if (here, choice) not in state.events:
                 raise self.fail(self._misplaced(shape, slot, here, count))

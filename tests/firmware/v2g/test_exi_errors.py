@@ -228,6 +228,16 @@ def test_a_simple_element_is_checked_and_is_no_document() -> None:
     refusal(exi.from_xml, f'<t:EVRESSSOC xmlns:t="{soc.namespace}" a="1">4</t:EVRESSSOC>', "iso2")
 
 
+def test_an_empty_value_that_is_signed_ends_its_element_unless_strict() -> None:
+    value = xmldsig.SignatureValue(id="a", value=b"")
+    begin = "011111" + "00" + "00000011" + f"{ord('a'):08b}"  # root, Id="a"
+    for bits, flag in ((begin + "1" + "000" + "101110", True), (begin + "0" + "00000000" + "0" + "101110", False)):
+        assert exi.encode(value, "xmldsig", fragment=True, relaxed=flag) == stream(bits)
+        assert exi.decode(stream(bits), "xmldsig", fragment=True) == value
+    bare = SimpleElement(name="XPath", namespace=xmldsig.XMLDSIG.uri, value="")
+    assert exi.decode(exi.encode(bare, "xmldsig", fragment=True), "xmldsig", fragment=True) == bare
+
+
 def test_one_name_in_two_namespaces_keeps_its_own() -> None:
     status = iso2.DcEvStatus(ev_ready=True, ev_error_code=iso2.DcEvErrorCode.NO_ERROR, ev_ress_soc=1)
     usual = exi.encode(status, fragment=True)

@@ -1,7 +1,7 @@
 """Known streams of every schema set, made and read by codecs we did not write: exact in both directions.
 
-Rows marked `empty_value` write an empty string as an end of element, which we read but write as text of length
-zero; rows marked `odd_ending` are recordings with set padding bits or trailing bytes.
+Rows marked `empty_value` write an empty string as an end of element, which we read but, outside of what is signed,
+write as text of length zero; rows marked `odd_ending` are recordings with set padding bits or trailing bytes.
 """
 
 import json
@@ -49,7 +49,8 @@ def test_a_known_stream_is_read_and_written_exactly(schema: str, row: Any) -> No
     assert from_text == message
     written = exi.encode(from_text, fragment=fragment)
     assert exi.encode(message, fragment=fragment) == written
-    if "empty_value" in row or "odd_ending" in row:
+    differs = "empty_value" in row and not fragment and schema != "xmldsig"
+    if differs or "odd_ending" in row:
         assert exi.decode(written, schema, fragment=fragment) == message
     else:
         assert written == data
