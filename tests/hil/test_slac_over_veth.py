@@ -155,3 +155,26 @@ def test_the_interface_comes_late_is_brought_up_and_flaps(line: Line, tmp_path: 
             assert time.monotonic() < until
             stack.rig.link.pass_time(0.05)
         stack.check_alive()
+
+
+@pytest.mark.timeout(110)
+def test_a_power_line_that_dies_opens_the_contactor_and_the_next_try_is_matched(line: Line, tmp_path: Path) -> None:
+    power_line(line, "qca7000")
+    with station(line, tmp_path / "station", "qca7000") as stack:
+        told(stack, "waiting for the car's SLAC")
+        control = ("--control", str(stack.folder / "rig.sock"), "--patience", "3", "--pace", "0.2")
+        car = line.start("c", "hil.car_iso2", "--interface", "car0", "--slac", "--stay", *control)
+        stack.rig.wait("charging", within=40)
+        line.processes[0].terminate()
+        line.processes[0].wait(timeout=5)
+        stack.rig.wait(lambda seen: not seen["closed"], 15)
+        told(stack, "SLAC failed: the modem does not answer")
+        told(stack, "car shall let go")
+        assert "digital session" in stack.log("station")
+        car.communicate(timeout=40)  # it has found out by itself
+        power_line(line, "qca7000")
+        told(stack, "waking the car up", within=30)
+        said = drive(line, stack, "--energy-wh", "5", "--pace", "0.2", "--digital-within", "40")
+        events = {each["event"]: each for each in said}
+        assert "matched" in events, (said, stack.tail("station", 60))
+        assert events["ended"]["reason"] == "energy reached"

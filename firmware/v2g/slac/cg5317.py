@@ -49,9 +49,9 @@ class Driver:
         return Frame(LOCAL, host, mmtype, OUI + MANAGEMENT.pack(0, 0, 0) + data, AV_1_0)
 
     def hear(self, frame: Frame) -> News | None:
-        if frame.mmv != AV_1_0:
-            return key_set(frame)
-        if frame.payload[:3] != OUI:
+        if (done := key_set(frame)) is not None:
+            return done
+        if frame.mmv != AV_1_0 or frame.payload[:3] != OUI:
             return None
         data = frame.payload[3 + MANAGEMENT.size :]
         if frame.mmtype == NSCM_GET_VERSION | CNF:

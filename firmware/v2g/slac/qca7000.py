@@ -46,9 +46,9 @@ class Driver:
         return Frame(LOCAL, host, mmtype, OUI, AV_1_0)
 
     def hear(self, frame: Frame) -> News | None:
-        if frame.mmv != AV_1_0:
-            return key_set(frame)
-        if frame.payload[:3] != OUI:
+        if (done := key_set(frame)) is not None:
+            return done
+        if frame.mmv != AV_1_0 or frame.payload[:3] != OUI:
             return None
         data = frame.payload[3:]
         if frame.mmtype == VS_SW_VER | CNF:

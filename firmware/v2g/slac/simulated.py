@@ -47,9 +47,9 @@ class Driver:
         return Frame(LOCAL, host, REQ, OUI + what, AV_1_0)
 
     def hear(self, frame: Frame) -> News | None:
-        if frame.mmv != AV_1_0:
-            return key_set(frame)
-        if frame.payload[:3] != OUI or frame.mmtype != CNF:
+        if (done := key_set(frame)) is not None:
+            return done
+        if frame.mmv != AV_1_0 or frame.payload[:3] != OUI or frame.mmtype != CNF:
             return None
         what, data = frame.payload[3:4], frame.payload[4:]
         if not data:
