@@ -12,7 +12,7 @@ import msgspec
 from hal.contracts import PilotMode, PilotOutput
 from hal.duty import current_for, duty_for
 from hal.pilot import X1, is_digital, is_nominal
-from hal.wire import BAD_FRAMES_IN_A_ROW, LEASE_S
+from hal.wire import BAD_FRAMES_IN_A_ROW, LEASE_S, UNPLUGGED
 
 MIN_CURRENT_A: Final = 6.0  # no duty can offer less (IEC 61851-1 Table A.7)
 
@@ -110,16 +110,23 @@ def step(g: Granted, i: Inputs, now: float) -> Granted:
     if g.open_now and not i.closed:
         g = msgspec.structs.replace(g, open_now=False)
     if g.grant is None:
-        return g
+        return _note_departure(g, i)
     if i.fault:
         return end(g, i.fault)
     if g.car_seen and i.gone:
-        return end(g, "car unplugged")
+        return end(g, UNPLUGGED)
     if g.riding_since is not None:
         return _ride(g, i, now)
     if not i.lease:
         return _lease_lost(g, g.grant, i, now)
     return msgspec.structs.replace(g, car_seen=True) if i.plugged and not g.car_seen else g
+
+
+def _note_departure(g: Granted, i: Inputs) -> Granted:
+    """A controller that was away when its car left must not take the next car for it: the departure stays told."""
+    if not i.gone or not g.ended or UNPLUGGED in g.ended:
+        return g
+    return msgspec.structs.replace(g, ended=f"{g.ended}; {UNPLUGGED}")
 
 
 def _lease_lost(g: Granted, grant: Grant, i: Inputs, now: float) -> Granted:

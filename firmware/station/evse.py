@@ -25,6 +25,7 @@ from firmware.station.reasons import why
 from firmware.station.reports import Reports, present_status
 from firmware.station.signal import Signal
 from firmware.station.transaction import STOPS, Open, Stop
+from hal import wire
 from hal.contracts import PilotMode
 from hal.wire import ConnectorCapability, Fault, MeterSample, Observation
 
@@ -279,12 +280,14 @@ class Evse:
         self._lost_since = None
         if not self._concerns_us(seen):
             return
-        self.seen = self._through_our_own_dark(seen)
+        before, self.seen = self.seen, self._through_our_own_dark(seen)
         self._meter = seen.meter or self._meter
         if self._restored is not None:
             self._resume_or_close(self._restored, seen)
         elif self._sneaked_away(seen):
             self.stop(STOPS["EVDisconnected"])
+        elif self._forgotten(before, seen):
+            self.stop(STOPS["Other"])
         self._reports.faults(seen, self.connector, self._station.moment())
         self._advance()
 
@@ -317,7 +320,13 @@ class Evse:
         """The guard saw the car leave while nobody listened; who is plugged in now is somebody else."""
         if seen.grant is not None and seen.grant.session == self.transaction_id:
             self._held = True
-        return self._held and seen.grant is None and "unplugged" in (seen.grant_ended or "")
+        return self._held and seen.grant is None and wire.UNPLUGGED in (seen.grant_ended or "")
+
+    def _forgotten(self, before: Observation | None, seen: Observation) -> bool:
+        """A guard that began anew knows nothing of our grant; where it was away for long, nobody saw whether the car
+        is still the same, and another one must not charge on this account."""
+        away_long = before is None and self._station.free_token is None
+        return away_long and self._held and seen.grant is None and not seen.grant_ended
 
     def _follow_timeouts(self, now: float) -> None:
         """A token waits for its plug only so long; so does a plug for its token where the next driver's token at a

@@ -228,6 +228,19 @@ def test_without_adoption_the_ride_ends_though_a_controller_is_there(bench: Benc
     assert not bench.closed
 
 
+def test_the_departure_of_the_car_is_told_even_when_its_grant_had_ended_before(bench: Bench) -> None:
+    bench.charge(ride_through_s=0.0)
+    bench.alive = False
+    bench.run(7.0)
+    assert bench.session == ""
+    bench.wiring.car = "A"
+    bench.run(0.5)
+    bench.wiring.car = "B"  # another one
+    bench.alive = True
+    bench.run(0.5)
+    assert wire.UNPLUGGED in (bench.observation.grant_ended or "")
+
+
 def test_intents_of_an_older_epoch_are_dropped_and_counted(bench: Bench) -> None:
     bench.charge()
     old = bench.epoch

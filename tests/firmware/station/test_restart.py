@@ -214,6 +214,41 @@ def test_a_car_swapped_while_nobody_listened_is_not_the_old_one(bench: Any, play
     play(scenario())
 
 
+def test_a_guard_that_was_away_for_long_and_forgot_everything_may_have_another_car(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench(**ASKED) as b:
+            await charge(b)
+            b.peer.close()
+            await b.until(lambda: not b.station.guard.connected)
+            b.clock.now += 4.0
+            b.station.tick()
+            c = b.peer.connectors[1]
+            c.grant, c.grant_ended, c.closed, c.level = None, None, False, "B"
+            b.peer.listen()
+            await b.until(lambda: b.transactions()[-1].kind == "Ended")
+            assert b.transactions()[-1].stopped_reason == "Other"
+            assert not b.peer.connectors[1].grant
+
+    play(scenario())
+
+
+def test_a_guard_that_restarts_at_once_goes_on_with_the_transaction(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench(**ASKED) as b:
+            await charge(b)
+            b.peer.close()
+            await b.until(lambda: not b.station.guard.connected)
+            b.clock.now += 1.0
+            b.station.tick()
+            c = b.peer.connectors[1]
+            c.grant, c.grant_ended, c.closed = None, None, False
+            b.peer.listen()
+            await b.until(lambda: b.peer.connectors[1].closed)
+            assert b.transactions()[-1].kind != "Ended"
+
+    play(scenario())
+
+
 def test_reset_in_the_middle_keeps_the_order(bench: Any, play: Any) -> None:
     async def scenario() -> None:
         async with bench() as b:
