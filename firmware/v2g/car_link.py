@@ -74,6 +74,8 @@ class CarLink:
         self._settings = settings
         self._sdp = sdp.SdpServer(self.endpoint, settings.tls)
         self._tls: TlsService | None = None  # made by run(): None = nothing but plain TCP
+        if settings.tls != "prohibit":  # 100 ms on a desktop: now, before READY, not on a turning loop
+            from firmware.v2g.tls import service  # noqa: F401, PLC0415
         self._certificates_seen = self._findings_told = float("-inf")
         self._data_link: DataLink | None = None  # made by run(): None = no modem
         self._tap: Tap = NO_TAP  # what the car and we say; a recorder where one is configured
@@ -171,7 +173,7 @@ class CarLink:
     # --- certificates ---------------------------------------------------------------------------------------------
 
     def _make_tls(self) -> "TlsService":
-        """cryptography and pyOpenSSL cost 10 MB and 150 ms on a desktop: loaded only here."""
+        """The PKI folder as TLS; with the key log where a service technician asked for it."""
         from firmware.v2g.tls.key_log import KeyLogFile  # noqa: PLC0415
         from firmware.v2g.tls.service import TlsService  # noqa: PLC0415
 
