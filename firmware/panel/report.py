@@ -9,12 +9,15 @@ import argparse
 import base64
 import hashlib
 import html
+import re
 import sys
 from datetime import UTC, datetime
 from importlib import resources
+from os.path import relpath
 from pathlib import Path
 from string import Template
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -33,19 +36,21 @@ class NoSession(Exception):
     """No recording fits what was asked for. The text says what there is."""
 
 
-def render(path: Path) -> str:
-    """The whole page. Raises OSError when the recording cannot be read."""
+def render(path: Path, out: Path | None = None) -> str:
+    """The whole page, to be kept as `out` (links to other files start there; None: beside the recording). Raises
+    OSError when the recording cannot be read."""
     story = Story(path)
     summary = summarise(story)
     redactor = _redactor(story)  # the recorder has hidden tokens already; an imported recording may not have
     script = "\n".join(_asset(name) for name in SCRIPTS)
     began = [fact for _, fact in story.all(RecordingBegan)]
+    captures = relpath(path.resolve().parent.parent / "captures", (out or path).resolve().parent)
     return Template(_asset("report.html")).substitute(
         title=html.escape(_title(story)),
         station=html.escape(_station(began, story)),
         software=html.escape(began[0].software if began else ""),
         sentence=html.escape(redactor.text(summary.sentence)),
-        cards="".join(_card(card) for card in summary.cards),
+        cards="".join(_card(card, captures) for card in summary.cards),
         notes="".join(f"<p>{html.escape(note)}</p>" for note in _notes(story)),
         style=_asset("report.css"),
         data=_as_json(redactor.record(_data(story))),
@@ -76,11 +81,15 @@ def _redactor(story: Story) -> Redactor:
     return found
 
 
-def _card(card: Card) -> str:
+def _card(card: Card, captures: str) -> str:
+    """`captures`: way to the folder with packets. A name that our recorder does not give is no link."""
+    value = html.escape(card.value)
+    if re.fullmatch(r"[0-9TZ.-]+\.pcapng", card.capture):
+        value = f'<a href="{html.escape(quote(f"{captures}/{card.capture}"))}">{value}</a>'
     long = ' class="long"' if len(card.value) > LONG_VALUE else ""
     note = f'<dd class="note">{html.escape(card.note)}</dd>' if card.note else ""
     tone = f' class="{card.tone}"' if card.tone else ""
-    return f"<div{tone}><dt>{html.escape(card.label)}</dt><dd{long}>{html.escape(card.value)}</dd>{note}</div>"
+    return f"<div{tone}><dt>{html.escape(card.label)}</dt><dd{long}>{value}</dd>{note}</div>"
 
 
 def _notes(story: Story) -> list[str]:
@@ -160,7 +169,7 @@ def main(argv: list[str]) -> int:
     try:
         path = find(arguments.session, arguments.storage / "sessions")
         out: Path = arguments.out or Path(f"{path.stem}.html")
-        out.write_text(render(path), encoding="utf-8")
+        out.write_text(render(path, out), encoding="utf-8")
     except (NoSession, OSError) as error:
         print(f"pilotline report: {error}", file=sys.stderr)
         return 1

@@ -30,6 +30,7 @@ from firmware.station.facts import (
     FaultCleared,
     FaultRaised,
     LimitChanged,
+    PacketCapture,
     PilotChanged,
     TokenPresented,
     Transaction,
@@ -44,7 +45,7 @@ THINNING: Final = ((1 / 2, 10.0), (3 / 4, 60.0))
 ONLY_VITAL = 15 / 16
 CONTEXT_ENTRIES = 256
 PLUGGED: Final = frozenset("BCD")
-VITAL = (Transaction, FaultRaised, FaultCleared, CarSession, RecordingEnded, RecordingThinned)
+VITAL = (Transaction, FaultRaised, FaultCleared, CarSession, PacketCapture, RecordingEnded, RecordingThinned)
 ASKS_TO_CHARGE: Final = frozenset({"Authorize", "RequestStartTransaction", "RemoteStartTransaction", "ReserveNow"})
 
 

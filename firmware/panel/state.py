@@ -10,7 +10,7 @@ import msgspec
 from firmware.panel.redaction import redacted
 from firmware.panel.remedies import remedy
 from firmware.station.evse import Evse
-from firmware.station.facts import AnyFact, BackOfficeLink
+from firmware.station.facts import AnyFact, BackOfficeLink, PacketCapture
 from firmware.station.station import Station
 
 JOURNAL_S = 1.0  # the queue's length is worth no longer wait
@@ -52,6 +52,8 @@ class EvseState(msgspec.Struct, frozen=True):
     evccid: str
     soc_percent: float | None
     session_status: str
+    capture: str  # the file (in storage/captures) that the packets are written to now, or were last
+    capture_state: str
 
 
 class GuardState(msgspec.Struct, frozen=True):
@@ -96,10 +98,13 @@ class Observer:
         self._began = station.clock.mono()
         self._version = version
         self._link: BackOfficeLink | None = None
+        self._captures: dict[int, PacketCapture] = {}
 
     def note(self, fact: AnyFact) -> None:
         if isinstance(fact, BackOfficeLink):
             self._link = fact
+        elif isinstance(fact, PacketCapture):
+            self._captures[fact.evse] = fact
 
     async def describe(self) -> StationState:
         station, clock = self._station, self._station.clock
@@ -115,7 +120,7 @@ class Observer:
             utc=clock.utc(),
             guard=self._guard(),
             back_office=await self._back_office(),
-            evses=tuple(evse_state(evse, clock.mono()) for evse in station.evses.values()),
+            evses=tuple(evse_state(evse, clock.mono(), self._captures.get(evse.id)) for evse in station.evses.values()),
         )
 
     def _guard(self) -> GuardState:
@@ -147,7 +152,7 @@ class Observer:
         )
 
 
-def evse_state(evse: Evse, now: float) -> EvseState:
+def evse_state(evse: Evse, now: float, capture: PacketCapture | None = None) -> EvseState:
     """`now`: monotonic seconds, the clock of the observations."""
     seen, digital, running = evse.seen, evse.digital, evse.transaction
     meter = seen.meter if seen is not None else None
@@ -181,4 +186,12 @@ def evse_state(evse: Evse, now: float) -> EvseState:
         evccid=digital.evccid if digital is not None else "",
         soc_percent=digital.soc_percent if digital is not None else None,
         session_status=digital.status if digital is not None else "",
+        capture=capture.file if capture is not None else "",
+        capture_state=_capture_state(capture) if capture is not None else "",
     )
+
+
+def _capture_state(capture: PacketCapture) -> str:
+    if capture.reason:
+        return f"not recorded: {capture.reason}"
+    return "being written" if capture.kind == "Began" else f"{capture.packets} packets"

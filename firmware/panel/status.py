@@ -124,6 +124,7 @@ def _show_evse(page: _Page, evse: dict[str, Any]) -> None:
     page.row("transaction", f"{evse['transaction']}{_energy(evse)}" if evse["transaction"] else "none")
     page.row("token", evse["token"])
     page.row("session", _session(evse))
+    page.row("packets", ", ".join(part for part in (evse.get("capture"), evse.get("capture_state")) if part))
     page.row("temperature", f"{evse['temperature_c']:.0f} °C" if evse["temperature_c"] is not None else None)
     page.row("reported as", " / ".join(filter(None, dict.fromkeys((evse["state"], evse["detail"])))))
     page.row("", None if evse["operative"] else "out of service by command", "wait")

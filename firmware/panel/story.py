@@ -31,6 +31,7 @@ from firmware.station.facts import (
     FaultRaised,
     LimitChanged,
     ModemStatus,
+    PacketCapture,
     PilotChanged,
     Sample,
     SecurityEvent,
@@ -311,6 +312,8 @@ def _mark(line: Line) -> tuple[str, str, str, str] | None:
             level = "" if line.attenuation_db is None else f"{line.attenuation_db:.1f} dB over {line.sounds} sounds"
             detail = ", ".join(text for text in (line.reason, line.car_mac, level) if text)
             return "car", f"Power line: {line.state}", detail, "bad" if line.reason else ""
+        case PacketCapture() if line.kind == "Ended" and line.reason:
+            return "car", "Packets not recorded", f"{line.file} {line.reason}".strip(), "bad"
         case CertificateHealth():
             said = "; ".join(text for text in (line.text, line.remedy) if text)
             return "security", f"Certificates: {line.where}", said, "bad" if line.severity == "fault" else ""

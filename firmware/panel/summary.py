@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from firmware.panel.redaction import redacted
 from firmware.panel.story import Story, turnaround
 from firmware.panel.words import STOPPED
-from firmware.station.facts import Authorized, IdToken, TokenPresented, Transaction
+from firmware.station.facts import Authorized, IdToken, PacketCapture, TokenPresented, Transaction
 
 CAR_TOOK_LESS = 0.9  # of the limit: then it was the car's choice
 
@@ -20,6 +20,7 @@ class Card(NamedTuple):
     value: str
     note: str = ""
     tone: str = ""
+    capture: str = ""  # name of the file that the value stands for
 
 
 class Summary(NamedTuple):
@@ -115,6 +116,7 @@ class _Figures:
             self._token(),
             Card("Protocol", self.protocol(), self._turnaround_note()),
             Card("Car (EVCCID)", next((session[3] for session in reversed(self.sessions) if session[3]), "")),
+            *self._captures(),
             self._office(),
             self._faults(),
             Card("Transaction", ", ".join(each["id"] for each in self.transactions), self._plugged_note()),
@@ -176,6 +178,18 @@ class _Figures:
             return ""
         middle, worst = times[len(times) // 2], times[-1]
         return f"{len(times)} answers, median {_ms(middle)}, slowest {_ms(worst)}"
+
+    def _captures(self) -> list[Card]:
+        """One for each file with packets, with the latest that is known of it."""
+        latest = {fact.file: fact for _, fact in self.story.all(PacketCapture) if fact.file}
+        found = []
+        for fact in latest.values():
+            parts = [f"{fact.packets} packets, {fact.size / 1000:.0f} kB" if fact.kind == "Ended" else "not finished"]
+            parts += ["TLS keys inside: keep it private"] if fact.secrets else []
+            parts += [f"{fact.left_out} left out"] if fact.left_out else []
+            note = ", ".join([*parts, *([fact.reason] if fact.reason else [])])
+            found.append(Card("Packets", fact.file, note, "bad" if fact.reason else "", fact.file))
+        return found
 
     def _office(self) -> Card:
         exchanges = self.story.office_exchanges

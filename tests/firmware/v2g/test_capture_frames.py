@@ -1,7 +1,7 @@
 """Frames and blocks of recordings, read by code that is not ours: scapy rebuilds every checksum and length."""
 
-import io
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,14 +74,14 @@ def test_places_have_no_scope_and_are_ipv6() -> None:
     assert place(None) is None
 
 
-def test_scapy_reads_packets_times_and_secrets() -> None:
+def test_scapy_reads_packets_times_and_secrets(tmp_path: Path) -> None:
     data = pcapng.section("pilotline", "a note") + pcapng.interface("plc0", MACS.source)
     data += pcapng.tls_secrets(b"CLIENT_RANDOM 00 11\n")
     data += pcapng.packet(1_700_000_000.123456789, b"first", from_car=True, comment="odd")
     data += pcapng.packet(1_700_000_001.5, b"second!!", from_car=False)
     data += pcapng.statistics(1_700_000_002.0, seen=3, dropped=1, comment="1 packets left out")
-    reader: Any = RawPcapNgReader(io.BytesIO(data))
-    read = [(raw, meta) for raw, meta in reader]
+    (tmp_path / "x.pcapng").write_bytes(data)
+    read: list[Any] = list(RawPcapNgReader(str(tmp_path / "x.pcapng")))
     assert [raw for raw, _ in read] == [b"first", b"second!!"]
     assert [meta.linktype for _, meta in read] == [1, 1]
     assert [meta.ifname for _, meta in read] == [b"plc0"] * 2
