@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 _GUARD_AWAY_S: Final = 3.0  # a link that is gone no longer: nobody looks at the connector
 _OPENED_BY_S: Final = 15.0  # a transaction ends at the latest this long after its stop, whatever the contactor says
 _METER_BY_S: Final = 3.0  # a start waits this long for the first reading: OCPP 1.6 has no word for "not known"
+_READ_BY_S: Final = 2.0  # the end waits this long for a reading from after the opening: half a second is 3 Wh at 22 kW
 _SETTLED_ROUNDS: Final = 8  # an advance may cause the next; never endlessly
 
 
@@ -89,6 +90,7 @@ class Evse:
         self._remote_start_id: int | None = None
         self._plugged_at: float | None = None  # monotonic
         self._meter: MeterSample | None = None  # last reading, however old; outlives the guard's own memory
+        self._opened_at: float | None = None  # the running transaction's contactor, last; on the guard's clock
         self._unread_since: float | None = None  # a transaction could begin, but the meter was not read yet
         self._token_last = False  # the token came after the plug
         self._ledger = Ledger(settings.id, station, self.sample, self._advance)
@@ -282,6 +284,8 @@ class Evse:
             return
         before, self.seen = self.seen, self._through_our_own_dark(seen)
         self._meter = seen.meter or self._meter
+        if before is not None and before.closed and not seen.closed:
+            self._opened_at = seen.at
         if self._restored is not None:
             self._resume_or_close(self._restored, seen)
         elif self._sneaked_away(seen):
@@ -499,14 +503,21 @@ class Evse:
         if stop is None:
             return False
         may_flow = self.seen is None or self.closed or self.wishes.grant is not None
-        if may_flow and self._ledger.stopping_s(now) < _OPENED_BY_S:
+        if (may_flow or self._unread(now)) and self._ledger.stopping_s(now) < _OPENED_BY_S:
             return False
         self._end(stop, self._last_sample())
         return True
 
+    def _unread(self, now: float) -> bool:
+        """Did energy flow since the meter, which answers, was read last?"""
+        if self._opened_at is None or self._meter is None or self.sample() is None:
+            return False
+        return self._meter.at < self._opened_at and now - self._opened_at < _READ_BY_S
+
     def _end(self, stop: Stop, sample: Sample | None) -> None:
         self._ledger.end(stop, "EVConnected" if self.plugged else "Idle", sample)
         self._held = False
+        self._opened_at = None
         self._drop_token()
         self.bounds.pop("transaction", None)
         self.bounds.pop("authorization", None)

@@ -85,6 +85,7 @@ class PeerConnector:
     current_a: float = 0.0
     cable_a: float = 32.0
     meter: bool = True
+    meter_busy: bool = False  # its next reading is not there yet
     meter_answers: bool = True  # else the guard goes on telling its last reading, as stale
     known: MeterSample | None = None
     faults: tuple[Fault, ...] = ()
@@ -230,10 +231,10 @@ class GuardPeer:
         self.tick += 1
         self.clock.now += 0.001  # the world never stands still
         c = self.connectors[number]
-        if c.meter_answers:
+        if c.meter_answers and not c.meter_busy:
             watts = c.current_a * 230.0 * 3
             c.known = MeterSample(self.clock.mono(), c.energy_wh, watts, (230.0,) * 3, (c.current_a,) * 3)
-        elif c.known is not None:
+        elif c.known is not None and not c.meter_answers:
             c.known = msgspec.structs.replace(c.known, quality="stale")
         self.send(
             Observation(

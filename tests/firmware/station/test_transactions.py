@@ -119,6 +119,27 @@ def test_a_meter_that_answers_again_before_the_end_tells_its_register(bench: Any
     play(scenario())
 
 
+def test_the_end_waits_for_a_reading_from_after_the_opening_but_not_for_long(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            await b.move(level="B")
+            await b.move(level="C", current_a=32.0)
+            await b.move(meter_busy=True, energy_wh=12_003.0)
+            await b.move(level="A")
+            assert b.transactions()[-1].kind != "Ended"
+            await b.move(meter_busy=False)
+            assert b.transactions()[-1].samples[-1].energy_wh == 12_003.0
+            assert b.transactions()[-1].kind == "Ended"
+            await b.move(level="B")
+            await b.move(level="C", current_a=32.0)
+            await b.move(meter_busy=True)
+            await b.move(level="A")
+            await b.pass_time(2)
+            assert [each.kind for each in b.transactions()].count("Ended") == 2
+
+    play(scenario())
+
+
 def test_a_reading_that_only_the_guard_had_survives_its_loss(bench: Any, play: Any) -> None:
     async def scenario() -> None:
         async with bench() as b:
