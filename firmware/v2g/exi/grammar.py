@@ -221,8 +221,9 @@ def _alone(value: Simple | Complex) -> Value:
 
 
 def _simplest(met: set[Value]) -> Value:
-    """What is read when an element is declared more than once: the type with a class, if there is one."""
-    return next((value for value in met if isinstance(value, Complex)), next(iter(met), None))
+    """What is read when an element is declared more than once: the type with a class, else the widest."""
+    simple = max((value for value in met if isinstance(value, Simple)), key=lambda one: one.maximum, default=None)
+    return next((value for value in met if isinstance(value, Complex)), simple)
 
 
 def _same_content(schema: SchemaSet, met: set[Value]) -> bool:

@@ -1,9 +1,8 @@
 """ISO 15118-20 Amendment 1: AC as a distributed energy resource by European grid codes (AC-DER-IEC).
 
 Six more members of AC's substitution groups; the messages are AC's own and must be encoded with the schema named.
-UNVERIFIED against the amendment's schema: structure and order are those that EVerest's open codec shows. The streams of
-its tests are read and written exactly, but none of those that work there has a reactive power curve (DERCurve).
-The North American variant (AC-DER-SAE) is not here.
+UNVERIFIED against the amendment's schema: structure and order are those that EVerest's open codec shows, and the streams
+of its tests are read and written exactly. The North American variant (AC-DER-SAE) is not here.
 """
 
 from enum import StrEnum
@@ -146,9 +145,11 @@ class ZeroCurrent(Record, namespace=AC_DER_IEC):
 
 
 class ReactivePowerSupport(Record, namespace=AC_DER_IEC):
-    volt_var: DerCurve | None = element("VoltVar", default=None)
-    watt_var: DerCurve | None = element("WattVar", default=None)
-    watt_cos_phi: DerCurve | None = element("WattCosPhi", default=None)
+    """One of the curves. That they exclude each other is read off the event codes of EVerest's stream."""
+
+    volt_var: DerCurve | None = element("VoltVar", default=None, choice="curve")
+    watt_var: DerCurve | None = element("WattVar", default=None, choice="curve")
+    watt_cos_phi: DerCurve | None = element("WattCosPhi", default=None, choice="curve")
 
 
 class ActivePowerSupport(Record, namespace=AC_DER_IEC):

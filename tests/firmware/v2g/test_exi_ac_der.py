@@ -18,10 +18,14 @@ REQUEST = "8010041ea65fc99ba76c4d8c3bfe1b606307e08019020000008000003f06807810000
 HEAD = "8014041ea65fc99ba76c4d8c4bfe1b60620083f0400c90fc1a01e440019147e0801921f82006487e080192"
 BARE = HEAD + "00c0"
 FREQUENCY_WATT = HEAD + "0001f83e154804000080200004321f82489c0fc1a05023f01410040800010" + "83e87a01800"
+VOLT_VAR = (
+    HEAD + "0001f83e15480400008020000"
+    "42002010019e02041010082003f40408211f1300800021043f0491381f8340a047e0282008100002107d0f40300"
+)
 ZERO_CURRENT = HEAD + "0021f8312400480400008020000408040000802000" + "0430"
 
 
-@pytest.mark.parametrize("stream", [PLAIN_AC, REQUEST, BARE, FREQUENCY_WATT, ZERO_CURRENT])
+@pytest.mark.parametrize("stream", [PLAIN_AC, REQUEST, BARE, FREQUENCY_WATT, VOLT_VAR, ZERO_CURRENT])
 def test_known_streams_both_ways(stream: str) -> None:
     message = exi.decode(bytes.fromhex(stream), SCHEMA)
     assert exi.encode(message).hex() == stream
@@ -45,6 +49,14 @@ def test_values_of_a_droop_over_frequency() -> None:
     droop = control.active_power_support.over_frequency_watt
     assert (float(droop.fstart), float(droop.fstop), float(droop.slope)) == (50.1, 52, 0.4)
     assert float(control.maximum_level_dc_injection) == 0.5
+
+
+def test_values_of_a_reactive_power_curve() -> None:
+    message: Any = exi.decode(bytes.fromhex(VOLT_VAR), SCHEMA)
+    curve: Any = message.ac_cpd_res_energy_transfer_mode.der_control.reactive_power_support.volt_var
+    assert (curve.x_unit, curve.y_unit) == ("V", "var")
+    points = [(float(point.x_value), float(point.y_value.setpoint_value)) for point in curve.curve_data_points]
+    assert points == [(207, 3200), (253, -3200)]
 
 
 def test_plain_ac_keeps_its_bytes_and_der_is_unknown_to_plain_ac() -> None:
