@@ -2,8 +2,8 @@
 
 `python tests/bench/packet_recording.py [--seconds 5] [--folder DIR] [FILE.pcapng ...]`: a ticker in the loop says how
 late it wakes, without recording, with a busy session being recorded to DIR (a disk of your choice), and with a disk
-that takes nothing. Then tshark, where it is installed (apt-get install tshark), reads the file made here, or those named:
-checksums, sequence numbers, dissection; one line each. Target: nothing holds the loop longer than 2 ms.
+that takes nothing. Then tshark, where it is installed (apt-get install tshark), reads the file made here, or those
+named: checksums, sequence numbers, dissection; one line each. Target: nothing holds the loop longer than 2 ms.
 """
 
 import argparse
