@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.panel.status import ask
 from hil.rig import JsonObject, Rig
 from hil.stack import Stack, station_toml
 
@@ -50,6 +51,11 @@ class Scene:
             self.car.communicate(timeout=5)
             self.car = None
 
+    def why(self) -> str:
+        """The station's answer to "why is it not charging?"."""
+        (evse,) = ask(self.stack.folder / "control.sock")["evses"]
+        return str(evse["why"])
+
     def watch(self, seconds: float) -> list[JsonObject]:
         """What the plant's pilot and contactor did, each change with its time."""
         begin, seen = time.monotonic(), list[JsonObject]()
@@ -83,6 +89,22 @@ def test_a_car_that_vanishes_is_let_go_and_offered_again(scene: Scene) -> None:
     pilots = [each["pilot"] for each in seen[seen.index(opened) :]]
     assert pilots[:4] == ["x1", "f", "x1", "duty"]  # woken up, and asked again to communicate
     scene.rig.wait(lambda status: status["pilot"] == "duty" and float(str(status["duty_percent"])) > 8, within=15)
+
+
+@pytest.mark.timeout(90)
+def test_a_car_that_opens_s2_in_its_session_may_begin_another_in_the_same_transaction(scene: Scene) -> None:
+    """ISO 15118-3: the link failed, so X1, F, 5 % again; authorised, but silent, it would get a nominal duty."""
+    scene.drive_up("--stay")
+    scene.rig.wait("charging", within=20)
+    scene.rig.do("set_state", state="B")
+    scene.rig.wait("de-energised", within=0.5)
+    scene.leave()
+    assert "car" in scene.why()
+    scene.rig.wait(lambda status: status["pilot"] == "f", within=5)  # woken up
+    scene.rig.wait(lambda status: status["duty_percent"] == 5.0, within=8)
+    assert scene.why() == "waiting for the car's digital communication"
+    scene.drive_up("--energy-wh", "5")
+    scene.rig.wait("charging", within=20)
 
 
 @pytest.mark.timeout(60)
