@@ -1,8 +1,8 @@
 """ISO 15118-20 Amendment 1: AC as a distributed energy resource by European grid codes (AC-DER-IEC).
 
 Six more members of AC's substitution groups; the messages are AC's own and must be encoded with the schema named.
-UNVERIFIED against the amendment's schema: structure and order are those that EVerest's open codec shows, and the streams
-of its tests are read and written exactly. The North American variant (AC-DER-SAE) is not here.
+UNVERIFIED against the amendment's schema: structure and order are those that EVerest's open codec shows, and the
+streams of its tests are read and written exactly. The North American variant (AC-DER-SAE) is not here.
 """
 
 from enum import StrEnum
