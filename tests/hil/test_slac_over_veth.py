@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scapy.layers.inet import TCP, UDP
+from scapy.layers.l2 import Ether
+from scapy.utils import RawPcapNgReader
 
+from firmware.v2g.ladder import ladder_of_file
 from hil.plc.packets import finish_frames
 from hil.rig import JsonObject
 from hil.stack import Stack, station_toml
@@ -119,7 +123,7 @@ def facts(stack: Stack) -> list[Any]:
 @pytest.mark.parametrize("make", ["simulated", "qca7000"])
 def test_a_car_finds_its_plug_and_charges(line: Line, tmp_path: Path, make: str) -> None:
     power_line(line, make)
-    with station(line, tmp_path / "station", make) as stack:
+    with station(line, tmp_path / "station", make, keys="capture = true\n") as stack:
         told(stack, "waiting for the car's SLAC")
         said = drive(line, stack, "--energy-wh", "10", "--pace", "0.2")
         by_event = {each["event"]: each for each in said}
@@ -131,6 +135,23 @@ def test_a_car_finds_its_plug_and_charges(line: Line, tmp_path: Path, make: str)
         told(stack, "waiting for the car's SLAC")
         firmware = {"simulated": "rig 1.0", "qca7000": "MAC-QCA7005-1.1.0.730-04-20140815-FINAL"}[make]
         assert firmware in stack.log("station")
+        (capture,) = (stack.folder / "storage" / "captures").iterdir()
+        recorded_from_slac_to_tcp([Ether(raw) for raw, _ in RawPcapNgReader(str(capture))])
+        assert "SessionStopRes" in ladder_of_file(capture)
+
+
+def recorded_from_slac_to_tcp(packets: list[Any]) -> None:
+    """One car did all of it, in this order; scapy needs no names for SLAC here: tests of frames have them."""
+    slac = [bytes(each) for each in packets if each.type == 0x88E1]
+    kinds = [int.from_bytes(each[15:17], "little") for each in slac]
+    matching = {0x6064, 0x6065, 0x607C, 0x607D}
+    assert [each for each in kinds if each in matching] == sorted(matching)
+    talk = [each for each in packets if each.type == 0x86DD]
+    assert packets.index(talk[0]) > 20
+    assert [UDP in each for each in talk[:2]] == [True, True]
+    opening = next(each for each in talk if TCP in each)
+    assert opening[TCP].flags == "S"
+    assert talk[0].src == opening.src == next(Ether(each).src for each in slac if each[15:17] == b"\x64\x60")
 
 
 @pytest.mark.timeout(60)
