@@ -82,6 +82,8 @@ class ConnectorGuard:
         self._shown: PilotOutput | None = None
         self._rcd_test = False
         self._tripped_upstream = False
+        self._light = Light.OFF
+        self._light_due = False  # asked for, and not yet begun in the indicator's thread
         self._imd_on = False
         self._imd_tested = False  # a resistance counts only after the monitor's self test; set in its thread
         self._take_parts(connector.parts, now)
@@ -138,9 +140,15 @@ class ConnectorGuard:
         self._clear |= {code}
 
     def show(self, light: Light) -> None:
-        if self.lights and self._indicator:
-            indicator = self._indicator
-            self.lights.request(lambda: indicator.show(light))
+        self._light = light
+        if self.lights and not self._light_due:  # a slow indicator shows the newest, it does not catch up
+            self._light_due = True
+            self.lights.request(self._show_light)
+
+    def _show_light(self) -> None:
+        self._light_due = False  # before looking: what comes from now on is asked for again
+        if self._indicator:
+            self._indicator.show(self._light)
 
     def give(self, grant: grants.Grant) -> None:
         self.granted = grants.give(self.granted, grant, self.fault_text)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hal import wire
+from hal.contracts import Light
 from hal.guard import TICK_S, Event
 from hal.link import Allowed, Link, Peer, peer_of
 
 if TYPE_CHECKING:
-    from tests.hal.conftest import Bench
+    from tests.hal.conftest import Bench, BenchMaker
 
 US = Allowed(frozenset({os.getuid()}), frozenset())
 
@@ -145,6 +146,22 @@ def test_a_flood_of_bad_packets_is_bounded_and_delays_no_order_to_end(bench: Ben
     assert not bench.guard.lease.held
     bench.wiring.car = "B"
     bench.until(lambda: not bench.closed, within_s=0.1)
+
+
+def test_an_indicator_shows_the_newest_light_and_does_not_catch_up(make_bench: BenchMaker) -> None:
+    shown: list[Light] = []
+
+    class Lamp:
+        def __init__(self, part: object) -> None:
+            self.show = shown.append
+
+    bench = make_bench(wrap={"indicator": Lamp})
+    bench.connect()
+    for _ in range(20):
+        bench.send(wire.IndicatorIntent(bench.epoch, 1, Light.CHARGING))
+        bench.send(wire.IndicatorIntent(bench.epoch, 1, Light.FAULTED))
+    bench.run(0.05)
+    assert shown == [Light.FAULTED]
 
 
 def test_a_controller_that_does_not_read_delays_nobody(joined: Joined) -> None:
