@@ -1,4 +1,4 @@
-"""The drop-in of stations with a power-line modem: what SLAC needs is allowed, little else, and nobody else has it."""
+"""Drop-ins of the controller's unit: what SLAC and TLS need is allowed there, little else, and nobody else has it."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNIT = SYSTEMD / "pilotline.service"
-DROP_IN = SYSTEMD / "pilotline.service.d" / "plc.conf"
+DROP_INS = SYSTEMD / "pilotline.service.d"
 
 RAW_SOCKET = """
 import asyncio, sys
@@ -25,12 +25,18 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
-def test_exposure_with_the_drop_in_is_at_most_2_5(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("drop_in", "most"), [("plc.conf", 25), ("tls.conf", 20)])
+def test_exposure_with_a_drop_in(tmp_path: Path, drop_in: str, most: int) -> None:
+    """`most` in tenths, as systemd-analyze counts."""
     merged = tmp_path / "pilotline.service"
-    merged.write_text(UNIT.read_text().replace("[Install]", DROP_IN.read_text() + "\n[Install]"))
-    command = ["systemd-analyze", "security", "--offline=true", "--threshold=25", "--no-pager", str(merged)]
+    merged.write_text(UNIT.read_text().replace("[Install]", (DROP_INS / drop_in).read_text() + "\n[Install]"))
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={most}", "--no-pager", str(merged)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout[-400:] + done.stderr
+
+
+def test_every_drop_in_is_tried() -> None:
+    assert {path.name for path in DROP_INS.iterdir()} == {"plc.conf", "tls.conf"}
 
 
 def test_without_the_drop_in_there_are_no_raw_sockets() -> None:
