@@ -75,7 +75,7 @@ class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     conformance: bool = False  # as a test house wants it: a car of ISO 15118-20 must show a vehicle certificate, ...
     tls_key_log: str | None = None  # file for TLS secrets (Wireshark): service work only, raises a security event
-    capture: bool = False  # one pcapng file per plug-in in storage/captures: service work, see v2g/recording
+    capture: bool = False  # one pcapng file per plug-in in storage/captures, for Wireshark: service work only
     protocols: tuple[Literal["iso2"], ...] = ("iso2",)
     sdp_port: Annotated[int, Meta(ge=1, le=65535)] = 15118
     # the interface carries the car's frames without a modem (rig, bench): link is up while the plug is in
