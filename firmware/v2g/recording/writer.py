@@ -111,8 +111,8 @@ class Writer(threading.Thread):
 
     def _put(self, at: float, frame: bytes, from_car: bool) -> None:
         if self._file is not None:
-            self._packets += 1
             self._file.write(pcapng.packet(at, frame, from_car=from_car))
+            self._packets += 1
 
     def _heard(self, frame: Frame) -> bool:
         """May it be written? Learns the car's Ethernet address, for IPv6 addresses that do not tell it."""

@@ -163,7 +163,7 @@ FILLING = """
             writer.take(Frame(1.0, bytes(100), True))
         writer.take(End(2.0, 0))
     for each in told:
-        print(each.kind, each.file, each.reason, sep="|")
+        print(each.kind, each.file, each.reason, each.packets, sep="|")
 """
 
 
@@ -173,12 +173,12 @@ def test_a_disk_that_fills_up_ends_the_recording_at_a_whole_packet(tmp_path: Pat
     lines = [line.split("|") for line in done.stdout.splitlines()]
     assert [line[0] for line in lines] == ["Began", "Ended", "Began", "Ended"]
     assert all("too large" in line[2] or "No space" in line[2] for line in lines[1::2])
-    for _, name, _ in lines[::2]:
+    for name, count in ((line[1], int(line[3])) for line in lines[1::2]):
         capture = (tmp_path / name).read_bytes()
         assert len(capture) <= 5000
         read = [raw for raw, _ in RawPcapNgReader(str(tmp_path / name))]
-        assert read == [bytes(100)] * len(list(packets(capture)))
-        assert len(read) > 20
+        assert read == [bytes(100)] * count
+        assert count == len(list(packets(capture))) > 20
 
 
 @pytest.mark.parametrize("cut", [1, 5, 30, 100])

@@ -230,29 +230,42 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def car_tls(pki: Path) -> ssl.SSLContext:
-    """What a car of ISO 15118-2 offers."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("ECDHE-ECDSA-AES128-SHA256")
-    for root in (pki / "roots/v2g").glob("*.pem"):
-        context.load_verify_locations(root)
+def car_tls(pki: Path) -> Callable[[str], ssl.SSLContext]:
+    """What a car of ISO 15118-2 (iso2) or -20 (iso20) offers and shows."""
+
+    def context(profile: str) -> ssl.SSLContext:
+        found = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        found.check_hostname = False
+        for root in (pki / "roots/v2g").glob("*.pem"):
+            found.load_verify_locations(root)
+        if profile == "iso2":
+            found.maximum_version = ssl.TLSVersion.TLSv1_2
+            found.set_ciphers("ECDHE-ECDSA-AES128-SHA256")
+        else:
+            found.minimum_version = ssl.TLSVersion.TLSv1_3
+            found.load_cert_chain(pki / f"others/{profile}/vehicle.pem", pki / f"others/{profile}/vehicle.key")
+        return found
+
     return context
 
 
-def test_a_recording_of_tls_brings_its_secrets(on_lot: Any, tmp_path: Path, pki: Path, car_tls: Any) -> None:
+@pytest.mark.parametrize("car", [("iso2", "TLSv1.2"), ("iso20", "TLSv1.3")])
+def test_a_recording_of_tls_brings_its_secrets(
+    on_lot: Any, tmp_path: Path, pki: Path, car_tls: Any, car: tuple[str, str]
+) -> None:
+    profile, version = car
+
     async def test(lot: Lot) -> None:
         await lot.session()
         fact = await lot.unplug()
-        assert any(each.agreed for each in lot.desk.facts if isinstance(each, CarTls))
+        assert [each.version for each in lot.desk.facts if isinstance(each, CarTls)] == [version]
         capture = (tmp_path / "captures" / fact.file).read_bytes()
         assert fact.secrets
         assert tls_secrets(capture).split() == (tmp_path / "keys").read_text().split()
         assert lot.desk.said() == messages_of(capture)
         assert len(lot.desk.said()) == 2 * len(SESSION)
 
-    on_lot(test, car_tls, capture=True, tls="force", pki=str(pki), tls_key_log=str(tmp_path / "keys"))
+    on_lot(test, car_tls(profile), capture=True, tls="force", pki=str(pki), tls_key_log=str(tmp_path / "keys"))
 
 
 def test_without_the_key_log_a_recording_has_no_secrets(on_lot: Any, tmp_path: Path, pki: Path, car_tls: Any) -> None:
@@ -265,7 +278,7 @@ def test_without_the_key_log_a_recording_has_no_secrets(on_lot: Any, tmp_path: P
         assert b"SessionSetup" not in capture
         assert len(lot.desk.said()) == 2 * len(SESSION)
 
-    on_lot(test, car_tls, capture=True, tls="force", pki=str(pki))
+    on_lot(test, car_tls("iso2"), capture=True, tls="force", pki=str(pki))
 
 
 def test_every_plug_in_has_its_file_and_silence_has_none(on_lot: Any, tmp_path: Path) -> None:
