@@ -1,12 +1,16 @@
-"""Where the rig keeps its sockets and register file: a folder that belongs to this user alone."""
+"""Where the rig keeps its sockets and register file: a folder that belongs to this user alone, and one plant to each
+socket and register file."""
 
+import contextlib
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 
 class PlaceError(RuntimeError):
-    """The folder cannot be used; the text says why."""
+    """The folder or a file in it cannot be used; the text says why."""
 
 
 def runtime_folder() -> Path:
@@ -37,3 +41,17 @@ def control_socket() -> Path:
 def register_file() -> Path:
     """Default place of the simulated board's registers."""
     return runtime_folder() / "board.registers"
+
+
+@contextlib.contextmanager
+def held(*paths: Path) -> Iterator[None]:
+    """Keep other plants from these files for as long as the block runs: a lock beside each, which ends with its
+    process however that dies. Raises PlaceError where a plant holds one, OSError."""
+    with contextlib.ExitStack() as locks:
+        for path in paths:
+            lock = locks.enter_context(path.with_name(path.name + ".lock").open("w"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise PlaceError(f"a plant already runs on {path}; stop it, or choose other files") from None
+        yield

@@ -5,7 +5,7 @@ import json
 import sys
 import types
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -13,12 +13,30 @@ from hil.places import PlaceError, control_socket
 from hil.plant.commands import COMMANDS, Command, RigError
 from hil.rig import JsonObject, SocketLink
 
+#: unit by the field's last word, or by its whole name
+_UNITS: Final = {
+    "a": "A",
+    "ma": "mA",
+    "v": "V",
+    "wh": "Wh",
+    "s": "s",
+    "percent": "%",
+    "celsius": "°C",
+    "ohm": "Ohm",
+    "cable": "A",
+    "rating": "A",
+}
+
 
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0 when the rig did it, 1 when it refused or is not there."""
     options = vars(_parser().parse_args(argv))
     path, as_json = options.pop("control"), options.pop("json", False)
+    first, value = options.pop("first", ""), options.pop("value", None)
     request = {name: value for name, value in options.items() if value is not None}
+    if value is not None and request.setdefault(first, value) != value:
+        print(f"rig: {first} is given twice: {value:g} and {request[first]:g}", file=sys.stderr)
+        return 1
     try:
         link = SocketLink(path or control_socket())
         reply = link.request(request)
@@ -48,24 +66,40 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_fields(parser: argparse.ArgumentParser, command: type[Command]) -> None:
-    """Required fields and on/off become positional, the rest options."""
+    """Required fields, on/off and a number that comes first become positional, the rest (and that number) options."""
     hints = get_type_hints(command, include_extras=True)
+    own = [field.name for field in msgspec.structs.fields(command) if field.name != "connector"]
     for field in msgspec.structs.fields(command):
         kind, choices = _argument_type(hints[field.name])
         required = field.default is msgspec.NODEFAULT
-        extra: dict[str, Any] = {"type": kind, "choices": choices}
+        extra: dict[str, Any] = {"type": kind, "choices": choices, "help": _help(field, hints[field.name])}
         if kind is _on_off:
             extra["metavar"] = "on|off"
         if field.name == "on":
-            parser.add_argument("on", nargs="?", help="default: on", **extra)
+            parser.add_argument("on", nargs="?", **extra | {"help": "default: on"})
         elif required:
             parser.add_argument(field.name, **extra)
         else:
             option = f"--{field.name.replace('_', '-')}"
+            if [field.name] == own[:1] and kind in {int, float}:
+                parser.add_argument("value", nargs="?", metavar=field.name.upper(), **extra | {"help": f"as {option}"})
+                parser.set_defaults(first=field.name)
             if kind is _on_off and field.default is False:
                 parser.add_argument(option, action="store_true", default=None)
             else:
                 parser.add_argument(option, **extra)
+
+
+def _help(field: msgspec.structs.FieldInfo, hint: Any) -> str:
+    """The unit, what is allowed, and what holds where it is left out."""
+    parts = [_UNITS[field.name] if field.name in _UNITS else _UNITS.get(field.name.rpartition("_")[2], "")]
+    for part in (hint, *get_args(hint)):
+        for meta in getattr(part, "__metadata__", ()):
+            bounds = (("from", meta.ge), ("above", meta.gt), ("to", meta.le))
+            parts.append(" ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None))
+    if isinstance(field.default, int | float) and not isinstance(field.default, bool):
+        parts.append(f"default: {field.default:g}")
+    return ", ".join(part for part in parts if part).replace("%", "%%")
 
 
 def _argument_type(hint: Any) -> tuple[Any, tuple[Any, ...] | None]:

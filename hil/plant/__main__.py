@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Final
 
 from hal.sim.registers import Registers
-from hil.places import PlaceError, control_socket, register_file
+from hil.places import PlaceError, control_socket, held, register_file
 from hil.plant.plant import Plant
 from hil.plant.rig_server import RigServer
 
@@ -37,7 +37,7 @@ def run(plant: Plant, server: RigServer) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code 0 after SIGTERM or SIGINT, 1 when the files cannot be made."""
+    """Exit code 0 after SIGTERM or SIGINT, 1 when another plant has the files or they cannot be made."""
     parser = argparse.ArgumentParser(prog="python -m hil.plant", description=__doc__)
     parser.add_argument("--registers", type=Path, help="register file to create (default: the rig's folder)")
     parser.add_argument("--control", type=Path, help="rig-control socket (default: the rig's folder)")
@@ -47,16 +47,25 @@ def main(argv: list[str] | None = None) -> int:
     try:
         path = options.registers or register_file()
         control = options.control or control_socket()
-        plant = Plant(Registers.create(path, options.connectors), dc=options.board == "dc")
-        server = RigServer(plant, control)
+        with held(control, path):
+            return _serve(path, control, options.connectors, dc=options.board == "dc")
     except (OSError, PlaceError) as error:
         print(f"plant: {error}", file=sys.stderr)
         return 1
-    print(f"plant ready: {options.connectors} x {options.board}, registers {path}, control {control}", flush=True)
+
+
+def _serve(path: Path, control: Path, connectors: int, *, dc: bool) -> int:
+    """The plant's life; both files are this process' own. Raises OSError when they cannot be made."""
+    plant = Plant(Registers.create(path, connectors), dc=dc)
     try:
-        run(plant, server)
+        server = RigServer(plant, control)
+        try:
+            kind = "dc" if dc else "ac"
+            print(f"plant ready: {connectors} x {kind}, registers {path}, control {control}", flush=True)
+            run(plant, server)
+        finally:
+            server.close()
     finally:
-        server.close()
         path.unlink(missing_ok=True)
     return 0
 

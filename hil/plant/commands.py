@@ -7,6 +7,7 @@ from the same classes, and the first line of each docstring is its help. Reading
 import difflib
 import json
 import os
+import re
 import signal
 from typing import Annotated, Literal
 
@@ -19,6 +20,7 @@ from hil.plant.lock import UNLOCKED
 from hil.plant.plant import Plant
 
 Percent = Annotated[float, Meta(ge=0, le=100)]
+_UID = re.compile("(?:[0-9A-Fa-f]{2}){4,10}")
 Amps = Annotated[float, Meta(ge=0, le=500)]
 
 
@@ -138,9 +140,13 @@ class CarCommand(Command, frozen=True, kw_only=True, tag="car"):
 
 
 class Swipe(Command, frozen=True, kw_only=True, tag="swipe"):
-    """Hold a card to the reader: its UID as hexadecimal text."""
+    """Hold a card to the reader: its UID, 4 to 10 bytes in hex, such as 04A2B3C4D5E680."""
 
-    token: Annotated[str, Meta(pattern="^[0-9A-Za-z*-]{1,36}$")]
+    token: str
+
+    def __post_init__(self) -> None:
+        if _UID.fullmatch(self.token) is None:
+            raise ValueError(f"{self.token[:40]!r} is no card's UID: 4 to 10 bytes in hex, such as 04A2B3C4D5E680")
 
     def touch(self, connector: Connector) -> None:
         connector.registers.swipe(self.token)

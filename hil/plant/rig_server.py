@@ -1,5 +1,6 @@
 """The rig-control socket: a Unix stream socket with one JSON object per line each way. Never blocks the plant."""
 
+import contextlib
 import os
 import selectors
 import socket
@@ -14,7 +15,8 @@ MOST_CLIENTS: Final = 32
 
 
 class RigServer:
-    """Serves rig control between two steps of the plant. Raises OSError when the path cannot be bound."""
+    """Serves rig control between two steps of the plant; the caller holds the path (`places.held`), so that what lies
+    there is left from a dead plant. Raises OSError when the path cannot be bound."""
 
     def __init__(self, plant: Plant, path: Path) -> None:
         self._plant = plant
@@ -24,6 +26,7 @@ class RigServer:
         path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(path))
+        self._bound = path.stat().st_ino
         os.chmod(path, 0o600)
         self._listener.listen()
         self._listener.setblocking(False)
@@ -78,4 +81,6 @@ class RigServer:
             self._drop(client)
         self._selector.close()
         self._listener.close()
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if self._path.stat().st_ino == self._bound:  # not another's that lies there by now
+                self._path.unlink()

@@ -63,7 +63,7 @@ def test_a_card_makes_the_car_charge_at_the_granted_current(bench: VirtualBench,
 
 def test_the_contactor_closes_within_three_seconds_of_state_c(bench: VirtualBench, rig: Rig) -> None:
     rig.reach("plugged")
-    rig.do("swipe", token="04AA")
+    rig.do("swipe", token="04AABBCC")
     rig.wait("ready", within=10.0)
     assert rig.wait("closed", within=10.0) <= 3.0
 
@@ -115,7 +115,7 @@ def test_a_weld_is_seen_and_the_breaker_tripped(bench: VirtualBench, rig: Rig) -
 def test_a_dead_residual_current_monitor_forbids_closing(bench: VirtualBench, rig: Rig) -> None:
     rig.do("rcd_dead")
     rig.reach("plugged")
-    rig.do("swipe", token="04AA")
+    rig.do("swipe", token="04AABBCC")
     bench.pass_time(10.0)
     assert not rig.status()["closed"]
 

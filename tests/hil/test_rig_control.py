@@ -42,7 +42,8 @@ def ask(plant: Plant, **request: object) -> dict[str, Any]:
         (b'{"do": "plug", "cable": 16}', "$.cable"),
         (b'{"do": "set_state"}', "missing required field `state`"),
         (b'{"do": "set_state", "state": "Q"}', "$.state"),
-        (b'{"do": "swipe", "token": "a b"}', "$.token"),
+        (b'{"do": "swipe", "token": "a b"}', "UID"),
+        (b'{"do": "swipe", "token": "xyz"}', "UID"),
         (b'{"do": "plug", "connector": 0}', "$.connector"),
         (b'{"do": "lease_freeze", "pid": 1}', "$.pid"),
     ],
@@ -75,7 +76,7 @@ def test_what_is_put_in_is_seen_in_the_registers(bench: Bench) -> None:
         {"do": "pe_fault"},
         {"do": "tamper"},
         {"do": "phase_loss", "phase": 3},
-        {"do": "swipe", "token": "04AA"},
+        {"do": "swipe", "token": "04AABBCC"},
     ]
     for request in requests:
         assert ask(bench.plant, **request) == {"ok": True}
@@ -93,7 +94,7 @@ def test_what_is_put_in_is_seen_in_the_registers(bench: Bench) -> None:
         "token_count": 1.0,
     }
     assert {name: bench.registers[name] for name in seen} == seen
-    assert bench.registers.token == "04AA"
+    assert bench.registers.token == "04AABBCC"
 
 
 @pytest.mark.parametrize(("state", "millivolts"), [("A", 12000), ("B", 8978), ("C", 5996), ("D", 2931)])
@@ -236,3 +237,85 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         main([command.replace("_", "-"), "--help"])
     assert done.value.code == 0
     assert "usage: pilotline rig" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "register", "value"),
+    [
+        (["temperature", "95"], "temperature_c", 95.0),
+        (["temperature", "--celsius", "95"], "temperature_c", 95.0),
+        (["plug", "20"], "plug_rating_a", 20.0),
+        (["phase-loss", "2"], "voltage_l2_v", 0.0),
+        (["grid", "180"], "voltage_l1_v", 180.0),
+    ],
+)
+def test_the_number_a_command_is_about_needs_no_option(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, words: list[str], register: str, value: float
+) -> None:
+    class Direct:
+        def __init__(self, path: Path) -> None: ...
+
+        def request(self, request: dict[str, object]) -> dict[str, Any]:
+            return ask(bench.plant, **request)
+
+    monkeypatch.setattr("hil.rig_cli.SocketLink", Direct)
+    assert main(words) == 0
+    bench.run(0.1)
+    assert bench.registers[register] == pytest.approx(value)
+
+
+def test_a_number_given_twice_is_refused(control: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--control", str(control), "leak", "30", "--dc-ma", "20"]) == 1
+    assert "dc_ma is given twice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("leak", "mA, from 0 to 1000"),
+        ("temperature", "°C, from -60 to 200"),
+        ("car", "%, from 0 to 100"),
+        ("plug", "A"),
+    ],
+)
+def test_help_names_the_unit_and_the_range(command: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
+# --- one plant to each socket and register file ---------------------------------------------------------------------
+
+
+def plant_process(registers: Path, control: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "hil.plant", "--registers", str(registers), "--control", str(control)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(("registers", "socket_name"), [("board", "other.sock"), ("other", "rig.sock")])
+def test_a_second_plant_is_refused_and_leaves_the_first_one_alone(
+    tmp_path: Path, registers: str, socket_name: str
+) -> None:
+    control = tmp_path / "rig.sock"
+    with plant_process(tmp_path / "board", control) as first:
+        try:
+            assert first.stdout is not None and "plant ready" in first.stdout.readline()
+            with plant_process(tmp_path / registers, tmp_path / socket_name) as second:
+                said = second.communicate(timeout=10)[1]
+                assert second.returncode == 1
+                assert "a plant already runs on" in said
+            assert Rig(SocketLink(control)).reach("plugged")["car"] == "B"
+            assert (tmp_path / "board").exists()
+        finally:
+            first.terminate()
+            assert first.wait(10) == 0
+    assert not control.exists() and not (tmp_path / "board").exists()
+
+
+def test_what_a_dead_plant_left_is_taken_over(tmp_path: Path) -> None:
+    control = tmp_path / "rig.sock"
+    for end in (signal.SIGKILL, signal.SIGTERM):
+        with plant_process(tmp_path / "board", control) as plant:
+            assert plant.stdout is not None and "plant ready" in plant.stdout.readline()
+            plant.send_signal(end)
+    assert not control.exists()
