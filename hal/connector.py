@@ -307,10 +307,19 @@ class ConnectorGuard:
             temperature_c=self.thermometer.latest.value if self.thermometer else None,
             temperature_fresh=self.thermometer.fresh(now) if self.thermometer else True,
             supply_fresh=self.supply.fresh(now) if self.supply else True,
+            silent=self._silent(),
             isolation_fault=self._isolation_fault(now),
             device=self._device or failed_before or station.device,
             clear=self._clear,
         )
+
+    def _silent(self) -> str:
+        """A part without whose word nothing may close, and which has not been heard since the start."""
+        if self.meter and self.meter.latest.value is None and self.board.policy.on_meter_stale == "stop":
+            return "meter"
+        if self.thermometer and self.thermometer.latest.value is None:
+            return "thermometer"
+        return ""
 
     def _read_plug(self) -> None:
         if self._proximity is None:
@@ -387,7 +396,7 @@ class ConnectorGuard:
         wanted = dc_path.step(self.dc_wish, self.board, limit_a, self.supply.latest.value, closed=closed)
         if wanted != self._set_point:
             self._set_point = wanted
-            self.supply.request(self.supply.refresh)
+            self.supply.request_refresh()
         monitor = self.dc_wish.phase in ("cable_check", "precharge", "deliver") and closed
         if self.isolation and monitor is not self._imd_on:
             self._imd_on = monitor

@@ -98,6 +98,7 @@ class Inputs(NamedTuple):
     temperature_fresh: bool = True  # True without a thermometer
     supply_fresh: bool = True  # True without a DC supply
     isolation_fault: str = ""
+    silent: str = ""  # a part that must be read has not said anything yet
     device: str = ""  # a part failed: what it said
     clear: frozenset[str] = frozenset()  # codes the controller asks to clear
 
@@ -383,6 +384,8 @@ def _merge(
 
 def _hold_up(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> str:
     """What closing still waits for."""
+    if i.silent:
+        return f"waiting for the first reading of the {i.silent}"
     if i.lock is not None and i.lock is not LockState.LOCKED:
         return "waiting for the plug lock"
     if now - s.closed_at < board.policy.min_close_interval_s:

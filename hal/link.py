@@ -54,6 +54,7 @@ class Link:
         self._allowed = allowed
         self._guard: Guard | None = None
         self._controller: socket.socket | None = None
+        self._bad_packets = 0
         self._greeted = False
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._selector = selectors.DefaultSelector()
@@ -139,7 +140,11 @@ class Link:
             try:
                 self._guard.receive(decode_from_controller(packet))
             except WireError as error:
-                log.warning("bad packet: %s", str(error)[:200])
+                self._bad_packets += 1
+                if (
+                    self._bad_packets & (self._bad_packets - 1) == 0
+                ):  # the 1st, 2nd, 4th, 8th, ...: a flood fills no log
+                    log.warning("bad packet (%d so far): %s", self._bad_packets, str(error)[:200])
                 self._guard.receive(Event.BAD_FRAME)
 
     def _woken(self) -> None:

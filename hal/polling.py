@@ -35,6 +35,7 @@ class Poller(Generic[T]):
         self._stale_s = stale_s
         self._due = now
         self._clock: Callable[[], float] = time.monotonic
+        self._refresh_wanted = False
         self._actions: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -45,6 +46,16 @@ class Poller(Generic[T]):
     def request(self, action: Callable[[], object]) -> None:
         """Do this next (move the lock, set the supply). A DeviceError of it stays in `action_error` until one works."""
         self._actions.put(action)
+
+    def request_refresh(self) -> None:
+        """Read (for a supply: hand over the set point) next; asked for again before it happened, it happens once."""
+        if not self._refresh_wanted:
+            self._refresh_wanted = True
+            self._actions.put(self._refresh)
+
+    def _refresh(self) -> None:
+        self._refresh_wanted = False  # first: what is asked for from here on must not be lost
+        self.refresh()
 
     def refresh(self) -> None:
         """Read now, at the end of an action that changed the value. Raises DeviceError."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hal import wire
-from hal.contracts import LockState, PilotMode
+from hal.contracts import DeviceError, LockState, PilotMode
 from hal.guard import Event, Ticker
 
 if TYPE_CHECKING:
@@ -391,3 +391,36 @@ def test_a_contactor_that_cannot_be_opened_does_not_keep_the_others_closed(make_
     stuck.guard.connectors[2] = other.guard.connectors[1]
     stuck.guard.open_all()
     assert not other.closed
+
+
+class Shy:
+    """A thermometer that does not answer until it is told to."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+        self.speaks = False
+
+    def read(self) -> float:
+        if not self.speaks:
+            raise DeviceError("thermometer: no answer yet")
+        value: float = self.driver.read()
+        return value
+
+
+def test_nothing_closes_before_the_thermometer_has_been_heard(make_bench: BenchMaker) -> None:
+    shy: list[Shy] = []
+
+    def wrap(driver: Any) -> Shy:
+        shy.append(Shy(driver))
+        return shy[0]
+
+    bench = make_bench(wrap={"thermometer": wrap})
+    bench.connect()
+    bench.wiring.car = "C"
+    bench.show(PilotMode.DUTY, NOMINAL_16A)
+    bench.grant()
+    bench.run(2.0)
+    assert not bench.closed
+    assert bench.observation.why_open == "waiting for the first reading of the thermometer"
+    shy[0].speaks = True
+    assert bench.until(lambda: bench.closed, within_s=5.0) < 5.0

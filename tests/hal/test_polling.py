@@ -167,3 +167,21 @@ def test_a_bolt_in_its_place_is_left_alone() -> None:
     bolt = Bolt(0)
     keep(bolt, locked=False, seconds=10.0)
     assert bolt.moves == []
+
+
+def test_a_refresh_asked_for_many_times_happens_once_and_what_comes_later_is_not_lost() -> None:
+    reads: list[float] = []
+
+    def read() -> float:
+        reads.append(0.0)
+        return 1.0
+
+    part = Poller("supply", read, 10.0, 30.0, 0.0)
+    part.run_due(0.0)
+    for _ in range(1000):
+        part.request_refresh()
+    part.run_due(0.1)
+    assert len(reads) == 2
+    part.request_refresh()
+    part.run_due(0.2)
+    assert len(reads) == 3
