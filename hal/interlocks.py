@@ -26,7 +26,7 @@ FOLLOW_S: Final = 5.0  # a car must follow a new duty within this; do not police
 class Rule(NamedTuple):
     """How one fault behaves. `latched`: needs clear_fault or (if `leaves`) the car's departure."""
 
-    text: str
+    name: str
     latched: bool = False
     leaves: bool = True  # the departure of the car clears it
     opens: bool = True
@@ -41,7 +41,7 @@ FAULTS: Final[dict[str, Rule]] = {
     "cable_invalid": Rule("proximity resistor between the windows"),
     "cable_button": Rule("release button of the plug is pressed"),
     "rcd_tripped": Rule("residual current", latched=True),
-    "rcd_self_test": Rule("residual current monitor failed its self test", latched=True),
+    "rcd_self_test": Rule("RCD self test failed", latched=True),
     "emergency_stop": Rule("emergency stop pressed"),
     "pe_lost": Rule("protective earth or PEN conductor lost", latched=True),
     "mains_fail": Rule("mains supply failed"),
@@ -54,7 +54,7 @@ FAULTS: Final[dict[str, Rule]] = {
     "under_voltage": Rule("mains voltage too low"),
     "over_voltage": Rule("mains voltage too high"),
     "lost_phase": Rule("a phase is missing"),
-    "over_temperature": Rule("too hot"),
+    "over_temperature": Rule("contacts too hot"),
     "temperature_sensor": Rule("temperature is not being measured"),
     "meter_stale": Rule("meter does not answer"),
     "lock_open": Rule("plug is not locked"),
@@ -63,6 +63,12 @@ FAULTS: Final[dict[str, Rule]] = {
     "isolation": Rule("insulation of the DC output too low", latched=True),
     "device": Rule("part of the board does not answer"),
 }
+
+
+def headline(code: str, detail: str) -> str:
+    """A fault in one line for people, the back office and the report: what it is, then what was seen of it."""
+    name = FAULTS[code].name
+    return f"{name}: {detail}" if detail else name
 
 
 class SelfTest(StrEnum):
@@ -196,10 +202,10 @@ def _contactor(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -
     found: list[tuple[str, str]] = []
     apart = now - s.apart_since
     if not s.commanded_apart and apart >= EDGE_S:
-        found.append(("unexpected_edge", f"mirror contact says {'closed' if i.feedback else 'open'} without command"))
+        found.append(("unexpected_edge", f"its mirror contact says {'closed' if i.feedback else 'open'}"))
     if apart > board.policy.feedback_s:
-        code, is_, to = ("weld", "closed", "open") if i.feedback else ("stuck_open", "open", "close")
-        found.append((code, f"still {is_} {apart * 1000:.0f} ms after the command to {to}"))
+        code, is_ = ("weld", "closed") if i.feedback else ("stuck_open", "open")
+        found.append((code, f"still {is_} {apart * 1000:.0f} ms after the command"))
     return found
 
 
@@ -242,10 +248,10 @@ def _residual_current(s: Interlocks, i: Inputs, now: float) -> tuple[str, str] |
     if i.rcd_tripped is None:
         return None
     if s.self_test in (SelfTest.IDLE, SelfTest.PASSED):
-        return ("rcd_tripped", "residual current monitor tripped") if i.rcd_tripped else None
+        return ("rcd_tripped", "the monitor has tripped") if i.rcd_tripped else None
     if now - s.test_since > SELF_TEST_S:
-        missed = "does not trip on" if s.self_test is SelfTest.TRIPPING else "does not clear after"
-        return "rcd_self_test", f"{missed} its test current within {SELF_TEST_S * 1000:.0f} ms"
+        missed = "does not trip" if s.self_test is SelfTest.TRIPPING else "does not become quiet"
+        return "rcd_self_test", f"{missed} within {SELF_TEST_S * 1000:.0f} ms"
     return None
 
 
@@ -289,9 +295,9 @@ def _mains(board: ConnectorSettings, i: Inputs) -> tuple[str, str] | None:
     if low < policy.lost_phase_percent:
         return "lost_phase", f"phase {volts.index(min(volts)) + 1} has {min(volts):.0f} V"
     if low < policy.under_voltage_percent:
-        return "under_voltage", f"{min(volts):.0f} V, nominal {board.nominal_voltage_v:.0f} V"
+        return "under_voltage", f"{min(volts):.0f} V (nominal {board.nominal_voltage_v:.0f} V)"
     if high > policy.over_voltage_percent:
-        return "over_voltage", f"{max(volts):.0f} V, nominal {board.nominal_voltage_v:.0f} V"
+        return "over_voltage", f"{max(volts):.0f} V (nominal {board.nominal_voltage_v:.0f} V)"
     return None
 
 
@@ -323,10 +329,10 @@ def derated_a(limit_a: float, board: ConnectorSettings, temperature_c: float | N
 
 
 def _conditions(s: Interlocks, board: ConnectorSettings, i: Inputs, hot: bool, now: float) -> dict[str, str]:
-    """Code -> text of everything that is wrong in this tick."""
+    """Code -> detail of everything that is wrong in this tick; '' where the name says all."""
     found: dict[str, str] = {}
     if i.pilot_fault:
-        found[i.pilot_fault] = FAULTS[i.pilot_fault].text
+        found[i.pilot_fault] = ""
     for code, active in (
         ("emergency_stop", i.emergency_stop),
         ("pe_lost", i.pe_lost),
@@ -340,9 +346,9 @@ def _conditions(s: Interlocks, board: ConnectorSettings, i: Inputs, hot: bool, n
         ("lock_open", i.lock is not None and i.commanded and i.lock is LockState.UNLOCKED),
     ):
         if active:
-            found[code] = FAULTS[code].text
+            found[code] = ""
     if hot:
-        found["over_temperature"] = f"{i.temperature_c:.0f} °C" if i.temperature_c is not None else "too hot"
+        found["over_temperature"] = f"{i.temperature_c:.0f} °C" if i.temperature_c is not None else ""
     for code, text in (("lock_failed", i.lock_failed), ("isolation", i.isolation_fault), ("device", i.device)):
         if text:
             found[code] = text
@@ -375,9 +381,9 @@ def _merge(
             kept.append(fault)
             seen.append(last)
     known = {fault.code for fault in kept}
-    for code, text in conditions.items():
+    for code, detail in conditions.items():
         if code not in known:
-            kept.append(Fault(code, text, now, FAULTS[code].latched))
+            kept.append(Fault(code, headline(code, detail), now, FAULTS[code].latched))
             seen.append(now)
     return tuple(kept), tuple(seen)
 
@@ -389,7 +395,9 @@ def _hold_up(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> 
     if i.lock is not None and i.lock is not LockState.LOCKED:
         return "waiting for the plug lock"
     if now - s.closed_at < board.policy.min_close_interval_s:
-        return f"{board.policy.min_close_interval_s:g} s between two closings"
+        left = math.ceil(s.closed_at + board.policy.min_close_interval_s - now)  # whole s: each change is reported
+        rest = f"{board.policy.min_close_interval_s:g} s between two closings"
+        return f"waiting: the contactor rests {rest}, {left} s left"
     if i.feedback:
         return "contactor is still opening"
     if i.rcd_tripped is not None and s.self_test is not SelfTest.PASSED:

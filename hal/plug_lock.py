@@ -35,7 +35,7 @@ class PlugLock:
         """What is wrong when all tries were in vain, else ''."""
         if not self._gave_up or self._reached:
             return ""
-        return self.poller.action_error or f"plug lock is {self.state} after {TRIES} tries"
+        return self.poller.action_error or f"still {self.state} after {TRIES} tries"
 
     @property
     def _reached(self) -> bool:

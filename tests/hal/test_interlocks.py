@@ -55,7 +55,7 @@ def test_it_opens_at_once_and_ends_the_grant(bench: Bench, slot: str, code: str)
     bench.run(0.3)
     assert code in bench.faults
     assert bench.observation.grant is None
-    assert bench.observation.why_open.startswith(FAULTS[code].text)
+    assert bench.observation.why_open.startswith(FAULTS[code].name)
 
 
 @pytest.mark.parametrize(("slot", "code"), CHAIN)
@@ -105,8 +105,35 @@ def test_latched_faults_wait_for_clear_or_departure() -> None:
     assert not codes(step(waited, BOARD, IDLE._replace(plugged=False), 20.01))
 
 
-def test_every_fault_has_a_text_for_people() -> None:
-    assert all(rule.text and not rule.text.endswith(".") for rule in FAULTS.values())
+def test_every_fault_has_a_name_for_people() -> None:
+    assert all(rule.name and not rule.name.endswith(".") for rule in FAULTS.values())
+
+
+def headlines(s: Interlocks) -> list[str]:
+    return [fault.text for fault in s.faults]
+
+
+def test_a_fault_says_what_it_is_and_then_what_was_seen() -> None:
+    hot = run(Interlocks(), IDLE._replace(temperature_c=95.0), 10.0, 10.1)
+    assert headlines(hot) == ["contacts too hot: 95 °C"]
+    mains = IDLE._replace(meter=MeterReading(0.0, 0.0, (269.0,), (0.0,)), meter_at=10.0)
+    assert headlines(run(Interlocks(), mains, 10.0, 20.0)) == ["mains voltage too high: 269 V (nominal 230 V)"]
+    opened = run(Interlocks(commanded=True), IDLE._replace(feedback=True), 10.0, 11.0)
+    (weld,) = headlines(opened)
+    assert weld.startswith("contactor does not open: still closed ") and weld.endswith(" ms after the command")
+    dead = run(Interlocks(), IDLE._replace(waiting=True, rcd_tripped=False), 10.0, 11.0)
+    assert headlines(dead) == ["RCD self test failed: does not trip within 500 ms"]
+    assert headlines(run(Interlocks(), IDLE._replace(mains_fail=True), 10.0, 10.0)) == ["mains supply failed"]
+
+
+def test_the_rest_between_two_closings_is_counted_down_in_whole_seconds() -> None:
+    s = Interlocks(closed_at=10.0)
+    said = []
+    for tick in range(1100, 2000):
+        s = step(s, BOARD, IDLE, tick / 100)
+        said.append(s.hold_up)
+    assert said[0] == "waiting: the contactor rests 10 s between two closings, 9 s left"
+    assert len(set(said)) == 9
 
 
 # --- contactor ------------------------------------------------------------------------------------------------------
@@ -427,7 +454,7 @@ def test_nothing_closes_before_the_plug_is_locked(bench: Bench) -> None:
     assert bench.observation.why_open == "waiting for the plug lock"
     bench.run(2.6)
     assert bench.faults == {"lock_failed"}
-    assert bench.observation.grant_ended == "plug lock is moving after 5 tries"
+    assert bench.observation.grant_ended == "plug lock does not reach its place: still moving after 5 tries"
     assert not bench.closed
 
 
