@@ -18,6 +18,7 @@ from firmware.panel.status import ask
 from hil.rig import JsonObject, Rig
 from hil.stack import Stack, station_toml
 
+TOKEN = "04FEE1AA"
 CLOSINGS_APART_S = 8.0  # the guard wants 10 s between two closings; the car's handshake takes the rest
 LETS_GO_S = 6.5  # ISO 15118-3 / IEC 61851-1: X1 under load, then open after 6 s at the latest
 
@@ -30,7 +31,8 @@ class Scene:
             probe.bind(("::1", 0))
             self.sdp_port: int = probe.getsockname()[1]
         v2g = f'interface = "lo"\nsdp_port = {self.sdp_port}\nnominal_after_s = 5.0'
-        self.stack = Stack(folder, station_toml(folder, v2g=v2g))
+        free = f'mode = "free"\nfree_token = "{TOKEN}"'
+        self.stack = Stack(folder, station_toml(folder, authorization=free, v2g=v2g))
         self.car: subprocess.Popen[str] | None = None
 
     @property
@@ -126,7 +128,7 @@ def test_a_plug_pulled_out_in_the_session_leaves_room_for_the_next_car(scene: Sc
 def test_a_stopped_transaction_asks_the_car_to_stop(scene: Scene) -> None:
     car = scene.drive_up("--stay")
     scene.rig.wait("charging", within=20)
-    scene.rig.do("swipe", token="FREE")  # the token that charges ends it
+    scene.rig.do("swipe", token=TOKEN)  # the token that charges ends it
     scene.rig.wait("de-energised", within=10)
     output, _ = car.communicate(timeout=10)
     events = [json.loads(line) for line in output.splitlines()]
