@@ -162,16 +162,22 @@ def main(argv: list[str]) -> int:
     """`pilotline report SESSION`. Exit code 1: no such session or it cannot be read or written."""
     parser = argparse.ArgumentParser(prog="pilotline report", description="Make the report of one charging session.")
     parser.add_argument("session", help="id of the session, its beginning, `latest`, or a recording file")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write (default: SESSION.html here)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write (default: beside the recording)")
     storage = Path(StationSettings().storage)
     parser.add_argument("--storage", type=Path, default=storage, metavar="DIR", help=f"default: {storage}")
     arguments = parser.parse_args(argv)
     try:
         path = find(arguments.session, arguments.storage / "sessions")
-        out: Path = arguments.out or Path(f"{path.stem}.html")
-        out.write_text(render(path, out), encoding="utf-8")
+        out: Path = arguments.out or path.with_suffix(".html")
+        page = render(path, out)
     except (NoSession, OSError) as error:
         print(f"pilotline report: {error}", file=sys.stderr)
+        return 1
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        print(f"pilotline report: cannot write {out}: {why}; say where with --out FILE", file=sys.stderr)
         return 1
     print(out)
     return 0

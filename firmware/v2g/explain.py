@@ -51,7 +51,9 @@ def from_hex(text: str) -> bytes:
     try:
         raw = bytes.fromhex(digits)
     except ValueError as error:
-        raise Unexplained(f"not hexadecimal: {error}") from error
+        wrong = re.search(r"[^0-9A-Fa-f]", digits)
+        why = f"{wrong[0]!r} is no hex digit" if wrong else f"{len(digits)} digits, but a byte has two"
+        raise Unexplained(f"not hexadecimal: {why}") from error
     if not raw:
         raise Unexplained("nothing to decode")
     return raw
