@@ -27,6 +27,7 @@ from firmware.station.signal import Signal
 from firmware.station.transaction import STOPS, Open, Stop
 from hal import wire
 from hal.contracts import PilotMode
+from hal.duty import current_for
 from hal.wire import ConnectorCapability, Fault, MeterSample, Observation
 
 log = logging.getLogger(__name__)
@@ -121,6 +122,14 @@ class Evse:
     @property
     def closed(self) -> bool:
         return self.seen is not None and self.seen.closed
+
+    @property
+    def nominal(self) -> bool:
+        """Does the guard run this transaction under a duty cycle that says a current (IEC 61851-1 Annex A)?"""
+        seen = self.seen
+        if seen is None or seen.grant is None or seen.grant.session != self.transaction_id:
+            return False
+        return seen.pilot is PilotMode.DUTY and current_for(seen.duty_percent) > 0
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -382,6 +391,7 @@ class Evse:
         self._orders.follow(
             self.wishes,
             self.seen,
+            session=self.transaction_id,
             connector=self.board_connector,
             has_lock=self.has_lock,
             forbidden=self._forbidden,

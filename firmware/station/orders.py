@@ -30,9 +30,17 @@ class Orders:
         self._sent = None
 
     def follow(
-        self, wishes: Charging, seen: Observation | None, *, connector: int, has_lock: bool, forbidden: bool, now: float
+        self,
+        wishes: Charging,
+        seen: Observation | None,
+        *,
+        session: str | None,
+        connector: int,
+        has_lock: bool,
+        forbidden: bool,
+        now: float,
     ) -> None:
-        """Tell the guard what changed."""
+        """Tell the guard what changed; `session`: the transaction that runs here."""
         if not self._guard.connected:
             return
         old = self._sent
@@ -41,7 +49,10 @@ class Orders:
             told = wishes if old is None else old  # a wish that is new now has not been sent yet
             granted = told.grant.session if told.grant is not None else None
             if held is not None and held != granted:
-                self._disown(held, connector)
+                if held == session:
+                    self._guard.send(wire.Revoke(0, connector, wishes.revoke_reason, now=wishes.at_once))
+                else:
+                    self._disown(held, connector)
             if held != granted and not forbidden:
                 old = None
         if old is not None and _same(old, wishes):

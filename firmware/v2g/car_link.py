@@ -339,6 +339,7 @@ class CarLink:
             closed=self._evse.closed,
             stop_wanted=self._evse.stop_wanted is not None,
             available=self._evse.operative,
+            nominal=self._evse.nominal,
             matching=self._data_link.matching if self._data_link is not None else Matching.NONE,
         )
 

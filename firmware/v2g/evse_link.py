@@ -76,6 +76,7 @@ class Inputs:
     stop_wanted: bool = False
     available: bool = True
     matching: Matching = Matching.NONE
+    nominal: bool = False  # the guard runs a grant of ours under nominal duty
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,8 @@ def _silence_ends(link: Link, nominal_after_s: float, slac_init_s: float) -> flo
 
 def _in_phase(link: Link, inputs: Inputs, now: float, nominal_after_s: float, slac_init_s: float) -> Link:
     waited = now - link.since
+    if inputs.nominal and link.phase in {Phase.UNPLUGGED, Phase.FAULT}:
+        return _enter(link, Phase.NOMINAL, now)  # we were away, the guard was not: no 5 % under a nominal charge
     if not inputs.available and (link.findable or link.phase in {Phase.UNPLUGGED, Phase.FAULT}):
         return _enter(link, Phase.UNAVAILABLE, now)  # a running session is ended by the station, with its reason
     if link.findable and inputs.session is Session.RUNNING:

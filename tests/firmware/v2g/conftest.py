@@ -40,6 +40,7 @@ class Bay:
     meter_wh: float | None = 1234.5
     faults: tuple[Fault, ...] = ()
     obedient: bool = True
+    nominal: bool = False
     settings: EvseSettings = field(default_factory=lambda: EvseSettings(id=1, evse_id="DE*PLT*E000001"))
 
     @property

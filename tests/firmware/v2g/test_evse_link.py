@@ -82,6 +82,11 @@ def every_input() -> list[Inputs]:
     return [
         Inputs(*values)
         for values in itertools.product(LEVELS, yes_or_no, yes_or_no, Session, yes_or_no, yes_or_no, yes_or_no)
+    ] + [
+        Inputs(level, True, link_up, session, closed, available=available, nominal=True)
+        for level, link_up, session, closed, available in itertools.product(
+            LEVELS, yes_or_no, Session, yes_or_no, yes_or_no
+        )
     ]
 
 
@@ -114,7 +119,10 @@ def check(link: Link, seen: Inputs, now: float, new: Link) -> None:
     if new.phase is Phase.UNAVAILABLE:
         assert not seen.available, case
     if new.phase is Phase.NOMINAL:
-        assert link.phase in {Phase.NOMINAL, Phase.TO_NOMINAL}, case
+        found = seen.nominal and link.phase in {Phase.UNPLUGGED, Phase.FAULT}
+        assert link.phase in {Phase.NOMINAL, Phase.TO_NOMINAL} or found, case
+    if seen.nominal and link.phase in {Phase.UNPLUGGED, Phase.FAULT}:
+        assert new.pilot != FIVE_PERCENT, case
     if new.phase is Phase.TO_NOMINAL and link.phase is not Phase.TO_NOMINAL:
         assert seen.authorised, case
     assert new.retries <= 3, case
@@ -191,6 +199,15 @@ def test_basic_charging_lasts_until_unplugged() -> None:
     for level, session, authorised in itertools.product("BCD", Session, (False, True)):
         assert step(link, at(CAR, level=level, session=session, authorised=authorised), 9.0).phase is Phase.NOMINAL
     assert step(link, at(CAR, level="A"), 9.0) == Link()
+
+
+@pytest.mark.parametrize("level", ["B", "C", "D"])
+@pytest.mark.parametrize("available", [True, False])
+def test_a_controller_that_comes_back_to_a_nominal_charge_leaves_it_alone(level: str, available: bool) -> None:
+    seen = at(CAR, level=level, authorised=True, closed=level != "B", available=available, nominal=True)
+    link = step(Link(), seen, 9.0)
+    assert link.phase is Phase.NOMINAL
+    assert link.pilot is None
 
 
 def test_a_session_that_comes_late_is_served_all_the_same() -> None:
