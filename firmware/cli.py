@@ -6,17 +6,26 @@ that the firmware never imports them.
 
 import argparse
 import logging
+import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from hal import __version__
+
 GROUP = "pilotline.commands"
 #: commands with a parser of their own: name -> (module:function taking argv, help)
 OWN = {
     "status": ("firmware.panel.status:main", "what the station does now, and why it is not charging"),
+    "clear": ("firmware.panel.clear:main", "clear a latched fault once its cause is gone"),
     "report": ("firmware.panel.report:main", "make the report of one charging session"),
     "pki": ("firmware.v2g.pki.command:main", "certificates towards cars: show, request, make a test PKI"),
+}
+#: what the rig adds, in a line: asking its modules would import them
+JOINED_HELP = {
+    "demo": "watch two cars charge at a simulated station",
+    "rig": "move the simulated world: plug, swipe a card, faults",
 }
 SCHEMAS = (
     "app_protocol",
@@ -56,6 +65,7 @@ def parser(joined: dict[str, EntryPoint]) -> argparse.ArgumentParser:
         description="Controller software of an EV charging station.",
         epilog="Each command has its own --help.",
     )
+    top.add_argument("--version", action="version", version=f"pilotline {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run the station", description=run_station.__doc__)
@@ -88,7 +98,9 @@ def parser(joined: dict[str, EntryPoint]) -> argparse.ArgumentParser:
     decode.set_defaults(run=decode_hex)
 
     for name, point in sorted(joined.items()):
-        text = OWN[name][1] if name in OWN else f"joined by {point.module.split('.')[0]}: see its --help"
+        text = (
+            OWN[name][1] if name in OWN else JOINED_HELP.get(name, f"of {point.module.split('.')[0]}; see its --help")
+        )
         commands.add_parser(name, help=text, add_help=False)
     return top
 
@@ -104,6 +116,14 @@ def run_station(arguments: argparse.Namespace) -> int:
         settings = read(arguments.station)
     except ConfigError as error:
         print(error, file=sys.stderr)
+        return 2
+    from firmware.own_guard import listener  # noqa: PLC0415
+
+    socket = settings.station.guard_socket
+    if arguments.guard == "auto" and arguments.board is None and listener(socket) is None:
+        print(
+            f"no guard listens at {socket}; give --board FILE to start one here, or use --guard attach", file=sys.stderr
+        )
         return 2
     from firmware.main import run  # noqa: PLC0415
 
@@ -146,6 +166,9 @@ def decode_hex(arguments: argparse.Namespace) -> int:
     if len(arguments.hex) == 1 and Path(arguments.hex[0]).is_file():
         return decode_capture(Path(arguments.hex[0]), arguments.keys)
     text = " ".join(arguments.hex) or sys.stdin.read()
+    if re.search(r"[/.]", text):
+        print(f"pilotline decode: {text.strip()}: no such file", file=sys.stderr)
+        return 1
     try:
         print(explain(text, arguments.schema, fragment=arguments.fragment))
     except Unexplained as error:

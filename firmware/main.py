@@ -9,14 +9,13 @@ import gc
 import logging
 import os
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import IO
 
 from firmware.config import Settings
+from firmware.own_guard import GuardPlaceError, OwnGuard
 from firmware.panel.control import ControlServer
 from firmware.panel.recorder import Recorder
 from firmware.station.station import Station, build_station
@@ -25,37 +24,48 @@ from hal import notify
 
 log = logging.getLogger("pilotline")
 
-GUARD_START_S = 10.0
 JOURNAL_S = 10.0  # a journal that takes longer to load does not keep us from being ready: charging needs no disk
 
 
 def run(settings: Settings, board: Path | None, registers: Path | None = None) -> int:
     """Run the controller until SIGTERM, SIGINT or a reset; with a board file, start a guard where none is running yet.
 
-    Returns the exit code. A guard started here outlives a crash of the controller (that is its purpose) and ends with
-    an orderly stop of it. After a reset systemd starts us again; without systemd we do so ourselves.
+    Returns the exit code; 2 = the storage or the guard's folder cannot be used. A guard started here outlives a crash
+    of the controller (that is its purpose) and ends with an orderly stop of it, or of the run that took it over. After
+    a reset systemd starts us again; without systemd we do so ourselves.
     """
-    settings.storage.mkdir(parents=True, exist_ok=True)
-    alone = alone_in(settings.storage)
+    try:
+        alone = alone_in(settings.storage)
+    except OSError as error:
+        return unusable("write storage", settings.storage, error, "change [station] storage")
     if alone is None:
         print(f"another controller runs on {settings.storage}; stop it first", file=sys.stderr)
         return 1
-    guard = None if board is None or guard_listens(settings) else start_guard(settings, board, registers)
-    if guard is not None and guard.poll() is not None:
-        return guard.returncode or 1  # it has said why
+    guard = None if board is None else OwnGuard(settings.station.guard_socket, board, registers)
     try:
-        again = asyncio.run(serve(settings))
+        if guard is not None and (code := guard.begin()) is not None:
+            return code or 1  # it has said why
+        again = asyncio.run(serve(settings, guard))
+    except GuardPlaceError as error:
+        return unusable("start a guard at", Path(settings.station.guard_socket), error, "change [station] guard_socket")
     finally:
         alone.close()
         if guard is not None:
-            guard.terminate()
-            guard.wait(timeout=10)
+            guard.end()
     if again and "NOTIFY_SOCKET" not in os.environ:
         os.execv(sys.executable, [sys.executable, "-m", "firmware", *sys.argv[1:]])  # noqa: S606 - ourselves
     return 0
 
 
-async def serve(settings: Settings) -> bool:
+def unusable(what: str, place: Path, error: OSError, remedy: str) -> int:
+    """Say which place of the settings cannot be used, and what to do. Returns the exit code."""
+    why = (error.strerror or str(error)).lower()
+    user = " or run as user pilotline" if isinstance(error, PermissionError) else ""
+    print(f"cannot {what} {place}: {why}; {remedy}{user}", file=sys.stderr)
+    return 2
+
+
+async def serve(settings: Settings, guard: OwnGuard | None = None) -> bool:
     """Every task of the controller, until a signal asks to stop or a reset is carried out (True)."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -64,6 +74,8 @@ async def serve(settings: Settings) -> bool:
     station = build_station(settings)
     station.changed.subscribe(lambda: stop.set() if station.reset_wanted else None)
     tasks = [asyncio.create_task(keep_running(name, start), name=name) for name, start in parts(settings, station)]
+    if guard is not None and guard.pid:  # another's guard is not ours to start again
+        tasks.append(asyncio.create_task(keep_running("guard", guard.watch), name="guard"))
     gc.collect()
     gc.freeze()  # what is loaded now stays: no collection walks it again
     await asyncio.wait([asyncio.create_task(station.ready.wait())], timeout=JOURNAL_S)
@@ -108,7 +120,9 @@ async def feed_watchdog() -> None:
 
 
 def alone_in(storage: Path) -> IO[bytes] | None:
-    """Lock the storage for this process; None when another controller has it. The kernel lets go when we die."""
+    """Lock the storage for this process; None when another controller has it. The kernel lets go when we die.
+    Raises OSError when it cannot be made or written."""
+    storage.mkdir(parents=True, exist_ok=True)
     lock = (storage / "controller.lock").open("wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -116,29 +130,3 @@ def alone_in(storage: Path) -> IO[bytes] | None:
         lock.close()
         return None
     return lock
-
-
-def guard_listens(settings: Settings) -> bool:
-    """Is a guard serving the socket already?"""
-    import socket  # noqa: PLC0415
-
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(settings.station.guard_socket)
-        except OSError:
-            return False
-    return True
-
-
-def start_guard(settings: Settings, board: Path, registers: Path | None) -> "subprocess.Popen[bytes]":
-    """Start `python -m hal` in a session of its own and wait until it listens or has ended."""
-    Path(settings.station.guard_socket).parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "hal", "--board", str(board), "--socket", settings.station.guard_socket]
-    if registers is not None:
-        command += ["--sim", str(registers)]
-    guard = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own module
-    until = time.monotonic() + GUARD_START_S
-    while guard.poll() is None and not guard_listens(settings) and time.monotonic() < until:
-        time.sleep(0.02)
-    return guard

@@ -6,7 +6,15 @@ import pytest
 
 TESTS = Path(__file__).parent
 # run one after the other by one worker of `pytest -n 2 --dist loadgroup`, while the other does the rest
-REAL_TIME = ("hil/", "interop/", "systemd/", "hal/test_process.py", "hal/linux/", "firmware/station/test_with_guard.py")
+REAL_TIME = (
+    "hil/",
+    "interop/",
+    "systemd/",
+    "hal/test_process.py",
+    "hal/linux/",
+    "firmware/station/test_with_guard.py",
+    "firmware/test_main.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
