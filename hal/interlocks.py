@@ -383,7 +383,7 @@ def _merge(
     known = {fault.code for fault in kept}
     for code, detail in conditions.items():
         if code not in known:
-            kept.append(Fault(code, headline(code, detail), now, FAULTS[code].latched))
+            kept.append(Fault(code, headline(code, detail), now, FAULTS[code].latched, FAULTS[code].leaves))
             seen.append(now)
     return tuple(kept), tuple(seen)
 

@@ -96,7 +96,8 @@ class Fault(msgspec.Struct, frozen=True):
     code: str
     text: str
     since: float
-    latched: bool = False  # needs clear_fault or a disconnect
+    latched: bool = False  # needs clear_fault or, where it `leaves`, the departure of the car
+    leaves: bool = True
 
 
 class RunningGrant(msgspec.Struct, frozen=True):
