@@ -1,7 +1,8 @@
 """The station's control socket: a Unix socket with one JSON object per line each way. `pilotline status` asks here.
 
 Requests: {"do": "status"} -> {"ok": true, "status": {...}} (see state.py), {"do": "ping"} -> {"ok": true}. Anything
-else gets {"ok": false, "error": "..."}. Whoever may open the file (mode 0660) may ask; nobody can change anything.
+else gets {"ok": false, "error": "..."}. {"do": "clear_fault", "evse": 1, "code": "weld"} asks the guard to forget a
+latched fault whose cause is gone. Whoever may open the file (mode 0660) may ask; nothing else can be changed here.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import msgspec
 
 from firmware.panel.recorder import software_version
 from firmware.panel.state import Observer
+from firmware.station.facts import ClearFault
 from firmware.station.station import Station
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,8 @@ class Request(msgspec.Struct, frozen=True):
     """One line. Unknown keys are allowed: a newer client may say more."""
 
     do: str
+    evse: int = 0
+    code: str = ""
 
 
 class ControlServer:
@@ -76,7 +80,7 @@ class ControlServer:
                 await _say(writer, {"ok": False, "error": f"{MOST_CLIENTS} clients are connected already"})
                 return
             while line := await asyncio.wait_for(reader.readline(), IDLE_S):
-                await _say(writer, await answer(observer, line))
+                await _say(writer, await answer(observer, line, self._station))
         except ValueError:  # readline: longer than the limit
             with contextlib.suppress(ConnectionError, TimeoutError):
                 await _say(writer, {"ok": False, "error": f"a request may have {LONGEST_REQUEST} bytes"})
@@ -87,7 +91,7 @@ class ControlServer:
             writer.close()
 
 
-async def answer(observer: Observer, line: bytes) -> dict[str, Any]:
+async def answer(observer: Observer, line: bytes, station: Station) -> dict[str, Any]:
     """The answer to one line, whatever it holds."""
     try:
         request = msgspec.json.decode(line, type=Request)
@@ -98,7 +102,20 @@ async def answer(observer: Observer, line: bytes) -> dict[str, Any]:
             return {"ok": True, "status": await observer.describe()}
         case "ping":
             return {"ok": True}
-    return {"ok": False, "error": f"cannot do {request.do[:40]!r}; known: status, ping"}
+        case "clear_fault":
+            return await _clear(station, request)
+    return {"ok": False, "error": f"cannot do {request.do[:40]!r}; known: status, ping, clear_fault"}
+
+
+async def _clear(station: Station, request: Request) -> dict[str, Any]:
+    evse = station.evses.get(request.evse)
+    if evse is not None and all(fault.code != request.code for fault in evse.faults):
+        there = ", ".join(fault.code for fault in evse.faults) or "none"
+        return {"ok": False, "error": f"EVSE {evse.id} has no fault {request.code[:40]!r}; its faults: {there}"}
+    outcome = await station.do(ClearFault(evse=request.evse, code=request.code))
+    if outcome.accepted:
+        return {"ok": True}
+    return {"ok": False, "error": outcome.reason or outcome.status}
 
 
 async def _say(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ class FaultState(msgspec.Struct, frozen=True):
     remedy: str
     since_s: float  # age
     latched: bool
+    leaves: bool  # latched, and the departure of the car clears it
 
 
 class EvseState(msgspec.Struct, frozen=True):
@@ -179,7 +180,7 @@ def evse_state(evse: Evse, now: float, capture: PacketCapture | None = None) -> 
         meter_wh=meter.import_wh if meter is not None else None,
         temperature_c=seen.temperature_c if seen is not None else None,
         faults=tuple(
-            FaultState(each.code, each.text, remedy(each.code), max(0.0, now - each.since), each.latched)
+            FaultState(each.code, each.text, remedy(each.code), max(0.0, now - each.since), each.latched, each.leaves)
             for each in evse.faults
         ),
         protocol=digital.protocol if digital is not None else "",

@@ -12,6 +12,7 @@ from typing import Any
 
 from firmware.config import StationSettings
 from firmware.panel.words import PROTOCOLS
+from firmware.station.reasons import whose
 
 TIMEOUT_S = 5.0
 LONGEST_ANSWER = 4_000_000
@@ -36,11 +37,20 @@ class NotRunning(Exception):
 
 def ask(path: Path) -> dict[str, Any]:
     """The station's state. Raises NotRunning."""
+    answer = request(path, {"do": "status"})
+    if not isinstance(answer.get("status"), dict):
+        raise NotRunning(f"the station on {path} answers: {answer.get('error', answer)}")
+    status: dict[str, Any] = answer["status"]
+    return status
+
+
+def request(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+    """One request to the control socket and its answer. Raises NotRunning."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
             link.settimeout(TIMEOUT_S)
             link.connect(str(path))
-            link.sendall(b'{"do": "status"}\n')
+            link.sendall(json.dumps(wanted).encode() + b"\n")
             answer = json.loads(_line(link))
     except FileNotFoundError:
         raise NotRunning(f"no station runs here ({path} does not exist); start it, or name its --socket") from None
@@ -52,11 +62,9 @@ def ask(path: Path) -> dict[str, Any]:
         raise NotRunning(f"the station does not answer within {TIMEOUT_S:.0f} s on {path}") from None
     except (OSError, ValueError) as error:
         raise NotRunning(f"no sense from {path}: {error}") from error
-    if not isinstance(answer, dict) or not isinstance(answer.get("status"), dict):
-        refusal = answer.get("error", answer) if isinstance(answer, dict) else answer
-        raise NotRunning(f"the station on {path} answers: {refusal}")
-    status: dict[str, Any] = answer["status"]
-    return status
+    if not isinstance(answer, dict):
+        raise NotRunning(f"the station on {path} answers: {answer}")
+    return answer
 
 
 def _line(link: socket.socket) -> bytes:
@@ -115,11 +123,13 @@ def _show_evse(page: _Page, evse: dict[str, Any]) -> None:
         page.row("fault", f"{fault['text']} ({fault['code']}, for {_duration(fault['since_s'])})", "bad")
         page.row("  to do", fault["remedy"])
         if fault["latched"]:
-            page.row("", "stays until it is cleared or the car leaves")
+            leaves = "the car leaves or " if fault["leaves"] else ""
+            clear = f"pilotline clear {evse['id']} {fault['code']}"
+            page.row("", f"stays until {leaves}it is cleared: {clear}")
     words = LEVELS.get(evse["level"], "not known yet")
     page.row("pilot", f"{evse['level']}, {words}{_duty(evse)}")
-    page.row("contactor", evse["contactor"])
-    page.row("limit", f"{evse['limit_a']:g} A, set by {evse['limit_source']}{_cable(evse)}")
+    page.row("contactor", _contactor(evse))
+    page.row("limit", f"{evse['limit_a']:g} A, set by {whose(evse['limit_source'])}{_cable(evse)}")
     page.row("power", f"{evse['power_w'] / 1000:.2f} kW" if evse["power_w"] is not None else None)
     page.row("transaction", f"{evse['transaction']}{_energy(evse)}" if evse["transaction"] else "none")
     page.row("token", evse["token"])
@@ -128,6 +138,13 @@ def _show_evse(page: _Page, evse: dict[str, Any]) -> None:
     page.row("temperature", f"{evse['temperature_c']:.0f} °C" if evse["temperature_c"] is not None else None)
     page.row("reported as", " / ".join(filter(None, dict.fromkeys((evse["state"], evse["detail"])))))
     page.row("", None if evse["operative"] else "out of service by command", "wait")
+
+
+def _contactor(evse: dict[str, Any]) -> str:
+    """A weld that is over stays latched; both lines must be true together."""
+    if evse["contactor"] == "open" and any(fault["code"] == "weld" for fault in evse["faults"]):
+        return "open by now; locked until the fault is cleared"
+    return str(evse["contactor"])
 
 
 def _duty(evse: dict[str, Any]) -> str:

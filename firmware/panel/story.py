@@ -132,7 +132,16 @@ class Story:
             one.setdefault("events", []).append([at, fact.kind, fact.trigger, fact.seq_no, fact.stopped_reason])
             if fact.kind == "Ended":
                 one["until"] = at
+        for one in found.values():
+            self._end_with_the_plug(one)
         return list(found.values())
+
+    def _end_with_the_plug(self, one: dict[str, Any]) -> None:
+        """After the car has gone no charging state holds, however long the transaction's end takes to be told."""
+        states = one.setdefault("states", [])
+        gone = [at for at, pilot in self.all(PilotChanged) if pilot.level == "A" and at > one["from"]]
+        if states and gone and (one["until"] is None or gone[0] <= one["until"]):
+            one["states"] = [state for state in states if state[0] < gone[0]] + [[gone[0], "Idle"]]
 
     def car_sessions(self) -> list[list[Any]]:
         """[from, until or None, protocol, EVCCID, why it ended]"""

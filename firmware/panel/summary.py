@@ -7,9 +7,13 @@ from typing import Any, NamedTuple
 
 from firmware.panel.redaction import redacted
 from firmware.panel.story import Story, turnaround
-from firmware.panel.words import STOPPED
 from firmware.station.facts import Authorized, IdToken, PacketCapture, TokenPresented, Transaction
+from firmware.station.stopped import worded
 
+#: faults that lead the head of a report
+GRAVE = frozenset(
+    {"weld", "emergency_stop", "pe_lost", "rcd_tripped", "rcd_self_test", "stuck_open", "unexpected_edge"}
+)
 CAR_TOOK_LESS = 0.9  # of the limit: then it was the car's choice
 
 
@@ -78,6 +82,14 @@ class _Figures:
     # --- the sentence -------------------------------------------------------------------------------------------
 
     def sentence(self) -> str:
+        return self._grave() + self._energy_sentence()
+
+    def _grave(self) -> str:
+        """A fault for which nobody may use the station comes before all else."""
+        found = dict.fromkeys(fault[3] or fault[2] for fault in self.story.faults() if fault[2] in GRAVE)
+        return "".join(f"{text[:1].upper()}{text[1:]}. " for text in found)
+
+    def _energy_sentence(self) -> str:
         took = duration((self.end - self.begin) / 1000)
         if self.wh < 1 and not self.closed_ms:
             return f"No energy flowed: {self.why_not()}."
@@ -96,7 +108,7 @@ class _Figures:
     def why_ended(self) -> str:
         for _, fact in reversed(self.story.all(Transaction)):
             if fact.kind == "Ended" and fact.stopped_reason:
-                return STOPPED.get(fact.stopped_reason, f"of “{fact.stopped_reason}”")
+                return worded(fact.stopped_reason)
         return ""
 
     def protocol(self) -> str:
@@ -197,16 +209,18 @@ class _Figures:
         if not exchanges and not links:
             return Card("", "")
         versions = [link[2] for link in links if link[2]]
-        lost = sum(1 for link in links if not link[1])
+        # not connected yet is no loss
+        lost = sum(1 for before, link in pairwise(links) if before[1] and not link[1])
         errors = sum(each.failed for each in exchanges)
-        note = (
-            f"{len(exchanges)} calls"
-            + (f", {errors} failed" if errors else "")
-            + (f", link lost {lost} ×" * bool(lost))
-        )
-        return Card(
-            "Back office", f"OCPP {versions[-1]}" if versions else "OCPP", note, "bad" if errors or lost else ""
-        )
+        note = f"{len(exchanges)} calls" + (f", {errors} failed" if errors else "")
+        title = f"OCPP {versions[-1]}" if versions else "OCPP"
+        if links and not links[-1][1]:
+            title += ": not connected"
+        elif lost:
+            title += f": lost {lost} ×, back again"
+        elif errors:
+            title += f": {errors} calls refused" if errors > 1 else ": a call refused"
+        return Card("Back office", title, note, "bad" if errors or lost else "")
 
     def _faults(self) -> Card:
         faults = self.story.faults()

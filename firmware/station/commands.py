@@ -71,6 +71,8 @@ async def swipe(station: "Station", id_token: IdToken, number: int) -> Outcome:
         if evse.transaction_id is not None and evse.owns(id_token, _known_group(station, id_token)):
             return _stop_by_token(evse, id_token)
     evse = choose(within, for_token=id_token)
+    if evse.transaction_id is not None and len(within) == 1 and _is_free(station, evse):
+        return _stop_by_token(evse, id_token)
     if evse.transaction_id is not None:
         return await _foreign_token(station, evse, id_token)
     if same_token(evse.id_token, id_token):
@@ -87,6 +89,11 @@ def _may_begin_anew(evse: Evse, *, shared_reader: bool) -> bool:
     """OCPP 1.6 F2: a driver may present a token again with the plug still in. Not right after a token ended it (that
     swipe is a double one), and not at a shared reader: it might be another driver's car (errata 3.20)."""
     return not shared_reader and evse.ended is not None and evse.ended.reason not in _ENDED_BY_TOKEN
+
+
+def _is_free(station: "Station", evse: Evse) -> bool:
+    """A free session belongs to whoever stands before it: any card ends it, or a locked plug could not be taken."""
+    return evse.transaction is not None and same_token(evse.transaction.id_token, station.free_token)
 
 
 def _known_group(station: "Station", id_token: IdToken) -> IdToken | None:
@@ -266,4 +273,4 @@ async def clear_fault(station: "Station", command: ClearFault) -> Outcome:
     station.guard.send(wire.ClearFault(0, evse.board_connector, command.code))
     if await until(evse.changed, lambda: not present(), _CLEAR_S):
         return Outcome("Accepted")
-    return Outcome("Rejected", "its cause is still there")
+    return Outcome("Rejected", "the guard still sees it: remove the cause first, then clear again")

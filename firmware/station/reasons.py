@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from firmware.station import connector_status
 from firmware.station.limits import MIN_A
+from firmware.station.stopped import worded
 
 if TYPE_CHECKING:
     from firmware.station.evse import Evse
+    from hal.wire import Fault
 
 
 def why(evse: "Evse", now: float, connection_timeout_s: float) -> str:
@@ -20,7 +22,7 @@ def why(evse: "Evse", now: float, connection_timeout_s: float) -> str:
         return "waiting for the guard's first report"
     forbidding = connector_status.forbidding(evse.faults)
     if forbidding:
-        return "fault: " + "; ".join(fault.text for fault in forbidding)
+        return "fault: " + "; ".join(fault.text for fault in forbidding) + _afterwards(evse, forbidding)
     if evse.transaction_id is not None:
         return _in_transaction(evse)
     if not evse.operative:
@@ -35,8 +37,24 @@ def why(evse: "Evse", now: float, connection_timeout_s: float) -> str:
     if evse.ended is not None:
         if evse.ended.reason == "Timeout":
             return "nobody was authorised in time; unplug to start again"
-        return f"finished ({evse.ended.reason}); unplug to start again"
+        return f"finished: {worded(evse.ended.reason)}; unplug to start again"
     return f"waiting for authorization{_last_refusal(evse)}"
+
+
+def whose(source: str) -> str:
+    """Who sets a limit, for people."""
+    return {"hardware": "the board", "csms": "the back office", "car": "the car", "cable": "the cable"}.get(
+        source, source
+    )
+
+
+def _afterwards(evse: "Evse", faults: "list[Fault]") -> str:
+    """What happens when the faults go."""
+    if evse.transaction_id is not None and evse.stop_wanted is None and connector_status.stop_reason(faults) is None:
+        return "; charging resumes by itself when this is over"
+    if evse.ended is not None and evse.plugged:
+        return "; charging does not resume by itself: unplug to start again"
+    return ""
 
 
 def _last_refusal(evse: "Evse") -> str:
@@ -45,8 +63,8 @@ def _last_refusal(evse: "Evse") -> str:
 
 def _in_transaction(evse: "Evse") -> str:
     if evse.stop_wanted is not None:
-        return f"stopping ({evse.stop_wanted})"
-    limit = f"{evse.limit.amps:g} A, set by {evse.limit.source}"
+        return f"stopping: {worded(evse.stop_wanted)}"
+    limit = f"{evse.limit.amps:g} A, set by {whose(evse.limit.source)}"
     if evse.charging_state == "Charging":
         return f"charging, at most {limit}"
     if evse.limit.amps < MIN_A:

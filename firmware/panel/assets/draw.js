@@ -53,7 +53,7 @@ function drawAll() {
   for (const [from, until] of data.gaps) {
     const a = Math.max(plotLeft, xOf(from)), b = Math.min(plotRight, xOf(until));
     if (b <= a) continue;
-    draw(plot, "rect", { x: a, y: AXIS, width: b - a, height: y, fill: "var(--card)", "fill-opacity": 0.55 });
+    draw(plot, "rect", { x: a, y: AXIS, width: b - a, height: y, fill: "var(--card)" }); // nothing is known of this time
     draw(plot, "rect", { x: a, y: AXIS, width: b - a, height: y, fill: "url(#hatch)" });
     hits.unshift({ x0: a, x1: b, y0: 0, y1: AXIS + 8, tip: `The controller was not running\n${timeText(from, 1)} · ${spanText(until - from)}` });
   }
@@ -93,8 +93,9 @@ function drawCursor(bottom, narrow) {
   draw(layer, "line", { x1: x, x2: x, y1: AXIS - 4, y2: bottom, stroke: "var(--accent)", "stroke-width": 1 });
   draw(layer, "rect", { x: middle - half, y: 4, width: 2 * half, height: 20, rx: 6, fill: "var(--accent)" });
   draw(layer, "text", { x: middle, y: 18, "text-anchor": "middle", fill: "var(--card)" }, text);
+  const unknown = data.gaps.some(([from, until]) => from < ms && ms < until);
   for (const lane of lanes) {
-    const value = lane.at(ms);
+    const value = unknown ? "" : lane.at(ms);
     if (!value) continue;
     value.split("\n").forEach((line, index) => {
       if (narrow) { if (!index) draw(layer, "text", { x: plotRight, y: lane.y - 3, "text-anchor": "end", class: "tiny halo" }, line); return; }

@@ -216,6 +216,7 @@ function markLane() {
     draw(group, y) {
       const ends = [-1e9, -1e9, -1e9];
       let lastDot = -1e9;
+      const lines = draw(group, "g", {}); // below every title
       for (const mark of list) {
         if (mark.at < view.from || mark.at > view.until) continue;
         const x = xOf(mark.at), width = widthOf(mark.title) + 12;
@@ -225,7 +226,7 @@ function markLane() {
         if (row < 0 && x - lastDot < 3) continue;
         lastDot = x;
         const at = row < 0 ? y + 59 : y + 11 + row * 17;
-        draw(group, "line", { x1: x, x2: x, y1: y + 2, y2: y + 62, stroke: colour, "stroke-opacity": 0.35 });
+        draw(lines, "line", { x1: x, x2: x, y1: y + 2, y2: y + 62, stroke: colour, "stroke-opacity": 0.35 });
         draw(group, "circle", { cx: x, cy: at, r: 3.5, fill: mark.tone === "bad" ? colour : "var(--card)", stroke: colour, "stroke-width": 1.6 });
         hits.push({ x0: x - 5, x1: row < 0 ? x + 5 : left ? x : x + width, y0: at - 8, y1: at + 8, tip: `${mark.tip}\n${timeText(mark.at, 1)}` });
         if (row < 0) continue;

@@ -9,17 +9,18 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from firmware.config import OcppSettings, Settings, StationSettings
-from firmware.panel import status
+from firmware.panel import clear, status
 from firmware.panel.control import LONGEST_REQUEST, MODE, MOST_CLIENTS, AlreadyServed, ControlServer, answer, listening
 from firmware.panel.remedies import REMEDIES
 from firmware.panel.state import Observer
-from firmware.station.facts import BackOfficeLink, IdToken
+from firmware.station.facts import BackOfficeLink, IdToken, Outcome
 from firmware.station.station import Station, build_station
 from hal.contracts import PilotMode, Plug
 from hal.interlocks import FAULTS
@@ -190,7 +191,8 @@ def test_any_line_gets_an_answer(tmp_path: Path, line: bytes) -> None:
     async def ask(asked: Awaitable[dict[str, Any]]) -> dict[str, Any]:
         return await asked
 
-    said = asyncio.run(ask(answer(Observer(station_in(tmp_path)), line)))
+    station = station_in(tmp_path)
+    said = asyncio.run(ask(answer(Observer(station), line, station)))
     assert said["ok"] or said["error"]
 
 
@@ -250,3 +252,58 @@ def test_nonsense_from_the_socket_is_told(path: Path, said: bytes) -> None:
 
 def test_every_fault_of_the_guard_has_a_remedy() -> None:
     assert set(REMEDIES) == set(FAULTS)
+
+
+# --- clearing a fault -------------------------------------------------------------------------------------------------
+
+
+def with_weld(station: Station, *, closed: bool) -> Station:
+    evse = charging(station).evses[1]
+    assert evse.seen is not None
+    weld = Fault("weld", "contactor does not open: still closed 250 ms after the command", 0.0, True, leaves=False)
+    lost = Fault("pe_lost", "protective earth or PEN conductor lost", 0.0, True)
+    evse.seen = msgspec.structs.replace(evse.seen, faults=(weld, lost), closed=closed)
+    return station
+
+
+def test_the_status_says_how_a_latched_fault_is_cleared(tmp_path: Path, path: Path) -> None:
+    told = served(with_weld(station_in(tmp_path), closed=True), path, lambda: status.ask(path))
+    shown = status.show(told)
+    assert "stays until it is cleared: pilotline clear 1 weld" in shown
+    assert "stays until the car leaves or it is cleared: pilotline clear 1 pe_lost" in shown
+    assert "open by now" not in shown
+
+
+def test_a_weld_that_is_over_does_not_contradict_the_contactor(tmp_path: Path, path: Path) -> None:
+    told = served(with_weld(station_in(tmp_path), closed=False), path, lambda: status.ask(path))
+    assert "open by now; locked until the fault is cleared" in status.show(told)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (["1", "weld"], Outcome("Accepted"), "EVSE 1: weld is cleared", 0),
+        (["1", "weld"], Outcome("Rejected", "the guard still sees it"), "the guard still sees it", 1),
+        (["1", "device"], Outcome("Accepted"), "EVSE 1 has no fault 'device'; its faults: weld, pe_lost", 1),
+        (["7", "weld"], Outcome("Rejected", "there is no EVSE 7"), "there is no EVSE 7", 1),
+    ],
+)
+def test_the_clear_command_asks_the_station_and_says_what_came_of_it(
+    tmp_path: Path, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    case: tuple[list[str], Outcome, str, int],
+) -> None:  # fmt: skip
+    words, outcome, said, code = case
+    station = with_weld(station_in(tmp_path), closed=False)
+
+    async def do(_command: object) -> Outcome:
+        return outcome
+
+    monkeypatch.setattr(station, "do", do)
+    assert served(station, path, lambda: clear.main(["--socket", str(path), *words])) == code
+    shown = capsys.readouterr()
+    assert said in shown.out + shown.err
+
+
+def test_clear_says_when_no_station_runs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert clear.main(["--socket", str(path), "1", "weld"]) == 1
+    assert "no station runs here" in capsys.readouterr().err

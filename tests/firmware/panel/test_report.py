@@ -25,6 +25,7 @@ from firmware.station.facts import (
     Booted,
     CarMessage,
     CarSession,
+    FaultRaised,
     LimitChanged,
     PilotChanged,
     Sample,
@@ -348,3 +349,36 @@ def test_it_runs_as_a_child_process(storage: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "firmware.panel.report", str(source), str(out)]
     subprocess.run(command, check=True, timeout=60, capture_output=True)
     assert "<h1>" in out.read_text()
+
+
+def test_a_danger_leads_the_head(tell: Tell, record: Record) -> None:
+    tale = tell["basic"](10.0)
+    tale.add(FaultRaised, evse=1, connector=1, code="weld", text="contactor does not open: still closed 250 ms")
+    assert summarise(Story(record(tale))).sentence.startswith(
+        "Contactor does not open: still closed 250 ms. The car took"
+    )
+
+
+def test_the_back_office_tile_is_red_only_for_a_loss_and_says_it(tell: Tell, record: Record) -> None:
+    def tile(tale: Any) -> tuple[str, str]:
+        (card,) = [card for card in summarise(Story(record(tale))).cards if card.label == "Back office"]
+        return card.value, card.tone
+
+    tale = tell["basic"](10.0)
+    assert tile(tale) == ("OCPP 2.0.1", "")
+    tale.add(BackOfficeLink, connected=False, reason="connection reset")
+    assert tile(tale) == ("OCPP 2.0.1: not connected", "bad")
+    tale.add(BackOfficeLink, connected=True, version="2.0.1")
+    assert tile(tale) == ("OCPP 2.0.1: lost 1 ×, back again", "bad")
+
+
+def test_no_charging_state_outlives_the_plug(tell: Tell, record: Record) -> None:
+    tale = tell["basic"](10.0)
+    gone = next(n for n, line in enumerate(tale.lines) if isinstance(line, PilotChanged) and line.level == "A")
+    kept = [
+        line for line in tale.lines[:gone] if not isinstance(line, Transaction) or line.charging_state != "SuspendedEV"
+    ]
+    tale.lines = [*kept, tale.lines[gone]]
+    (one,) = Story(record(tale)).transactions()
+    assert one["until"] is None and one["states"][-1][1] == "Idle"
+    assert one["states"][-2][1] == "Charging"

@@ -81,7 +81,7 @@ def test_without_its_grant_it_is_closed_with_reason_and_the_meter_of_now(bench: 
             assert (ended.transaction_id, ended.kind, ended.trigger) == (running, "Ended", "AbnormalCondition")
             assert ended.stopped_reason == "Reboot"
             assert ended.samples[-1].energy_wh == 12_450.0
-            assert "finished (Reboot)" in again.station.evses[1].why()
+            assert "finished: the station restarted" in again.station.evses[1].why()
             assert not peer.connectors[1].closed
 
     play(scenario())

@@ -237,7 +237,7 @@ def test_second_swipe_stops_when_the_contactor_is_open_and_then_unlocks(
             assert b.story()[-1] == "Ended 2 StopAuthorized EVConnected Local"
             assert b.transactions()[-1].id_token == IdToken("04a2")
             assert b.peer.connectors[1].lock.value == "unlocked"
-            assert b.station.evses[1].why() == "finished (Local); unplug to start again"
+            assert b.station.evses[1].why() == "finished: it was stopped at the station; unplug to start again"
             assert office.asked == ["04A2"]  # the second swipe needs no question (E07.FR.01)
 
     play(scenario())
@@ -307,7 +307,9 @@ def test_faults_end_a_transaction_or_let_it_wait(
             await b.move(level="C", current_a=10.0)
             await b.move(faults=(Fault(code, f"the text of {code}", b.clock.mono(), latched),))
             assert b.statuses()[-1] == "Faulted"
-            assert b.station.evses[1].why() == f"fault: the text of {code}"
+            why = b.station.evses[1].why()
+            assert why.startswith(f"fault: the text of {code}")
+            assert why.endswith("; charging resumes by itself when this is over") == (stopped is None)
             last = b.transactions()[-1]
             assert (last.kind, last.stopped_reason) == (("Ended", stopped) if stopped else ("Updated", None))
             if stopped is not None:
@@ -354,7 +356,7 @@ def test_limit_below_six_ampere_pauses_and_higher_goes_on(bench: Any, play: Any)
             await b.settle()
             await b.move(level="B")
             assert b.story()[-1] == "Updated 2 ChargingStateChanged SuspendedEVSE"
-            assert "set by csms" in b.station.evses[1].why()
+            assert "set by the back office" in b.station.evses[1].why()
             await b.station.do(SetLimit(source="csms", limit_a=None, evse=1))
             await b.settle()
             await b.move(level="C")
