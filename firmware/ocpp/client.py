@@ -127,11 +127,18 @@ class BackOfficeClient:
         return [SUBPROTOCOLS[version] for version in versions]
 
     def _note_link(self, connected: bool, version: str = "", reason: str = "") -> None:
-        """Tell of a change once: an hour of refused dials is one fact."""
-        if self._link_note == (connected, reason):
+        """Tell of a change once: an outage is one fact, however many dials are refused; a new reason is logged."""
+        before, self._link_note = self._link_note, (connected, reason)
+        if before == self._link_note:
             return
-        self._link_note = (connected, reason)
-        log.info("back office %s %s%s", self._settings.url, "connected, OCPP " if connected else "", version or reason)
+        again = before is not None and not before[0] and not connected
+        if connected:
+            log.info("back office %s connected, OCPP %s", self._settings.url, version)
+        else:
+            how = "still out of reach" if again else "out of reach" if before is None else "lost"
+            log.warning("back office %s %s: %s", self._settings.url, how, reason)
+        if again:
+            return
         clock = self._station.clock
         self._station.emit(
             BackOfficeLink(

@@ -444,6 +444,23 @@ def test_a_wrong_password_is_an_ordinary_failure(on_site: OnSite) -> None:
     on_site(test, opening=opening, password="open sesame 1234")
 
 
+def test_one_outage_is_one_loss_and_says_why(on_site: OnSite, caplog: pytest.LogCaptureFixture) -> None:
+    async def test(site: Any) -> None:
+        await site.connected()
+        await site.csms.close()
+        async with asyncio.timeout(5):
+            while "out of reach" not in caplog.text:  # noqa: ASYNC110 - a redial was refused
+                await asyncio.sleep(0.02)
+        links = [fact for fact in site.facts if isinstance(fact, BackOfficeLink)]
+        assert [fact.connected for fact in links] == [True, False]
+        assert links[-1].reason
+        lost = [record for record in caplog.records if " lost: " in record.getMessage()]
+        assert [record.levelname for record in lost] == ["WARNING"]
+        assert links[-1].reason in lost[0].getMessage()
+
+    on_site(test)
+
+
 def test_garbage_from_the_back_office_ends_nothing(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         await site.connected()
