@@ -204,6 +204,23 @@ def test_another_token_cannot_stop_but_one_of_the_same_group_can(
     play(scenario())
 
 
+def test_any_card_ends_a_free_session_and_the_plug_is_free(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            await b.move(level="B")
+            await b.move(level="C", current_a=10.0)
+            assert b.peer.connectors[1].lock.value == "locked"
+            b.peer.swipe("04A2")
+            await b.until(lambda: b.transactions()[-1].kind == "Ended")
+            await b.settle()
+            assert b.transactions()[-1].stopped_reason == "Local"
+            assert b.peer.connectors[1].lock.value == "unlocked"
+            await b.pass_time(3)
+            assert b.station.evses[1].transaction_id is None  # not again before the plug is pulled
+
+    play(scenario())
+
+
 def test_no_plug_in_time_drops_the_token(bench: Any, play: Any, parts: Any, csms_settings: Any) -> None:
     async def scenario() -> None:
         async with bench(office=parts.Office(answers={"04A2": Verdict()}), **csms_settings) as b:
