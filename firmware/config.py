@@ -87,7 +87,7 @@ class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class OcppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[ocpp]: the back office. `versions` in order of preference; the identity is appended to the URL."""
 
-    url: Annotated[str, Meta(pattern="^wss?://")]
+    url: Annotated[str, Meta(pattern="^wss?://", description="an address that begins with ws:// or wss://")]
     identity: Annotated[str, Meta(min_length=1, max_length=48)]
     versions: Annotated[tuple[Literal["2.0.1", "1.6"], ...], Meta(min_length=1)] = ("2.0.1", "1.6")
     password: Annotated[str, Meta(max_length=40)] | None = None

@@ -18,7 +18,7 @@ import hal.drivers
 from hal import contracts
 from hal.contracts import Place
 from hal.linux.settings import LinuxSettings
-from hal.toml import ConfigError, Document, Fault, Keys, Table, load_section, nearest, read
+from hal.toml import ConfigError, Document, Fault, Keys, Table, load_section, nearest, read, unknown
 from hal.wire import ConnectorCapability
 
 Amps = Annotated[float, Meta(ge=0, le=1000)]
@@ -27,6 +27,14 @@ Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Celsius = Annotated[float, Meta(ge=-40, le=200)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+#: what a connector is: ConnectorEnumType of OCPP 2.0.1 (part 2, 3.20)
+Kind = Literal[
+    "cCCS1", "cCCS2", "cG105", "cTesla", "cType1", "cType2", "s309-1P-16A", "s309-1P-32A", "s309-3P-16A", "s309-3P-32A",
+    "sBS1361", "sCEE-7-7", "sType2", "sType3", "Other1PhMax16A", "Other1PhOver16A", "Other3Ph", "Pan", "wInductive",
+    "wResonant", "Undetermined", "Unknown",
+]  # fmt: skip
 
 
 class BoardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,7 +95,7 @@ class ConnectorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """[[connector]]: one connector; `kind` is OCPP's ConnectorEnumType (sType2, cType2, cCCS2, ...)."""
 
     id: Annotated[int, Meta(ge=1, le=64)]
-    kind: Text
+    kind: Kind
     max_current_a: Annotated[float, Meta(gt=0, le=1000)]
     min_current_a: Annotated[float, Meta(ge=6, le=80)] = 6.0
     phases: Literal[1, 3] = 3
@@ -273,7 +281,8 @@ class _Reading:
         plain = {name: value for name, value in table.items() if name not in parts}
         known = list(kind.__struct_encode_fields__)
         for name in [name for name in plain if name not in known]:
-            self.complain((*keys, name), "unknown key", nearest(name, [*known, *parts]))
+            sections = [*parts, *(field for field in known if field in ("policy", "hardware"))]
+            self.complain((*keys, name), *unknown(name, table[name], [k for k in known if k not in sections], sections))
             del plain[name]
         return load_section(self.document, keys, plain, kind, self.faults)
 
@@ -321,12 +330,20 @@ def drivers() -> list[str]:
 
 def load(path: Path) -> Board:
     """Read and check a board file. Raises ConfigError with every fault found; touches no hardware."""
+    board, _, faults = examine(path)
+    if faults or board is None:
+        raise ConfigError(faults)
+    return board
+
+
+def examine(path: Path) -> tuple[Board | None, bool, list[Fault]]:
+    """(board with the connectors that are right, are these all, faults). Raises ConfigError when it is no TOML."""
     document = read(path)
     reading = _Reading(document)
     data = document.data
     for name in data:
         if name not in (known := ["board", "sim", "linux", "connector", *STATION_PARTS]):
-            reading.complain((name,), "unknown section", nearest(name, known))
+            reading.complain((name,), *unknown(name, data[name], (), known))
     settings = load_section(document, ("board",), data.get("board", {}), BoardSettings, reading.faults)
     sim = load_section(document, ("sim",), data["sim"], SimSettings, reading.faults) if "sim" in data else None
     linux = load_section(document, ("linux",), data.get("linux", {}), LinuxSettings, reading.faults)
@@ -338,9 +355,11 @@ def load(path: Path) -> Board:
     connectors = [reading.connector(index, table) for index, table in enumerate(tables)]
     found = tuple(connector for connector in connectors if connector is not None)
     _check_board(reading, settings, found, parts)
-    if reading.faults or settings is None:
-        raise ConfigError(reading.faults)
-    return Board(settings, Path(sim.registers) if sim else None, found, parts, linux or LinuxSettings())
+    complete = len(found) == len(connectors)
+    if settings is None:
+        return None, complete, reading.faults
+    board = Board(settings, Path(sim.registers) if sim else None, found, parts, linux or LinuxSettings())
+    return board, complete, reading.faults
 
 
 def _check_board(

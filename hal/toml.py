@@ -18,6 +18,7 @@ T = TypeVar("T")
 Keys = tuple[str | int, ...]  # the way to a value: table names, indices of [[tables]], key
 Table = Mapping[str, Any]
 
+MANY: Final = 8  # words: more are not listed when one of them is near
 MAX_BYTES: Final = 1 << 20  # no board or station file comes near; keeps a wrong path from eating the memory
 
 
@@ -33,7 +34,7 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:" if self.line else f"{self.file}:"
-        section = f" [{self.section}]" if self.section else ""
+        section = f" {self.section}" if self.section else ""
         key = f" {self.key}:" if self.key else ("" if not self.section else ":")
         return f"{place}{section}{key} {self.text}" + (f"; {self.remedy}" if self.remedy else "")
 
@@ -104,6 +105,20 @@ def _lines(text: str) -> dict[Keys, int]:
     return found
 
 
+def place(table: Keys) -> str:
+    """A table as its header stands in the file; of a list the number too: `[[evse]] no. 2`, `[[connector]] no. 1
+    [connector.pilot]`."""
+    said, names = "", list[str]()
+    for name in table:
+        if isinstance(name, int):
+            said += f"[[{'.'.join(names)}]] no. {name + 1} "
+        else:
+            names.append(name)
+    if table and not isinstance(table[-1], int):
+        said += f"[{'.'.join(names)}]"
+    return said.rstrip()
+
+
 class Document:
     """A parsed TOML file that remembers where each key stands."""
 
@@ -120,10 +135,9 @@ class Document:
 
     def fault(self, keys: Keys, text: str, remedy: str = "") -> Fault:
         """A fault at the place `keys`, the last of which is the key."""
-        names = [f"{name + 1}" if isinstance(name, int) else name for name in keys]
-        section = ".".join(names[:-1]) if keys and not isinstance(keys[-1], int) else ".".join(names)
-        key = names[-1] if keys and not isinstance(keys[-1], int) else ""
-        return Fault(str(self.path), self.line(keys), section, key, text, remedy)
+        table = keys if keys and isinstance(keys[-1], int) else keys[:-1]
+        key = str(keys[-1]) if len(keys) > len(table) else ""
+        return Fault(str(self.path), self.line(keys), place(table), key, text, remedy)
 
 
 def read(path: Path) -> Document:
@@ -204,6 +218,17 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"known here: {', '.join(sorted(known))}" if known else "this section takes no keys"
 
 
+def unknown(name: str, value: Any, keys: Sequence[str], sections: Sequence[str]) -> tuple[str, str]:
+    """(fault, remedy) of a name nobody asked for: a table is looked for among the sections first."""
+    if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
+        return "unknown section", nearest(name, sections or keys)
+    return "unknown key", nearest(name, [*keys, *sections])
+
+
+def is_section(kind: Any) -> bool:
+    return _inner(kind)[0] is not None
+
+
 _WORDS: Final = {
     "int": "a whole number",
     "float": "a number",
@@ -244,8 +269,42 @@ def check_value(document: Document, keys: Keys, value: Any, kind: Any, faults: l
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         text, below = _plain(error)
-        faults.append(document.fault((*keys, *below) if struct is not None else keys, text))
+        where = (*keys, *below) if struct is not None else keys
+        faults.append(document.fault(where, *(_choice(value, kind) or (_wanted(text, value, kind), ""))))
     return None
+
+
+def _choice(value: Any, kind: Any) -> tuple[str, str] | None:
+    """(fault, remedy) of a word that is none of those a key may have; None where it is not about words."""
+    words = [word for word in _arguments_of(kind, typing.Literal) if isinstance(word, str)]
+    given = value if isinstance(value, list) else [value]
+    wrong = next((each for each in given if isinstance(each, str) and each not in words), None)
+    if not words or wrong is None:
+        return None
+    import difflib  # noqa: PLC0415 - only a faulty file needs it
+
+    by_lower = {word.lower(): word for word in words}
+    close = [by_lower[found] for found in difflib.get_close_matches(wrong.lower(), by_lower, n=2, cutoff=0.6)]
+    listed = f"{wrong!r} is not known" if close and len(words) > MANY else f"{wrong!r} is not one of {', '.join(words)}"
+    return listed, f"did you mean {' or '.join(close)}?" if close else ""
+
+
+def _arguments_of(kind: Any, origin: Any) -> list[Any]:
+    """What stands in `origin[...]` anywhere in a type."""
+    if typing.get_origin(kind) is origin:
+        return list(typing.get_args(kind))
+    return [found for argument in typing.get_args(kind) for found in _arguments_of(argument, origin)]
+
+
+def _wanted(text: str, value: Any, kind: Any) -> str:
+    """A broken pattern as the key's own description of it, a broken length with what it is."""
+    said = [each.description for each in typing.get_args(kind) if isinstance(each, msgspec.Meta) and each.description]
+    if "matching regex" in text and said:
+        return f"expected {said[0]}"
+    if isinstance(value, str) and (length := re.fullmatch(r"expected a text of length (<=|>=) (\d+)", text)):
+        bound = "at most" if length[1] == "<=" else "at least"
+        return f"expected {bound} {length[2]} characters, has {len(value)}"
+    return text
 
 
 def _check_table(
@@ -258,8 +317,10 @@ def _check_table(
     known = [field.name for field in fields]
     for name in table:
         if name not in known:
-            free = [key for key in (*known, *also) if key not in table]
-            faults.append(document.fault((*keys, name), "unknown key", nearest(name, free or known)))
+            free = [key for key in (*known, *also) if key not in table] or known
+            sections = [field.name for field in fields if field.name in free and is_section(field.type)]
+            plain = [key for key in free if key not in sections]
+            faults.append(document.fault((*keys, name), *unknown(name, table[name], plain, sections)))
     values: dict[str, Any] = {}
     for field in fields:
         if field.name in table:
@@ -286,6 +347,18 @@ def load_section(
     except ValueError as error:
         faults.append(document.fault((*keys, ""), str(error)))
     return None
+
+
+def usable(document: Document, keys: Keys, table: Any, kind: type, faults: list[Fault]) -> dict[str, Any]:
+    """The keys of a table that can be used, defaults included: for checks that go on beside faults, which are added
+    to `faults`. A wrong key, and a missing one that has no default, is absent."""
+    found = _check_table(document, keys, table, kind, faults)
+    wrong = {name for name in found if found[name] is None and isinstance(table, dict) and table.get(name) is not None}
+    defaults: dict[str, Any] = {}
+    if issubclass(kind, msgspec.Struct):
+        fields = msgspec.structs.fields(kind)
+        defaults = {field.encode_name: field.default for field in fields if field.default is not msgspec.NODEFAULT}
+    return {name: value for name, value in {**defaults, **found}.items() if name not in wrong}
 
 
 def load(path: Path, kind: type[T]) -> T:

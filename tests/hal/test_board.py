@@ -40,8 +40,8 @@ def test_the_fault_names_line_section_key_and_the_right_key(tmp_path: Path) -> N
     lines = AC.splitlines()
     line, section = lines.index("max_current_a = 32") + 1, lines.index("[[connector]]") + 1
     assert complaints(tmp_path, AC.replace("max_current_a", "max_curent_a")).splitlines() == [
-        f"{section}: [connector.1] max_current_a: missing key; add it",
-        f"{line}: [connector.1] max_curent_a: unknown key; did you mean max_current_a?",
+        f"{section}: [[connector]] no. 1 max_current_a: missing key; add it",
+        f"{line}: [[connector]] no. 1 max_curent_a: unknown key; did you mean max_current_a?",
     ]
 
 
@@ -55,11 +55,11 @@ def test_the_fault_names_line_section_key_and_the_right_key(tmp_path: Path) -> N
         (("stale_s = 3.0", 'stale_s = "3"'), "stale_s: expected seconds from 0.01 to 3600"),
         (("[watchdog]", "[watchdogs]"), "on_guard_death: hardware_watchdog without a watchdog; add [watchdog]"),
         (("[connector.contactor]", "[connector.contactors]"), "contactor: missing section; add [connector.contactor]"),
-        (('driver = "sim_contactor"', "feedback = true"), "[connector.1.contactor] driver: missing key; add it"),
+        (('driver = "sim_contactor"', "feedback = true"), "[[connector]] no. 1 [connector.contactor] driver: missing key; add it"),
         (("kind =", "cable_rating_a = 32\nkind ="), "a fixed cable has no proximity contact; keep one of the two"),
         (("[connector.proximity]", "[proximity]"), "proximity: unknown section"),
         (('meter_sees = "grid"', "temperature_warn_c = 90"), "temperature_warn_c must lie below temperature_stop_c"),
-        (('"hardware_watchdog"', '"hope"'), "[board] on_guard_death: invalid enum value 'hope'"),
+        (('"hardware_watchdog"', '"hope"'), "[board] on_guard_death: 'hope' is not one of mcu_lease, hardware_watchdog"),
         (("max_current_a = 32", "max_current_a = 5"), "max_current_a: below min_current_a (6)"),
         (("[[connector]]", "[connector]"), "a board has at least one; add [[connector]]"),
     ],

@@ -218,7 +218,7 @@ def test_a_wrong_board_file_is_explained_and_ends_with_2(tmp_path: Path) -> None
         check=False,
     )
     assert done.returncode == 2
-    assert "[connector.1.rcd] driver: no driver 'sim_rdc'; did you mean sim_rcd?" in done.stderr
+    assert "[[connector]] no. 1 [connector.rcd] driver: no driver 'sim_rdc'; did you mean sim_rcd?" in done.stderr
 
 
 def test_without_a_plant_it_says_so(tmp_path: Path) -> None:

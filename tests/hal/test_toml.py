@@ -64,18 +64,18 @@ version = "2.1"
     found = [(fault.line, fault.section, fault.key) for fault in faults(tmp_path, text)]
     assert found == [
         (2, "", "nam"),
-        (4, "evse.1", "id"),
-        (5, "evse.1", "connectors"),
-        (9, "evse.2", "id"),
-        (10, "evse.2", "max_curent_a"),
-        (12, "ocpp", "url"),
-        (13, "ocpp", "version"),
+        (4, "[[evse]] no. 1", "id"),
+        (5, "[[evse]] no. 1", "connectors"),
+        (9, "[[evse]] no. 2", "id"),
+        (10, "[[evse]] no. 2", "max_curent_a"),
+        (12, "[ocpp]", "url"),
+        (13, "[ocpp]", "version"),
     ]
 
 
 def test_a_fault_reads_like_a_compilers(tmp_path: Path) -> None:
     (fault,) = faults(tmp_path, "[[evse]]\nid = 1\nmax_curent_a = 16\n")
-    assert str(fault) == f"{tmp_path}/station.toml:3: [evse.1] max_curent_a: unknown key; did you mean max_current_a?"
+    assert str(fault) == f"{tmp_path}/station.toml:3: [[evse]] no. 1 max_curent_a: unknown key; did you mean max_current_a?"
 
 
 def test_a_key_like_no_other_is_answered_with_all_keys(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_key_like_no_other_is_answered_with_all_keys(tmp_path: Path) -> None:
 
 def test_a_missing_key_stands_at_its_section(tmp_path: Path) -> None:
     (fault,) = faults(tmp_path, 'name = "x"\n\n[ocpp]\nversion = "1.6"\n')
-    assert (fault.line, fault.section, fault.key, fault.text) == (3, "ocpp", "url", "missing key")
+    assert (fault.line, fault.section, fault.key, fault.text) == (3, "[ocpp]", "url", "missing key")
 
 
 @pytest.mark.parametrize(
