@@ -32,19 +32,24 @@ from firmware.station.facts import (
     Transaction,
 )
 from firmware.station.journal import Journal, JournalError
+from firmware.station.signal import until
 from firmware.station.station import Station
 
 log = logging.getLogger(__name__)
 
+FIRST_LOOK_S: Final = 3.0  # a guard that is silent for longer is a fault, and told as one
 SUBPROTOCOLS: Final = {flavour.version: flavour.subprotocol for flavour in (RPC_16, RPC_201)}
 
 
 class BackOfficeClient:
     """The `BackOffice` of a station, over OCPP-J."""
 
-    def __init__(self, station: Station, settings: OcppSettings, journal: Journal) -> None:
+    def __init__(
+        self, station: Station, settings: OcppSettings, journal: Journal, *, first_look_s: float = FIRST_LOOK_S
+    ) -> None:
         self._station = station
         self._settings = settings
+        self._first_look_s = first_look_s
         self._model = DeviceModel(station, settings)
         self._model.changed.append(self._on_variable)
         self._outbox = Outbox(journal, station.clock, self._on_verdict)
@@ -73,6 +78,7 @@ class BackOfficeClient:
         self._outbox.want(Shape.of(self._model))
         with contextlib.suppress(JournalError):  # a disk that refuses: the outbox tries again, the rest goes on
             await self._outbox.load()
+        await until(self._station.changed, self._all_seen, self._first_look_s)
         while True:
             await self._connect_once()
             await asyncio.sleep(
@@ -82,6 +88,10 @@ class BackOfficeClient:
                     repeats=self._model.number("OCPPCommCtrlr.RetryBackOffRepeatTimes"),
                 )
             )
+
+    def _all_seen(self) -> bool:
+        """Has the guard spoken of every EVSE? Before, their first states would be faults that are none."""
+        return all(evse.seen is not None for evse in self._station.evses.values())
 
     async def _connect_once(self) -> None:
         """Dial and serve one connection, until it is lost or was none."""

@@ -115,7 +115,7 @@ async def drain(folder: Path) -> None:
     station = build_station(
         Settings(station=StationSettings(storage=str(folder), guard_socket=f"{folder}/g"), ocpp=ocpp)
     )
-    client = BackOfficeClient(station, ocpp, station.journal)
+    client = BackOfficeClient(station, ocpp, station.journal, first_look_s=0.0)
     running = asyncio.create_task(station.run())
     await station.ready.wait()
     station.journal.append([event(n, transaction=f"tx-{n // 100}") for n in range(BACKLOG)])

@@ -389,6 +389,7 @@ def on_site(tmp_path: Path) -> OnSite:
         variables: dict[str, str] | None = None,
         restarted: bool = False,
         ca_file: str | None = None,
+        first_look_s: float = 0.0,
     ) -> None:
         async def life() -> None:
             csms = Csms(served)
@@ -410,7 +411,7 @@ def on_site(tmp_path: Path) -> OnSite:
             station = build_station(settings, clock)
             for name, value in {**QUICK, **(variables or {})}.items():
                 station.set_variable(name, value)
-            client = BackOfficeClient(station, ocpp, station.journal)
+            client = BackOfficeClient(station, ocpp, station.journal, first_look_s=first_look_s)
             facts: list[AnyFact] = []
             station.subscribe(facts.append)
             tasks = [

@@ -43,7 +43,7 @@ async def main(folder: str, url: str, version: str, count: str) -> None:
     ocpp = OcppSettings(url=url, identity="CS-1", versions=(version,))  # type: ignore[arg-type]
     settings = Settings(station=StationSettings(storage=folder, guard_socket=f"{folder}/guard.sock"), ocpp=ocpp)
     station = build_station(settings)
-    client = BackOfficeClient(station, ocpp, station.journal)
+    client = BackOfficeClient(station, ocpp, station.journal, first_look_s=0.0)
     running = asyncio.create_task(station.run())
     await station.ready.wait()
     if not station.variable(WRITTEN):

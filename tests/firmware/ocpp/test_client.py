@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
 import pytest
 from ocpp.exceptions import InternalError, NotSupportedError, OCPPError
 from ocpp.v16 import call_result as result16
@@ -11,6 +12,8 @@ from ocpp.v201 import call_result as result201
 
 from firmware.station.authorization import Unreachable
 from firmware.station.facts import BackOfficeLink, BackOfficeMessage, ConnectorStatus, IdToken, SecurityEvent
+from hal.contracts import PilotMode, Plug
+from hal.wire import Observation
 
 Test = Callable[[Any], Coroutine[Any, Any, None]]
 OnSite = Callable[..., None]
@@ -28,6 +31,25 @@ def test_boot_comes_first_then_every_state_then_silence(on_site: OnSite) -> None
         assert {(p["evseId"], p["connectorId"]) for _, p in site.csms.calls[1:]} == {(1, 1), (2, 1)}
 
     on_site(test)
+
+
+def unplugged(connector: int, at: float) -> Observation:
+    """What a guard says of a connector without a car."""
+    said = {"at": at, "level": "A", "pilot": PilotMode.X1, "duty_percent": 0.0, "high_mv": 12000, "low_mv": 12000}
+    idle = {"plug": Plug.NONE, "cable_rating_a": 0.0, "closed": False, "energised": False, "limit_a": 0.0}
+    return msgspec.convert({"connector": connector, "tick": 1, "epoch": 1, **said, **idle, "t": "obs"}, Observation)
+
+
+def test_the_first_states_are_those_the_guard_tells(on_site: OnSite) -> None:
+    async def test(site: Any) -> None:
+        await site.station.ready.wait()
+        for number, evse in site.station.evses.items():
+            assert site.csms.actions() == []
+            evse.observe(unplugged(number, site.clock.mono()))
+        await site.csms.heard("StatusNotification", 2)
+        assert [p["connectorStatus"] for a, p in site.csms.calls if a == "StatusNotification"] == ["Available"] * 2
+
+    on_site(test, first_look_s=30.0)
 
 
 def test_16_reports_connector_zero_too(on_site: OnSite) -> None:
