@@ -1,0 +1,18 @@
+"""The example station file explains every key of digital communication."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from firmware.config import SlacSettings, V2gSettings
+
+EXAMPLE = Path(__file__).parents[2] / "systemd" / "station.toml"
+
+
+@pytest.mark.parametrize("section", [V2gSettings, SlacSettings])
+def test_every_key_is_explained(section: type[msgspec.Struct]) -> None:
+    shown = set(re.findall(r"^(?:# )?(\w+) = ", EXAMPLE.read_text(), re.MULTILINE))
+    elsewhere = {"protocols", "slac"}  # there is one protocol so far; slac is the other case here
+    assert set(section.__struct_fields__) - elsewhere <= shown
