@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from firmware.station.stopped import worded
 from hil import screen
 from hil.plant.commands import RigError
 from hil.rig import CARD, JsonObject
@@ -186,7 +187,9 @@ def _summary(stage: Stage, transactions: list[JsonObject], reports: list[Path]) 
     print(f"\nWhat the back office has (OCPP {stage.scene.ocpp}):")
     for each in transactions:
         energy = "?" if each["energy_wh"] is None else f"{each['energy_wh']:.1f} Wh"
-        print(f"  transaction {each['id']}: card {each['id_token']}, {energy}, {each['stopped_reason']}")
+        print(f"  transaction {each['id']}")
+        why = worded(each["stopped_reason"]) if each["stopped_reason"] else "not ended"
+        print(f"    {energy}, card {each['id_token']}; {why}")
     print("Session reports, open them in a browser:" if reports else "No session was recorded.")
     for report in reports:
         print(f"  {report}")

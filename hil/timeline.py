@@ -1,5 +1,6 @@
 """How the demo looks where there is no terminal (a log, a pipe): one line for everything that happens."""
 
+from collections.abc import Iterator
 from typing import TextIO
 
 from hil.feed import Exchange, Feed, Lane
@@ -39,11 +40,12 @@ class Timeline:
         if feed.why and feed.why != self._why:
             self._why = feed.why
             self.say(now, "station", feed.why)
-        self._tell("car", feed.car, now)
-        self._tell("office", feed.office, now)
+        news = [*self._news("car", feed.car), *self._news("office", feed.office)]
+        for _, name, text in sorted(news, key=lambda each: each[0]):
+            self.say(now, name, text)
 
-    def _tell(self, name: str, lane: Lane, now: float) -> None:
-        """Every answered exchange once; how often it came again when the next one begins."""
+    def _news(self, name: str, lane: Lane) -> Iterator[tuple[float, str, str]]:
+        """Time, lane and text of every answered exchange once; how often it came again when the next one begins."""
         fresh = list(lane.exchanges)
         last = self._told.get(name)
         if last is not None:
@@ -52,8 +54,8 @@ class Timeline:
             if not exchange.answered:
                 return
             if last is not None and last.count > 1:
-                self.say(now, name, f"  {last.name} came {last.count} times")
-            self.say(now, name, line_of(exchange))
+                yield exchange.at, name, f"  {last.name} came {last.count} times"
+            yield exchange.at, name, line_of(exchange)
             self._told[name] = last = exchange
 
 
