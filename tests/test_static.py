@@ -15,7 +15,16 @@ ALLOWED = {
     "firmware.v2g": {"firmware.v2g", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
     "firmware.ocpp": {"firmware.ocpp", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
     "firmware.panel": {"firmware.panel", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
-    "firmware": {"firmware", "hal.contracts", "hal.duty", "hal.wire", "hal.toml", "hal.notify", "hal.board"},
+    "firmware": {
+        "firmware",
+        "hal.__version__",
+        "hal.contracts",
+        "hal.duty",
+        "hal.wire",
+        "hal.toml",
+        "hal.notify",
+        "hal.board",
+    },
     "hal": {"hal"},
     "hil": {"hil", "hal", "firmware"},
 }

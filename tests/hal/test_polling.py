@@ -146,7 +146,7 @@ def test_a_bolt_gets_five_tries_a_second_apart(follows_after: int) -> None:
 def test_after_five_tries_it_says_so_and_moves_no_more() -> None:
     bolt = Bolt(100)
     lock = keep(bolt, locked=True, seconds=20.0)
-    assert lock.failed == "plug lock is unlocked after 5 tries"
+    assert lock.failed == "still unlocked after 5 tries"
     assert len(bolt.moves) == TRIES
 
 

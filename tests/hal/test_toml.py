@@ -75,7 +75,10 @@ version = "2.1"
 
 def test_a_fault_reads_like_a_compilers(tmp_path: Path) -> None:
     (fault,) = faults(tmp_path, "[[evse]]\nid = 1\nmax_curent_a = 16\n")
-    assert str(fault) == f"{tmp_path}/station.toml:3: [[evse]] no. 1 max_curent_a: unknown key; did you mean max_current_a?"
+    assert (
+        str(fault)
+        == f"{tmp_path}/station.toml:3: [[evse]] no. 1 max_curent_a: unknown key; did you mean max_current_a?"
+    )
 
 
 def test_a_key_like_no_other_is_answered_with_all_keys(tmp_path: Path) -> None:

@@ -71,7 +71,11 @@ def test_a_missing_reference_is_named(world: LinuxBoard) -> None:
         ('line = "DIGITAL_IN_1"', 'lin = "DIGITAL_IN_1"', "[emergency_stop] lin: unknown key; did you mean line?"),
         ('feedback = "no"', 'feedback = "open"', "[[connector]] no. 1 [connector.contactor] feedback:"),
         ("reset_s = 0.0015", "reset_s = 1.5", "[[connector]] no. 1 [connector.pilot] reset_s:"),
-        ("none_from_mv = 2459.0", "none_from_mv = 459.0", "[[connector]] no. 1 [connector.proximity]: thresholds must fall"),
+        (
+            "none_from_mv = 2459.0",
+            "none_from_mv = 459.0",
+            "[[connector]] no. 1 [connector.proximity]: thresholds must fall",
+        ),
         ("[linux]", "[linus]", "linus: unknown section; did you mean linux?"),
         ("percent = 50.0", "percent = 150.0", "percent:"),
     ],
