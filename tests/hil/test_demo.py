@@ -31,7 +31,7 @@ def test_both_cars_charge_and_leave_reports(ocpp: str, tmp_path: Path) -> None:
     assert story.count("contactor closed") == 2
     assert "SessionStop Terminate  ->  OK" in story
     assert "\x1b" not in story, "no escape codes where there is no terminal"
-    energies = [float(text) for text in re.findall(r"card 04A2B3C4D5E680, ([\d.]+) Wh", story)]
+    energies = [float(text) for text in re.findall(r"([\d.]+) Wh, card 04A2B3C4D5E680", story)]
     assert len(energies) == 2
     assert min(energies) > 10.0
     for number in (1, 2):

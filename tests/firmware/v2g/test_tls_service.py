@@ -262,11 +262,11 @@ def test_a_process_that_may_not_make_code_serves_tls_and_says_what_is_lacking(fo
 def test_check_says_what_stands_in_the_way_of_tls(folder: Path, tmp_path: Path) -> None:
     station = tmp_path / "station.toml"
     keys = f'[[v2g]]\nevse = 1\ninterface = "lo"\ntls = "allow"\npki = "{folder}"\n'
-    station.write_text(f"[[evse]]\nid = 1\n\n{keys}")
+    station.write_text(f'[authorization]\nmode = "free"\n\n[[evse]]\nid = 1\n\n{keys}')
     assert check(None, station) == []
     (folder / "secc/iso2.key").unlink()
     (fault,) = check(None, station)
-    assert "[v2g.1] pki: secc/iso2.pem: its key iso2.key cannot be read" in str(fault)
+    assert "[[v2g]] no. 1 pki: secc/iso2.pem: its key iso2.key cannot be read" in str(fault)
     assert "pilotline pki show" in str(fault)
 
 
