@@ -273,7 +273,8 @@ def test_after_a_reset_the_same_station_runs_again_in_place(bench: Any, play: An
             b.station.tick()
             await b.until(lambda: not b.station.ready.is_set())
             second = asyncio.create_task(b.station.run())
-            await b.until(lambda: b.station.guard.connected)
+            await b.until(lambda: len([each for each in b.facts if isinstance(each, Booted)]) == 2)
+            await b.until(lambda: b.station.ready.is_set() and b.station.guard.connected)
             assert [each.reason for each in b.facts if isinstance(each, Booted)] == ["PowerUp", "RemoteReset"]
             await b.move(level="B")
             await b.move(level="C", current_a=10.0)
