@@ -124,6 +124,9 @@ class MeterSample(msgspec.Struct, frozen=True):
 
 
 class DcSample(msgspec.Struct, frozen=True):
+    """The DC output: V and A measured at `at`, what the supply can give now (V, A, W), and how far its safety sequence
+    has come. `isolation_ohm` is None until the monitor passed its self test; `isolation` judges it (IEC 61851-23)."""
+
     at: float
     voltage_v: float
     current_a: float
@@ -132,6 +135,10 @@ class DcSample(msgspec.Struct, frozen=True):
     max_power_w: float
     isolation_ohm: float | None = None
     phase: str = "idle"
+    cable_check: Literal["none", "running", "passed", "failed"] = "none"
+    isolation: Literal["invalid", "valid", "warning", "fault", "no_imd"] = "invalid"
+    welded: bool = False  # voltage stays behind an open contactor, or its mirror says closed
+    why: str = ""  # which step of the sequence failed and why, or what a running one waits for
 
 
 class Observation(_Message, frozen=True, tag="obs"):

@@ -5,7 +5,7 @@ guard refuses what it thinks unsafe. Sending the wishes is `evse`'s, starting an
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from firmware.station.facts import ChargingState
 from firmware.station.limits import MIN_A
@@ -19,6 +19,18 @@ _WIND_DOWN_S: Final = 10.0  # what a digital session gets to end itself before i
 
 
 @dataclass(frozen=True)
+class DcWish:
+    """What a DC session asks of its output (hal.wire.DcIntent): V and A are set points, not limits."""
+
+    phase: Literal["idle", "cable_check", "precharge", "deliver", "ramp_down"] = "idle"
+    voltage_v: float = 0.0
+    current_a: float = 0.0
+
+
+DC_IDLE: Final = DcWish()
+
+
+@dataclass(frozen=True)
 class Digital:
     """What the car's protocol (v2g) wants while it owns the pilot; None in its place = the rules of basic charging."""
 
@@ -28,6 +40,7 @@ class Digital:
     evccid: str = ""
     soc_percent: float | None = None
     status: str = ""  # for "why is it not charging?"
+    dc: DcWish | None = None  # None = an AC session
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,7 @@ class Charging:
 
     pilot: PilotOutput = X1
     grant: Grant | None = None
+    dc: DcWish = DC_IDLE
     lock: bool = False
     light: Light = Light.OFF
     charging_state: ChargingState = "Idle"  # OCPP 2.x
@@ -93,7 +107,8 @@ def step(state: Charging, inputs: Inputs, now: float) -> Charging:
     offered_since = (state.offered_since if state.offered_since is not None else now) if offering else None
     charging = inputs.closed and inputs.level in {"C", "D"}
     charged = inputs.session is not None and (state.charged or charging)
-    state = replace(state, pilot=pilot, grant=grant, charged=charged, offered_since=offered_since)
+    state = replace(state, pilot=pilot, grant=grant, dc=_dc(grant, inputs), charged=charged)
+    state = replace(state, offered_since=offered_since)
     state = replace(state, lock=_lock(state, inputs), charging_state=_charging_state(state, inputs, charging, now))
     detail = _detail(state.charging_state, inputs)
     return replace(state, detail=detail, light=Light.OFF if inputs.level == "?" else LIGHTS[detail])
@@ -124,6 +139,13 @@ def _grant(state: Charging, inputs: Inputs, now: float) -> Grant | None:
         return None  # nothing runs yet
     limit = state.grant.limit_a if paused and state.grant is not None else inputs.limit_a
     return Grant(inputs.session, limit, min(limit, inputs.failsafe_limit_a), inputs.ride_through_s)
+
+
+def _dc(grant: Grant | None, inputs: Inputs) -> DcWish:
+    """A DC output works for a granted session only; without one the guard ramps it down."""
+    if grant is None or inputs.digital is None or inputs.digital.dc is None:
+        return DC_IDLE
+    return inputs.digital.dc
 
 
 def _lock(state: Charging, inputs: Inputs) -> bool:

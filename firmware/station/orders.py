@@ -7,7 +7,7 @@ hold a grant that nothing forbids. What to wish is `charging`'s.
 import logging
 from typing import Final
 
-from firmware.station.charging import Charging
+from firmware.station.charging import DC_IDLE, Charging
 from firmware.station.guard_client import GuardClient
 from hal import wire
 from hal.wire import Observation
@@ -89,6 +89,8 @@ class Orders:
             self._guard.send(wire.Revoke(0, connector, cause or new.revoke_reason, now=new.at_once))
         if pilot_changed and not lowering:
             self._guard.send(pilot)
+        if new.dc != (old.dc if old is not None else DC_IDLE):  # behind its grant: without one it would be void
+            self._guard.send(wire.DcIntent(0, connector, new.dc.phase, new.dc.voltage_v, new.dc.current_a))
 
     def _settled(self, seen: Observation, now: float) -> bool:
         """The guard has had time for what was sent: what it holds now is what it made of it."""
@@ -101,4 +103,9 @@ class Orders:
 
 
 def _same(one: Charging, other: Charging) -> bool:
-    return (one.pilot, one.grant, one.lock, one.light) == (other.pilot, other.grant, other.lock, other.light)
+    """Nothing that the guard is told differs."""
+    return _told(one) == _told(other)
+
+
+def _told(wishes: Charging) -> tuple[object, ...]:
+    return wishes.pilot, wishes.grant, wishes.dc, wishes.lock, wishes.light
