@@ -148,6 +148,8 @@ class Connector:
             "policy": car.policy,
             "wants_power": car.wants_power,
             "soc_percent": round(car.battery.soc_percent, 3),
+            "battery_v": round(car.battery.voltage_v, 1),
+            "dc_relay": car.dc_relay,
             "charged_wh": round(car.battery.charged_wh, 2),
             "current_a": [round(amps, 2) for amps in car.current_a],
             "cable_a": self.cable_a if car.plugged else 0.0,
