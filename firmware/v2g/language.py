@@ -11,6 +11,7 @@ from firmware.v2g.exi import decode, encode, log_line
 from firmware.v2g.messages import app_protocol, iso2
 from firmware.v2g.messages.declare import Message, Request, Response
 from firmware.v2g.messages.replies import failure_reply
+from firmware.v2g.messages.xmldsig import Signature
 from firmware.v2g.v2gtp import PayloadType
 
 
@@ -46,7 +47,12 @@ class Language(ABC):
         """Session id (None: this language has none) and what is inside the envelope."""
 
     @abstractmethod
-    def wrap(self, session_id: bytes, message: Response) -> Message: ...
+    def wrap(self, session_id: bytes, message: Response, signature: Signature | None = None) -> Message:
+        """The message in its envelope, with the header's signature where the protocol has room for one."""
+
+    def signature(self, message: Message) -> Signature | None:
+        """The signature in the envelope's header."""
+        return None
 
     def opens_session(self, request: Request) -> bool:
         """Is this the one request whose session id may be any?"""
@@ -75,7 +81,7 @@ class AppProtocolLanguage(Language):
     def unwrap(self, message: Message) -> tuple[bytes | None, Message | None]:
         return None, message
 
-    def wrap(self, session_id: bytes, message: Response) -> Message:
+    def wrap(self, session_id: bytes, message: Response, signature: Signature | None = None) -> Message:
         return message
 
 
@@ -109,11 +115,14 @@ class Iso2Language(Language):
             return None, message
         return message.header.session_id, message.body
 
-    def wrap(self, session_id: bytes, message: Response) -> Message:
+    def wrap(self, session_id: bytes, message: Response, signature: Signature | None = None) -> Message:
         if not isinstance(message, iso2.Response):  # the handshake's answer, sent when -2 is spoken already
             return message
-        header = iso2.MessageHeader(session_id=session_id or bytes(8))
+        header = iso2.MessageHeader(session_id=session_id or bytes(8), signature=signature)
         return iso2.V2gMessage(header=header, body=message)
+
+    def signature(self, message: Message) -> Signature | None:
+        return message.header.signature if isinstance(message, iso2.V2gMessage) else None
 
     def opens_session(self, request: Request) -> bool:
         return isinstance(request, iso2.SessionSetupReq)

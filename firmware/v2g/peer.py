@@ -8,6 +8,7 @@ import secrets
 import types
 from collections import deque
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Literal, NamedTuple, NoReturn, TypeVar, overload
 
@@ -16,11 +17,13 @@ from firmware.v2g.exi import decode, encode
 from firmware.v2g.language import APP_PROTOCOL, Language
 from firmware.v2g.messages.declare import Message, Request, Response
 from firmware.v2g.messages.replies import failure_reply
+from firmware.v2g.messages.xmldsig import Signature
 from firmware.v2g.v2gtp import Frame
 from firmware.v2g.when import When
 
 A = TypeVar("A", bound=Request)
 B = TypeVar("B", bound=Request)
+C = TypeVar("C", bound=Request)
 
 ANSWER_MARGIN_S: Final = 0.1  # a `when` answers this long before the message's performance time ends
 
@@ -54,13 +57,32 @@ class EvStops(Exception):
 
 
 class Exchanged(NamedTuple):
-    """One message that came or went; `size` in bytes without the V2GTP header."""
+    """One message that came or went; `size` in bytes without the V2GTP header. An answer also says when its request
+    came and how long after it the standard allows it to leave, in s."""
 
     mono: float
     direction: Literal["from_car", "to_car"]
     protocol: str
     message: Message
     size: int
+    asked_at: float | None = None
+    allowed_s: float | None = None
+
+    @property
+    def took_s(self) -> float | None:
+        """From the request to this answer."""
+        return None if self.asked_at is None else self.mono - self.asked_at
+
+
+@dataclass(frozen=True)
+class Signed:
+    """An answer with a signature in its header."""
+
+    message: Response
+    signature: Signature
+
+
+Reply = Response | Signed | When[Any]
 
 
 @types.coroutine
@@ -84,25 +106,27 @@ class Peer:
         self.outbox: list[bytes] = []
         self.messages: list[Exchanged] = []  # told to the world after the bytes are on their way
         self._if_failed = if_failed
-        self._asked_at = 0.0
+        self.asked = b""  # the last request as it came: the EXI payload
+        self.signature: Signature | None = None  # in the last request's header
+        self._asked_at = self._allowed_s = 0.0
         self._request: Request | None = None
         self._same_since = 0.0
 
     # --- for scripts ------------------------------------------------------------------------------------------------
 
     @overload
-    async def next(self, *, reply: Response | When[Any]) -> None: ...
+    async def next(self, *, reply: Reply) -> None: ...
+    @overload
+    async def next(self, first: type[A], /, *, reply: Reply | None = None, may_stop: bool = True) -> A: ...
     @overload
     async def next(
-        self, first: type[A], /, *, reply: Response | When[Any] | None = None, may_stop: bool = True
-    ) -> A: ...
-    @overload
-    async def next(
-        self, first: type[A], second: type[B], /, *, reply: Response | When[Any] | None = None, may_stop: bool = True
+        self, first: type[A], second: type[B], /, *, reply: Reply | None = None, may_stop: bool = True
     ) -> A | B: ...
+    @overload
     async def next(
-        self, *expected: type[Request], reply: Response | When[Any] | None = None, may_stop: bool = True
-    ) -> Request | None:
+        self, first: type[A], second: type[B], third: type[C], /, *, reply: Reply | None = None, may_stop: bool = True
+    ) -> A | B | C: ...
+    async def next(self, *expected: type[Request], reply: Reply | None = None, may_stop: bool = True) -> Request | None:
         """Send `reply` and wait for one of `expected`; without any, the reply was the last word.
 
         Raises EvStops for a SessionStopReq that may come now without being expected: it may in every waiting state
@@ -136,16 +160,17 @@ class Peer:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    async def _answer(self, reply: Response | When[Any]) -> None:
-        message = await self._wait_for(reply) if isinstance(reply, When) else reply
+    async def _answer(self, reply: Reply) -> None:
+        made = await self._wait_for(reply) if isinstance(reply, When) else reply
+        message, signature = (made.message, made.signature) if isinstance(made, Signed) else (made, None)
         self.has_failed = is_failure(message)
         if self.has_failed:
             self._if_failed()
-        self._send(message)
+        self._send(message, signature)
 
     async def _wait_for(self, reply: When[Any]) -> Any:
         """The message that `reply` comes to, in time for the request it answers."""
-        limit = min(self.now + reply.within, self._asked_at + self._performance_s() - ANSWER_MARGIN_S)
+        limit = min(self.now + reply.within, self._asked_at + self._allowed_s - ANSWER_MARGIN_S)
         while not reply.condition():
             if self.now >= limit:
                 return self._made(reply.otherwise)
@@ -163,9 +188,6 @@ class Peer:
             raise SequenceError("nothing was asked yet")
         return self._request.answered_by
 
-    def _performance_s(self) -> float:
-        return self.language.performance_s(None if self._request is None else type(self._request))
-
     async def _receive(self) -> Request:
         limit = self.now + self.language.sequence_timeout_s
         while not self.inbox:
@@ -180,8 +202,11 @@ class Peer:
         """Bytes -> request; its session id is checked before anything else. Raises ExiError, SessionError."""
         if frame.payload_type not in self.language.payload_types:
             raise ConnectionLost(f"V2GTP payload type {frame.payload_type:#06x} has no meaning here")
-        session_id, request = self.language.unwrap(decode(frame.payload, self.language.schema))
+        whole = decode(frame.payload, self.language.schema)
+        session_id, request = self.language.unwrap(whole)
+        self.asked, self.signature = frame.payload, self.language.signature(whole)
         self._asked_at = self.now
+        self._allowed_s = self.language.performance_s(type(request) if isinstance(request, Request) else None)
         if request is None:
             raise SequenceError("the car sent an empty message")
         self._record("from_car", request, len(frame.payload))
@@ -217,13 +242,20 @@ class Peer:
         self._if_failed()
         self._send(failure_reply(request.answered_by, code))
 
-    def _send(self, message: Response) -> None:
-        payload = encode(self.language.wrap(self.session_id, message))
+    def _send(self, message: Response, signature: Signature | None = None) -> None:
+        payload = encode(self.language.wrap(self.session_id, message, signature))
         self.outbox.append(v2gtp.pack(self.language.payload_type(message), payload))
-        self._record("to_car", message, len(payload))
+        self._record("to_car", message, len(payload), self._asked_at, self._allowed_s)
 
-    def _record(self, direction: Literal["from_car", "to_car"], message: Message, size: int) -> None:
-        self.messages.append(Exchanged(self.now, direction, self.language.name, message, size))
+    def _record(
+        self,
+        direction: Literal["from_car", "to_car"],
+        message: Message,
+        size: int,
+        asked_at: float | None = None,
+        allowed_s: float | None = None,
+    ) -> None:
+        self.messages.append(Exchanged(self.now, direction, self.language.name, message, size, asked_at, allowed_s))
 
 
 def is_failure(message: Response) -> bool:
