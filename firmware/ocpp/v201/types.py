@@ -187,6 +187,7 @@ TriggerReasonEnum = Literal[
     "ResetCommand",
 ]
 UnlockStatusEnum = Literal["Unlocked", "UnlockFailed", "OngoingAuthorizedTransaction", "UnknownConnector"]
+GenericStatusEnum = Literal["Accepted", "Rejected"]
 
 
 class CustomData(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -414,3 +415,15 @@ class SetVariableResult(Payload201, frozen=True, kw_only=True):
     variable: Variable
     attribute_type: AttributeEnum | UnsetType = UNSET
     attribute_status_info: StatusInfo | UnsetType = UNSET
+
+
+class CertificateHashData(Payload201, frozen=True, kw_only=True):
+    hash_algorithm: HashAlgorithmEnum
+    issuer_name_hash: String128
+    issuer_key_hash: String128
+    serial_number: String40
+
+
+class ComponentVariable(Payload201, frozen=True, kw_only=True):
+    component: Component
+    variable: Variable | UnsetType = UNSET

@@ -100,7 +100,10 @@ def messages(module: Any) -> list[str]:
     return [
         name
         for name, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, Payload) and value.__module__ == module.__name__
+        if isinstance(value, type)
+        and issubclass(value, Payload)
+        and value.__module__.startswith(module.__name__)
+        and (module is v16 or name.endswith(("Request", "Response")))
     ]
 
 
