@@ -7,15 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pytest
 
 from firmware.config import EvseSettings
+from firmware.station.charging import DC_IDLE
 from firmware.station.facts import IdToken
 from firmware.station.limits import Limit
 from firmware.v2g import exi, v2gtp
 from firmware.v2g.ac_station import AcStation
 from firmware.v2g.conversation import Conversation
 from firmware.v2g.ending import Ending, Resume
+from firmware.v2g.ev_station import Wish
 from firmware.v2g.evse_link import Session
 from firmware.v2g.language import ISO2
 from firmware.v2g.messages import app_protocol, iso2
@@ -24,7 +27,7 @@ from firmware.v2g.peer import Peer
 from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
 from firmware.v2g.sessions.iso2 import NAMESPACE, charge_ac
 from hal.contracts import PilotMode, Plug
-from hal.wire import ConnectorCapability, Fault, MeterSample, Observation
+from hal.wire import ConnectorCapability, DcSample, Fault, MeterSample, Observation
 
 
 @dataclass
@@ -240,3 +243,61 @@ def make_rig() -> Callable[..., Rig]:
 @pytest.fixture
 def request_named() -> Callable[[str], Message]:
     return _request
+
+
+@dataclass
+class DcBay(Bay):
+    """A DC EVSE, 150 kW. `obedient`: contactor, insulation test and output follow the session's wish at once."""
+
+    supply: tuple[float, float, float] | None = (1000.0, 500.0, 150_000.0)  # what it can give now: V, A, W
+    limit: Limit = field(default_factory=lambda: Limit(500.0, "hardware"))
+    clock: Callable[[], float] = lambda: 100.0
+    age_s: float = 0.0  # of the measurement
+    voltage_v: float = 0.0
+    current_a: float = 0.0
+    cable_check: str = "none"
+    isolation: str = "invalid"
+    welded: bool = False
+    why: str = ""
+
+    @property
+    def capability(self) -> ConnectorCapability:
+        return ConnectorCapability(
+            connector=1,
+            kind="cCCS2",
+            max_current_a=500.0,
+            dc=True,
+            dc_max_voltage_v=1000.0,
+            dc_max_current_a=500.0,
+            dc_max_power_w=150_000.0,
+        )
+
+    @property
+    def seen(self) -> Observation:
+        if self.supply is None:
+            return super().seen
+        sample = DcSample(
+            self.clock() - self.age_s,
+            self.voltage_v,
+            self.current_a,
+            *self.supply,
+            cable_check=self.cable_check,  # type: ignore[arg-type]
+            isolation=self.isolation,  # type: ignore[arg-type]
+            welded=self.welded,
+            why=self.why,
+        )
+        return msgspec.structs.replace(super().seen, dc=sample)
+
+    def follow(self, wish: Wish) -> None:
+        """Do at once what is asked for."""
+        asked = wish.dc if wish.energise and wish.dc is not None else DC_IDLE
+        self.closed = self.level in {"C", "D"} and asked.phase in {"cable_check", "precharge", "deliver"}
+        self.voltage_v = asked.voltage_v if self.closed and asked.phase != "cable_check" else 0.0
+        self.current_a = asked.current_a if self.closed and asked.phase == "deliver" else 0.0
+        if asked.phase == "cable_check":
+            self.cable_check, self.isolation = ("passed", "valid") if self.closed else ("running", "invalid")
+
+
+@pytest.fixture
+def make_dc_bay() -> Callable[..., DcBay]:
+    return DcBay
