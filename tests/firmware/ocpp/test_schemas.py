@@ -30,12 +30,14 @@ ON_PURPOSE = {
         "meterValue/*/sampledValue/*/unit",
         "enum",
     ): "the schema's Hertz is not in the specification's list",
-    ("RemoteStartTransaction", "chargingProfile/chargingSchedule/minChargingRate", "multipleOf"): "advice, not refused",
-    (
-        "RemoteStartTransaction",
-        "chargingProfile/chargingSchedule/chargingSchedulePeriod/*/limit",
-        "multipleOf",
-    ): "0.1 is no binary fraction: 8.3 would be refused",
+} | {
+    (message, f"{schedule}/{field}", "multipleOf"): "0.1 is no binary fraction: 8.3 would be refused"
+    for message, schedule in (
+        ("RemoteStartTransaction", "chargingProfile/chargingSchedule"),
+        ("SetChargingProfile", "csChargingProfiles/chargingSchedule"),
+        ("GetCompositeScheduleResponse", "chargingSchedule"),
+    )
+    for field in ("minChargingRate", "chargingSchedulePeriod/*/limit")
 }
 
 KEYWORDS = ("type", "maxLength", "minLength", "minimum", "maximum", "minItems", "maxItems", "multipleOf", "format")
@@ -115,6 +117,10 @@ DATA_TYPES_16 = {
     "ChargingSchedule",
     "ChargingProfile",
     "KeyValue",
+    "AuthorizationData",
+    "CertificateHashData",
+    "Firmware",
+    "LogParameters",
 }
 CASES = [("v16", v16, name) for name in messages(v16) if name not in DATA_TYPES_16] + [
     ("v201", v201, name) for name in messages(v201)

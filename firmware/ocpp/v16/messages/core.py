@@ -1,7 +1,4 @@
-"""OCPP 1.6's messages that this station speaks, each described once (1.6 ch. 6 and 7, security whitepaper ch. 5).
-
-A test compares every one with the official schema, keyword by keyword, and lists where we differ on purpose.
-"""
+"""OCPP 1.6's messages of the Core profile and Remote Trigger, and the data types that all share (1.6 ch. 6 and 7)."""
 
 from typing import Annotated, Literal
 
@@ -249,16 +246,6 @@ class MeterValues(Payload, frozen=True, kw_only=True):
 
 
 class MeterValuesResponse(Payload, frozen=True, kw_only=True):
-    pass
-
-
-class SecurityEventNotification(Payload, frozen=True, kw_only=True):
-    type: String50
-    timestamp: DateTime
-    tech_info: String255 | UnsetType = UNSET
-
-
-class SecurityEventNotificationResponse(Payload, frozen=True, kw_only=True):
     pass
 
 
