@@ -14,6 +14,7 @@ import pytest
 
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.v16 import messages as v16
+from firmware.ocpp.v21 import messages as v21
 from firmware.ocpp.v201 import messages as v201
 
 SCHEMAS = Path(ocpp.__file__).parent
@@ -122,9 +123,8 @@ DATA_TYPES_16 = {
     "Firmware",
     "LogParameters",
 }
-CASES = [("v16", v16, name) for name in messages(v16) if name not in DATA_TYPES_16] + [
-    ("v201", v201, name) for name in messages(v201)
-]
+CASES = [("v16", v16, name) for name in messages(v16) if name not in DATA_TYPES_16]
+CASES += [("v201", v201, name) for name in messages(v201)] + [("v21", v21, name) for name in messages(v21)]
 
 
 @pytest.mark.parametrize(("version", "module", "name"), CASES, ids=[f"{c[0]}-{c[2]}" for c in CASES])
