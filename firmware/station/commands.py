@@ -78,7 +78,7 @@ async def swipe(station: "Station", id_token: IdToken, number: int) -> Outcome:
     if same_token(evse.id_token, id_token):
         evse.withdraw()
         return Outcome("Accepted", "authorization withdrawn")
-    refusal = _cannot_start(evse, anew=_may_begin_anew(evse, shared_reader=number == 0 and len(within) > 1))
+    refusal = cannot_start(evse, anew=_may_begin_anew(evse, shared_reader=number == 0 and len(within) > 1))
     if refusal:
         station.refuse(evse, id_token, Verdict("Invalid", source="station", reason=refusal))
         return Outcome("Rejected", refusal)
@@ -133,7 +133,7 @@ async def _authorise(
     finally:
         station.asking.discard(evse.id)
     if verdict.accepted:
-        late = _cannot_start(evse, anew=True)
+        late = cannot_start(evse, anew=True)
         if late:
             verdict = Verdict("Invalid", source="station", reason=late)
     if not verdict.accepted:
@@ -144,7 +144,7 @@ async def _authorise(
     return Outcome("Accepted", transaction_id=evse.transaction_id)
 
 
-def _cannot_start(evse: Evse, *, anew: bool) -> str:
+def cannot_start(evse: Evse, *, anew: bool) -> str:
     """Why nothing can start at this EVSE now; empty when it can. `anew`: also where a transaction has just ended."""
     if not evse.operative:
         return f"EVSE {evse.id} is out of service"
@@ -165,7 +165,7 @@ def choose(evses: list[Evse], *, for_token: IdToken | None = None, anew: bool = 
     for evse in evses:
         if for_token is not None and same_token(evse.id_token, for_token):
             return evse
-    fitting = [evse for evse in evses if not _cannot_start(evse, anew=anew)]
+    fitting = [evse for evse in evses if not cannot_start(evse, anew=anew)]
     waiting = [evse for evse in fitting if evse.plugged]
     return next(iter(waiting or fitting or evses))
 
@@ -176,7 +176,7 @@ async def start(station: "Station", command: StartTransaction) -> Outcome:
         return Outcome("Rejected", f"there is no EVSE {command.evse}")
     within = list(station.evses.values()) if command.evse is None else [station.evses[command.evse]]
     evse = choose(within, anew=True)
-    refusal = _cannot_start(evse, anew=True)
+    refusal = cannot_start(evse, anew=True)
     if refusal:
         return Outcome("Rejected", refusal)
     by_csms = command.by == "csms"

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -41,6 +41,9 @@ from firmware.station.signal import Signal
 from firmware.station.transaction import STOPS, Moment, Open
 from hal import wire
 
+if TYPE_CHECKING:
+    from firmware.station.contracts import ContractOffice
+
 log = logging.getLogger(__name__)
 
 _TICK_S: Final = 1.0
@@ -62,6 +65,7 @@ class Station:
         self.authorizer = Authorizer(settings.authorization, clock, self._keep, self.flag)
         self.changed = Signal()
         self.back_office: BackOffice | None = None
+        self.contract_office: ContractOffice | None = None  # None: nobody to ask about contracts of cars
         self.ready = asyncio.Event()
         self.boot_reason: BootReason = "PowerUp"
         self.reset_wanted: str | None = None
