@@ -82,7 +82,15 @@ class Signed:
     signature: Signature
 
 
-Reply = Response | Signed | When[Any]
+@dataclass(frozen=True)
+class Relayed:
+    """An answer that somebody else made and signed: its EXI payload goes out as it is."""
+
+    message: Response
+    payload: bytes
+
+
+Reply = Response | Signed | Relayed | When[Any]
 
 
 @types.coroutine
@@ -117,7 +125,9 @@ class Peer:
     @overload
     async def next(self, *, reply: Reply) -> None: ...
     @overload
-    async def next(self, first: type[A], /, *, reply: Reply | None = None, may_stop: bool = True) -> A: ...
+    async def next(
+        self, first: type[A], /, *, reply: Reply | None = None, may_stop: bool = True, goes_on: bool = False
+    ) -> A: ...
     @overload
     async def next(
         self, first: type[A], second: type[B], /, *, reply: Reply | None = None, may_stop: bool = True
@@ -126,16 +136,19 @@ class Peer:
     async def next(
         self, first: type[A], second: type[B], third: type[C], /, *, reply: Reply | None = None, may_stop: bool = True
     ) -> A | B | C: ...
-    async def next(self, *expected: type[Request], reply: Reply | None = None, may_stop: bool = True) -> Request | None:
+    async def next(
+        self, *expected: type[Request], reply: Reply | None = None, may_stop: bool = True, goes_on: bool = False
+    ) -> Request | None:
         """Send `reply` and wait for one of `expected`; without any, the reply was the last word.
 
         Raises EvStops for a SessionStopReq that may come now without being expected: it may in every waiting state
         but those that say may_stop=False (before the session, in the charging loop). After a reply that says FAILED
-        nothing else may come [V2G2-736]. Any other request is answered with FAILED_SequenceError and raises
+        nothing else may come [V2G2-736], unless it `goes_on`: a certificate that could not be had ends no session. Any
+        other request is answered with FAILED_SequenceError and raises
         SequenceError; see the other SessionErrors for what else ends a session.
         """
         if reply is not None:
-            await self._answer(reply)
+            await self._answer(reply, goes_on=goes_on)
         if not expected:
             return None
         request = await self._receive()
@@ -160,13 +173,16 @@ class Peer:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    async def _answer(self, reply: Reply) -> None:
+    async def _answer(self, reply: Reply, *, goes_on: bool = False) -> None:
         made = await self._wait_for(reply) if isinstance(reply, When) else reply
-        message, signature = (made.message, made.signature) if isinstance(made, Signed) else (made, None)
-        self.has_failed = is_failure(message)
+        message = made.message if isinstance(made, Signed | Relayed) else made
+        self.has_failed = is_failure(message) and not goes_on
         if self.has_failed:
             self._if_failed()
-        self._send(message, signature)
+        if isinstance(made, Relayed):
+            self._put(message, made.payload)
+        else:
+            self._send(message, made.signature if isinstance(made, Signed) else None)
 
     async def _wait_for(self, reply: When[Any]) -> Any:
         """The message that `reply` comes to, in time for the request it answers."""
@@ -243,7 +259,9 @@ class Peer:
         self._send(failure_reply(request.answered_by, code))
 
     def _send(self, message: Response, signature: Signature | None = None) -> None:
-        payload = encode(self.language.wrap(self.session_id, message, signature))
+        self._put(message, encode(self.language.wrap(self.session_id, message, signature)))
+
+    def _put(self, message: Response, payload: bytes) -> None:
         self.outbox.append(v2gtp.pack(self.language.payload_type(message), payload))
         self._record("to_car", message, len(payload), self._asked_at, self._allowed_s)
 
