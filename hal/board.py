@@ -7,8 +7,9 @@ Wrong keys, kinds and drivers are all reported at once by file, line, section an
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, NamedTuple, cast
 
 import msgspec
@@ -18,6 +19,7 @@ import hal.drivers
 from hal import contracts
 from hal.contracts import Place
 from hal.linux.settings import LinuxSettings
+from hal.modbus.settings import BusSettings
 from hal.toml import ConfigError, Document, Fault, Keys, Table, load_section, nearest, read, unknown
 from hal.wire import ConnectorCapability
 
@@ -189,20 +191,30 @@ class Board(NamedTuple):
     connectors: tuple[Connector, ...]
     parts: dict[str, Part]  # those of the whole station
     linux: LinuxSettings = LinuxSettings()
+    buses: Mapping[str, BusSettings] = MappingProxyType({})
 
     def attach(self, registers: Path | None = None) -> None:
         """Take all hardware; `registers` overrides [sim]. On DeviceError what was taken is left safe again."""
         taken: list[Part] = []
         sysfs, dev = Path(self.linux.sysfs), Path(self.linux.dev)
+        buses = self.make_buses()
         try:
             self.linux.apply()
             for number, part in self._numbered():
-                part.driver.attach(Place(number, part.name, registers or self.registers, sysfs, dev))
+                part.driver.attach(Place(number, part.name, registers or self.registers, sysfs, dev, buses))
                 taken.append(part)
         except contracts.DeviceError:
             for part in taken:
                 part.driver.detach()
             raise
+
+    def make_buses(self) -> dict[str, object]:
+        """The shared lines, not yet opened: their drivers do that. Only a board that has one loads what is needed."""
+        if not self.buses:
+            return {}
+        from hal.modbus.bus import Bus  # noqa: PLC0415
+
+        return {name: Bus(name, settings) for name, settings in self.buses.items()}
 
     def detach(self) -> None:
         for _, part in self._numbered():
@@ -286,6 +298,17 @@ class _Reading:
             del plain[name]
         return load_section(self.document, keys, plain, kind, self.faults)
 
+    def buses(self, table: Any) -> dict[str, BusSettings]:
+        if not isinstance(table, dict):
+            self.complain(("bus",), "is a table of buses: write [bus.<name>]")
+            return {}
+        found = {}
+        for name, keys in table.items():
+            settings = load_section(self.document, ("bus", name), keys, BusSettings, self.faults)
+            if settings is not None:
+                found[name] = settings
+        return found
+
     def connector(self, index: int, table: Any) -> Connector | None:
         keys: Keys = ("connector", index)
         if not isinstance(table, dict):
@@ -297,6 +320,11 @@ class _Reading:
             return None
         self._whole(keys, settings, table)
         return Connector(settings, parts)
+
+    def connector_keys(self, number: int) -> Keys:
+        """Where the connector of a number stands in the file."""
+        tables = self.document.data["connector"]
+        return ("connector", next(at for at, table in enumerate(tables) if table.get("id") == number))
 
     def _whole(self, keys: Keys, settings: ConnectorSettings, table: Table) -> None:
         """What one connector must have together."""
@@ -342,11 +370,12 @@ def examine(path: Path) -> tuple[Board | None, bool, list[Fault]]:
     reading = _Reading(document)
     data = document.data
     for name in data:
-        if name not in (known := ["board", "sim", "linux", "connector", *STATION_PARTS]):
+        if name not in (known := ["board", "sim", "linux", "bus", "connector", *STATION_PARTS]):
             reading.complain((name,), *unknown(name, data[name], (), known))
     settings = load_section(document, ("board",), data.get("board", {}), BoardSettings, reading.faults)
     sim = load_section(document, ("sim",), data["sim"], SimSettings, reading.faults) if "sim" in data else None
     linux = load_section(document, ("linux",), data.get("linux", {}), LinuxSettings, reading.faults)
+    buses = reading.buses(data.get("bus", {}))
     parts = reading.parts((), data, STATION_PARTS)
     tables = data.get("connector", [])
     if not isinstance(tables, list) or not tables:
@@ -355,10 +384,11 @@ def examine(path: Path) -> tuple[Board | None, bool, list[Fault]]:
     connectors = [reading.connector(index, table) for index, table in enumerate(tables)]
     found = tuple(connector for connector in connectors if connector is not None)
     _check_board(reading, settings, found, parts)
+    _check_buses(reading, buses, found, parts)
     complete = len(found) == len(connectors)
     if settings is None:
         return None, complete, reading.faults
-    board = Board(settings, Path(sim.registers) if sim else None, found, parts, linux or LinuxSettings())
+    board = Board(settings, Path(sim.registers) if sim else None, found, parts, linux or LinuxSettings(), buses)
     return board, complete, reading.faults
 
 
@@ -380,3 +410,22 @@ def _check_board(
     watchdogs = [part for part in (parts, *(c.parts for c in connectors)) if "watchdog" in part]
     if settings.on_guard_death == "hardware_watchdog" and not watchdogs:
         reading.complain(("board", "on_guard_death"), "hardware_watchdog without a watchdog", "add [watchdog]")
+
+
+def _check_buses(
+    reading: _Reading, buses: Mapping[str, BusSettings], connectors: tuple[Connector, ...], parts: dict[str, Part]
+) -> None:
+    """Every part that names a bus finds it; no two serial buses have one port."""
+    tables: list[tuple[Keys, dict[str, Part]]] = [((), parts)]
+    for connector in connectors:
+        tables.append((reading.connector_keys(connector.settings.id), connector.parts))
+    for keys, those in tables:
+        for name, part in those.items():
+            bus = getattr(part.driver, "bus", None)
+            if isinstance(bus, str) and bus not in buses and bus not in reading.document.data.get("bus", {}):
+                remedy = nearest(bus, list(buses)) if buses else f"add [bus.{bus}] with its port or host"
+                reading.complain((*keys, name, "bus"), f"no bus {bus!r}", remedy)
+    ports = [settings.port for settings in buses.values()]
+    for name, settings in buses.items():
+        if settings.port is not None and ports.count(settings.port) > 1:
+            reading.complain(("bus", name, "port"), f"{settings.port} serves another bus too", "one bus per port")

@@ -10,9 +10,11 @@ Every method raises `DeviceError` when the hardware does not answer or answers n
 a fault on the connector. Times are seconds of the monotonic clock.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol
 
 
 class DeviceError(Exception):
@@ -24,13 +26,15 @@ class DeviceError(Exception):
 
 class Place(NamedTuple):
     """Where a driver sits. Connector 0 is the whole station; `registers` is set on simulated boards only; `sysfs` and
-    `dev` are where drivers of Linux pins look, another place than the machine's own in tests."""
+    `dev` are where drivers of Linux pins look, another place than the machine's own in tests; `buses` are the lines
+    that several drivers share, by the names of the board file's [bus.<name>] (hal/modbus/bus.py)."""
 
     connector: int
     part: str  # section name: pilot, meter, emergency_stop, ...
     registers: Path | None = None
     sysfs: Path = Path("/sys")
     dev: Path = Path("/dev")
+    buses: Mapping[str, object] = MappingProxyType({})
 
     def __str__(self) -> str:
         return f"connector {self.connector} {self.part}" if self.connector else self.part
@@ -185,6 +189,31 @@ class Meter(Protocol):
     def read(self) -> MeterReading: ...
 
 
+class LegalTransaction(NamedTuple):
+    """What a signing meter puts into its record beside the readings (OCMF: IS, IT, ID, CI, TT)."""
+
+    session: str
+    evse_id: str
+    id_type: str = "NONE"  # OCMF table 17: NONE, ISO14443, EMAID, CENTRAL, ...
+    id_token: str = ""
+    tariff: str = ""
+
+
+class SigningMeter(Protocol):
+    """A meter that signs a charging session. Slow. Begin before the first energy flows, end when none flows any more:
+    some meters refuse both under current."""
+
+    def begin(self, transaction: LegalTransaction) -> None: ...
+
+    def end(self) -> str:
+        """The signed record, an OCMF text exactly as the meter made it."""
+        ...
+
+    def public_key(self) -> str:
+        """The meter's public key as hex of a DER SubjectPublicKeyInfo."""
+        ...
+
+
 class Thermometer(Protocol):
     """One temperature, in °C. Slow."""
 
@@ -192,13 +221,17 @@ class Thermometer(Protocol):
 
 
 class DcReading(NamedTuple):
-    """Output of the DC supply: V and A as measured, and what it can give now."""
+    """Output of the DC supply: V and A as measured (negative = wrong polarity, or energy from the car), and what it can
+    give now. `plug_voltage_v`: at the car's side of the contactor, where the board measures there. `fault`: what the
+    supply says is wrong with it as a whole, for people; one failed module of several only lowers what it can give."""
 
     voltage_v: float
     current_a: float
     max_voltage_v: float
     max_current_a: float
     max_power_w: float
+    plug_voltage_v: float | None = None
+    fault: str = ""
 
 
 class DcSupply(Protocol):
@@ -209,16 +242,32 @@ class DcSupply(Protocol):
     def read(self) -> DcReading: ...
 
 
+class DcEnable(Protocol):
+    """The line without which the supply's output stage is blocked (its inhibit or emergency-off input): taken away, the
+    current is below 5 A within 30 ms, whatever the supply's bus does. Fast; attached and detached it blocks."""
+
+    def enable(self, on: bool) -> None: ...
+
+
+class InsulationReading(NamedTuple):
+    """What an insulation monitor says. `ohm`: between the weaker pole and PE, None while it has no valid value
+    (starting, settling, testing). `self_test`: of the one asked for last."""
+
+    ohm: float | None
+    self_test: Literal["none", "running", "passed", "failed"] = "none"
+
+
 class IsolationMonitor(Protocol):
-    """Insulation monitoring device (IEC 61557-8). Slow. Resistance in Ohm between the weaker pole and PE."""
+    """Insulation monitoring device (IEC 61557-8). Slow. `start` lets it measure, `self_test` begins a test whose result
+    `read` tells; neither waits for it."""
 
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
 
-    def self_test(self) -> bool: ...
+    def self_test(self) -> None: ...
 
-    def read(self) -> float: ...
+    def read(self) -> InsulationReading: ...
 
 
 # --- people -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,120 @@
+"""The wire below a Modbus bus: a serial port or a TCP connection. Every call ends at its deadline.
+
+A line that broke (adapter pulled out, gateway gone) raises LineError and is opened anew at the next use, at most once
+a second.
+"""
+
+import select
+import socket
+import time
+from typing import Any, Final
+
+from hal.modbus.settings import BusSettings
+
+_REOPEN_S: Final = 1.0
+_CHUNK: Final = 512
+
+
+class LineError(Exception):
+    """The wire itself failed."""
+
+
+class Line:
+    """Bytes out, bytes in."""
+
+    def __init__(self, settings: BusSettings) -> None:
+        self._settings = settings
+        self._serial: Any = None
+        self._socket: socket.socket | None = None
+        self._opened_at = -_REOPEN_S
+
+    @property
+    def place(self) -> str:
+        return self._settings.port or self._settings.host or ""
+
+    def open(self) -> None:
+        """Raises LineError; also when it failed less than a second ago."""
+        if self._serial is not None or self._socket is not None:
+            return
+        now = time.monotonic()
+        if now - self._opened_at < _REOPEN_S:
+            raise LineError(f"{self.place}: not there")
+        self._opened_at = now
+        try:
+            if self._settings.port is not None:
+                self._serial = _serial(self._settings)
+            else:
+                host, _, port = (self._settings.host or "").rpartition(":")
+                self._socket = socket.create_connection((host.strip("[]"), int(port)), timeout=1.0)
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._socket.setblocking(False)
+        except (OSError, ValueError, OverflowError) as error:
+            raise LineError(f"{self.place}: {getattr(error, 'strerror', None) or error}") from error
+
+    def close(self) -> None:
+        for end in (self._serial, self._socket):
+            if end is not None:
+                end.close()
+        self._serial = self._socket = None
+
+    def send(self, frame: bytes) -> None:
+        """Throw away what came in unasked, and send. Raises LineError."""
+        self.open()
+        try:
+            if self._serial is not None:
+                self._serial.reset_input_buffer()
+                self._serial.write(frame)
+                return
+            if self._socket is None:
+                raise LineError(f"{self.place}: not open")
+            while select.select([self._socket], [], [], 0)[0]:
+                if not self._socket.recv(_CHUNK):
+                    raise LineError(f"{self.place}: closed by the other end")
+            self._socket.sendall(frame)
+        except (OSError, ValueError) as error:
+            raise self._broken(error) from error
+        except LineError:
+            self.close()
+            raise
+
+    def receive(self, until: float) -> bytes:
+        """What has come in, as soon as there is something; b"" at the monotonic time `until`. Raises LineError."""
+        end = self._serial if self._serial is not None else self._socket
+        if end is None:
+            raise LineError(f"{self.place}: not open")
+        try:
+            if not select.select([end], [], [], max(0.0, until - time.monotonic()))[0]:
+                return b""
+            if self._serial is not None:
+                data: bytes = self._serial.read(max(1, min(_CHUNK, self._serial.in_waiting)))
+            else:
+                data = end.recv(_CHUNK)
+        except (OSError, ValueError, TypeError) as error:  # pyserial: TypeError when closed below a reader
+            raise self._broken(error) from error
+        if not data:
+            self.close()
+            raise LineError(f"{self.place}: closed by the other end")
+        return data
+
+    def _broken(self, error: Exception) -> LineError:
+        self.close()
+        return LineError(f"{self.place}: {getattr(error, 'strerror', None) or error}")
+
+
+def _serial(settings: BusSettings) -> Any:
+    """An open port. pyserial knows the odd baud rates and RS-485 control of each platform."""
+    import serial  # noqa: PLC0415 - only boards with a serial bus pay for it
+    import serial.rs485  # noqa: PLC0415
+
+    port = serial.Serial(
+        settings.port,
+        baudrate=settings.baud,
+        parity=settings.parity[0].upper(),
+        stopbits=settings.stop_bits,
+        timeout=0,
+        write_timeout=1.0,
+        exclusive=True,
+    )
+    if settings.rs485:
+        port.rs485_mode = serial.rs485.RS485Settings()
+    return port
