@@ -14,6 +14,7 @@ ALLOWED = {
     "firmware.station": {"firmware.station", "firmware.config", "hal.contracts", "hal.duty", "hal.wire"},
     "firmware.v2g": {"firmware.v2g", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
     "firmware.ocpp": {"firmware.ocpp", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
+    "firmware.energy": {"firmware.energy", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
     "firmware.panel": {"firmware.panel", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
     "firmware": {
         "firmware",

@@ -1,0 +1,112 @@
+"""The composite schedule (OCPP 2.1 part 2, K08): what may be drawn from now on, change by change.
+
+Pure. What holds at an instant is `instant`'s; who feeds it, and what follows for the station, is `smart_charging`'s.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from firmware.energy.instant import Electrics, Instant, Layers, instant, total
+from firmware.energy.profile import RateUnit
+from firmware.energy.timeline import Circumstances
+
+MOST_PERIODS: Final = 1024  # ChargingScheduleType of 2.x holds no more; a longer composite schedule ends earlier
+
+
+class CompositePeriod(NamedTuple):
+    """From `start_s` after the schedule's start: see Instant."""
+
+    start_s: float
+    limit: Instant
+
+
+class Row(NamedTuple):
+    """A period as a back office is told it: whole seconds, a limit in the unit asked for."""
+
+    start_s: int
+    limit: float
+    phases: int
+    phase_to_use: int | None
+
+
+@dataclass(frozen=True)
+class Composite:
+    """A composite schedule. `start` UTC s. Never without a period; a change of who limits is a period of its own."""
+
+    evse: int
+    start: float
+    duration_s: float
+    periods: tuple[CompositePeriod, ...]
+
+    def rows(self, unit: RateUnit, *, decimals: int = 1) -> list[Row]:
+        """As GetCompositeSchedule answers it: cut to `decimals` (1.6: one, section 7.14), equal neighbours joined."""
+        rows: list[Row] = []
+        for period in self.periods:
+            limit = period.limit
+            value = rounded(limit.amps if unit == "A" else limit.watts, decimals)
+            row = Row(round(period.start_s), value, limit.phases, limit.phase_to_use)
+            if rows and rows[-1][1:] == row[1:]:
+                continue
+            if rows and rows[-1].start_s == row.start_s:  # within one second: the later one is what remains
+                rows.pop()
+                if rows and rows[-1][1:] == row[1:]:
+                    continue
+            rows.append(row)
+        return rows
+
+
+def rounded(value: float, decimals: int) -> float:
+    """Cut to so many decimals, never up; what a binary fraction is short of is made good."""
+    scale = 10.0**decimals
+    return math.floor(value * scale + 1e-6) / scale
+
+
+def schedule(evaluate: Callable[[float], Instant], evse: int, start: float, duration_s: float) -> Composite:
+    """Step from change to change. `evaluate`: what may be drawn at an instant."""
+    end = start + duration_s
+    periods: list[CompositePeriod] = []
+    when = start
+    while True:
+        found = evaluate(when)
+        if not periods or not _same(periods[-1].limit, found):
+            if len(periods) == MOST_PERIODS:
+                return Composite(evse, start, when - start, tuple(periods))
+            periods.append(CompositePeriod(when - start, found))
+        if found.until >= end:
+            return Composite(evse, start, duration_s, tuple(periods))
+        when = max(found.until, math.nextafter(when, math.inf))
+
+
+def _same(one: Instant, other: Instant) -> bool:
+    """Nothing but the time of the next change differs."""
+    return one._replace(until=0.0) == other._replace(until=0.0)
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything that schedules follow from, as it is now. `site`: what limits the sum without any profile."""
+
+    evses: Mapping[int, tuple[Layers, Circumstances, Electrics]]
+    station: Layers
+    site: Electrics
+    offline_since: float | None = None
+    priority: frozenset[int] = frozenset()
+
+    def at(self, evse: int, when: float, *, asked: float | None = None, chosen: int | None = None) -> Instant:
+        """What may be drawn at `when`. `asked`: the moment for which a transaction is assumed where none runs
+        (K08.FR.06); `chosen`: as if the car had chosen that schedule."""
+        if evse == 0:
+            alone = instant(self.station, when, Circumstances(offline_since=self.offline_since), self.site)
+            return total(alone, [self.at(each, when, asked=asked) for each in self.evses])
+        stack, around, electrics = self.evses[evse]
+        if around.began is None:
+            around = replace(around, began=when if asked is None else asked)
+        if chosen is not None:
+            around = replace(around, chosen=chosen)
+        return instant(stack, when, around, electrics, priority=evse in self.priority)
+
+    def composite(self, evse: int, start: float, duration_s: float, *, chosen: int | None = None) -> Composite:
+        """The schedule of one EVSE, or (0) of the station, from `start` for `duration_s`."""
+        return schedule(lambda when: self.at(evse, when, asked=start, chosen=chosen), evse, start, duration_s)
