@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from firmware.station.charging import DC_IDLE, DcWish
 from firmware.v2g.ev_station import EvseView, EvStation, Wish
@@ -18,6 +18,7 @@ FRESH_S: Final = 0.25  # older measurements must not be told to a car that draws
 PRECHARGED_V: Final = 20.0  # IEC 61851-23: the car closes its contactor within this difference
 PRECHARGE_A: Final = 2.0
 UNLOADED_A: Final = 5.0  # IEC 61851-23: a contactor opens below this
+DcPhase = Literal["idle", "cable_check", "precharge", "deliver", "ramp_down"]
 MIN_VOLTAGE_V: Final = 150.0  # what rectifiers for cars give at least
 MIN_CURRENT_A: Final = 0.0
 PEAK_RIPPLE_A: Final = 6.0  # IEC 61851-23: at most, peak to peak below 5 kHz
@@ -49,32 +50,35 @@ class DcStation(EvStation):
     def __init__(self, evse: EvseView, changed: Callable[[], None], now: Callable[[], float] = time.monotonic) -> None:
         super().__init__(evse, changed, Wish(dc=DC_IDLE))
         self._now = now
+        self._ev_max_v = 0.0  # not told yet
         self._was_closed = False
         self._failed = ""  # what the session itself found wrong with us; stays so
 
     # --- what the script asks for ------------------------------------------------------------------------------------
 
-    def start_cable_check(self, voltage_v: float) -> None:
-        """Insulation test at this voltage, in V; the result is `cable_check`. The guard closes once the car is in C."""
+    def start_cable_check(self, ev_max_voltage_v: float) -> None:
+        """Insulation test; its result is `cable_check`. The car's highest voltage, in V, from which the guard derives
+        that of the test, goes with every wish from here on. The guard closes once the car is in C."""
         self.power_lost = self._was_closed = False
-        self._want(DcWish("cable_check", min(voltage_v, self.max_voltage_v), PRECHARGE_A))
+        self._ev_max_v = ev_max_voltage_v
+        self._want("cable_check", ev_max_voltage_v, PRECHARGE_A)
 
     def start_precharge(self, voltage_v: float, current_a: float) -> None:
-        """Bring the cable to the battery's voltage with at most 2 A (IEC 61851-23 CC.5)."""
-        self._want(DcWish("precharge", min(voltage_v, self.max_voltage_v), min(current_a, PRECHARGE_A)))
+        """Bring the cable to the battery's voltage with at most 2 A (IEC 61851-23 CC.5); cars that ask for 0 A (Tesla,
+        Polestar) mean the voltage all the same."""
+        self._want("precharge", voltage_v, min(current_a, PRECHARGE_A) if current_a > 0 else PRECHARGE_A)
 
     def deliver(self, voltage_v: float, current_a: float) -> None:
         """Set points of this moment; more than our limits is legal to ask for and clamped."""
-        voltage = min(voltage_v, self.max_voltage_v)
         current = min(current_a, self.max_current_a)
-        if voltage > 0:
-            current = min(current, self.max_power_w / voltage)
-        self._want(DcWish("deliver", voltage, max(0.0, current)))
+        if voltage_v > 0:
+            current = min(current, self.max_power_w / min(voltage_v, self.max_voltage_v or voltage_v))
+        self._want("deliver", voltage_v, current)
 
     def ramp_down(self) -> None:
         """Current to zero, then open: `unloaded` and `contactor_open` tell when. Safe in every state."""
         if self.wish.energise:
-            self._want(DcWish("ramp_down", 0.0, 0.0))
+            self._want("ramp_down", 0.0, 0.0)
 
     def fail(self, why: str) -> None:
         """The session found us unfit to go on: ramp down, and a malfunction from now on."""
@@ -85,7 +89,9 @@ class DcStation(EvStation):
         """The session is over: no grant any more, so the guard ramps down and opens. Safe in every state."""
         self._set(replace(self.wish, energise=False, dc=DC_IDLE))
 
-    def _want(self, dc: DcWish) -> None:
+    def _want(self, phase: DcPhase, voltage_v: float, current_a: float) -> None:
+        voltage = max(0.0, min(voltage_v, self.max_voltage_v))
+        dc = DcWish(phase, voltage, max(0.0, current_a))
         self._set(replace(self.wish, energise=True, dc=dc))
         self.look()
 

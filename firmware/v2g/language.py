@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from firmware.v2g.exi import decode, encode, log_line
-from firmware.v2g.messages import app_protocol, iso2
+from firmware.v2g.messages import app_protocol, din, iso2
 from firmware.v2g.messages.declare import Message, Request, Response
 from firmware.v2g.messages.replies import failure_reply
 from firmware.v2g.messages.xmldsig import Signature
@@ -131,5 +131,38 @@ class Iso2Language(Language):
         return isinstance(request, iso2.SessionStopReq)
 
 
+class DinLanguage(Language):
+    """DIN SPEC 70121:2014, Tables 75 and 77."""
+
+    name = "din"
+    schema = "din"
+    unknown_session = din.ResponseCode.FAILED_UnknownSession
+    sequence_error = din.ResponseCode.FAILED_SequenceError
+
+    def first_answer(self) -> Response:
+        return failure_reply(din.SessionSetupRes, self.sequence_error)
+
+    def performance_s(self, request: type[Request] | None) -> float:
+        return 0.025 if request is din.CurrentDemandReq else 1.5
+
+    def unwrap(self, message: Message) -> tuple[bytes | None, Message | None]:
+        if not isinstance(message, din.V2gMessage):
+            return None, message
+        return message.header.session_id, message.body
+
+    def wrap(self, session_id: bytes, message: Response, signature: Signature | None = None) -> Message:
+        if not isinstance(message, din.Response):  # the handshake's answer, sent when DIN is spoken already
+            return message
+        header = din.MessageHeader(session_id=session_id or bytes(8), signature=signature)
+        return din.V2gMessage(header=header, body=message)
+
+    def opens_session(self, request: Request) -> bool:
+        return isinstance(request, din.SessionSetupReq)
+
+    def stops_session(self, request: Request) -> bool:
+        return isinstance(request, din.SessionStopReq)
+
+
 APP_PROTOCOL: Final = AppProtocolLanguage()
+DIN: Final = DinLanguage()
 ISO2: Final = Iso2Language()
