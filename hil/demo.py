@@ -133,7 +133,7 @@ def digital_car(stage: Stage, sdp_port: int) -> None:
     """ISO 15118-2: the car finds the station, talks, and charges what it came for."""
     rig = stage.rig
     stage.act(2, 2, "Car 2 of 2: it talks ISO 15118-2 with the station")
-    car = ["-m", "hil.car_iso2", "--unicast", "::1", "--sdp-port", str(sdp_port), "--energy-wh", "30", "--soc", "61"]
+    car = ["-m", "hil.car", "--unicast", "::1", "--sdp-port", str(sdp_port), "--energy-wh", "30", "--soc", "61"]
     stage.stack.start("car", [*car, "--control", str(stage.stack.folder / "rig.sock")])
     stage.say("5 % on the pilot: the station asks for digital communication.")
     stage.until("plugged", 10.0)

@@ -1,30 +1,24 @@
-"""An AC session of ISO 15118-2 with external payment, from the car's side: the whole story from top to bottom.
+"""A session of ISO 15118-2 from the car's side: handshake to SessionStop, AC or DC, paid on the spot or by contract.
 
-Authorisation is the station's business (a card); the car asks until it is settled. It stops when it has what it came
-for, or when the station asks it to (EVSENotification).
+The phases that differ live in iso2_ac, iso2_dc and iso2_contract. Authorisation without a contract is the station's
+business (a card); the car asks until it is settled. It stops when it has what it came for, or when the station asks.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from firmware.v2g.messages.iso2 import (
-    AcEvChargeParameter,
-    AcEvseChargeParameter,
     AuthorizationReq,
     AuthorizationRes,
     ChargeParameterDiscoveryReq,
     ChargeParameterDiscoveryRes,
     ChargeProgress,
     ChargingSession,
-    ChargingStatusReq,
-    ChargingStatusRes,
     EnergyTransferMode,
-    EvseNotification,
+    EvChargeParameter,
     EvseProcessing,
     PaymentOption,
     PaymentServiceSelectionReq,
     PaymentServiceSelectionRes,
-    PhysicalValue,
     PowerDeliveryReq,
     PowerDeliveryRes,
     ProfileEntry,
@@ -39,74 +33,72 @@ from firmware.v2g.messages.iso2 import (
     SessionStopReq,
     SessionStopRes,
 )
-from hil.cars.secc import Secc, SessionFailed
-from hil.cars.vehicle import Vehicle
+from hil.cars import iso2_ac, iso2_contract, iso2_dc
+from hil.cars.contract import Wallet
+from hil.cars.line import SessionFailed
+from hil.cars.secc import Secc
+from hil.cars.trip import Accepted, Story, Trip
+from hil.cars.wish import ONGOING_PACE_S, ONGOING_S, Wish
 
-ONGOING_S: Final = 60.0  # V2G_EVCC_Ongoing_Timeout, ISO 15118-2 Table 111
-ONGOING_PACE_S: Final = 0.2
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the driver wants: the first of energy (Wh), state of charge (%) and time (s) to be reached ends it."""
-
-    energy_wh: float = 20_000.0
-    soc_percent: float = 100.0
-    seconds: float = 86_400.0
-    max_current_a: float = 16.0
-    min_current_a: float = 6.0
-    phases: int = 3
-    evccid: bytes = bytes.fromhex("02c0ffee0001")
-    patience_s: float = ONGOING_S  # for the card
-    pace_s: float = 1.0  # between two ChargingStatusReq
-    pause: bool = False  # end with SessionStop(Pause)
+RENEGOTIATION: Final = "renegotiation"
 
 
-async def charge(secc: Secc, car: Vehicle, wish: Wish) -> str:
-    """The session; returns why it ended. Raises SessionFailed. However it ends, S2 is open afterwards."""
-    try:
-        await secc.agree()
-        await secc.ask(SessionSetupReq(evcc_id=wish.evccid), SessionSetupRes)
-        mode = await select_service(secc, wish)
+async def charge(trip: Trip) -> str:
+    """The session after the handshake; returns why it ended. Raises SessionFailed."""
+    secc, wish, wallet = trip.secc, trip.wish, trip.wallet
+    await secc.ask(SessionSetupReq(evcc_id=wish.evccid), SessionSetupRes)
+    mode = await select_service(secc, wish, wallet)
+    if wish.payment == "eim":
         await authorize(secc, wish.patience_s)
-        started = secc.now
-        reason = "renegotiation"
-        while reason == "renegotiation":
-            parameters = await discover_parameters(secc, car, wish, mode)
-            schedule, profile = accept_schedule(parameters)
-            await start(secc, car, parameters, schedule, profile)
-            reason = await transfer(secc, car, wish, started)
-            if reason == "renegotiation":
-                renegotiate = PowerDeliveryReq(
-                    charge_progress=ChargeProgress.Renegotiate, sa_schedule_tuple_id=schedule
-                )
-                await secc.ask(renegotiate, PowerDeliveryRes)
-        await stop(secc, car, schedule)
-        last = ChargingSession.Pause if wish.pause else ChargingSession.Terminate
-        await secc.ask(SessionStopReq(charging_session=last), SessionStopRes)
-        return reason
-    finally:
-        car.draw(0.0)
-        car.open_s2()
+    elif wallet is not None:
+        await iso2_contract.authorize(secc, wallet)
+    story: Story = iso2_dc if wish.energy == "dc" else iso2_ac
+    started, again = secc.now, wish.renegotiate_after_s
+    while True:
+        parameters = await discover_parameters(secc, mode, story.charge_parameters(trip))
+        accepted = accept_schedule(parameters)
+        await story.start(trip, accepted)
+        reason = await story.transfer(trip, started, again)
+        if reason != RENEGOTIATION:
+            break
+        again = None
+        await story.prepare_renegotiation(trip)
+        renegotiate = PowerDeliveryReq(
+            charge_progress=ChargeProgress.Renegotiate, sa_schedule_tuple_id=accepted.schedule
+        )
+        await secc.ask(renegotiate, PowerDeliveryRes)
+    await story.stop(trip, accepted)
+    last = ChargingSession.Pause if wish.pause else ChargingSession.Terminate
+    await secc.ask(SessionStopReq(charging_session=last), SessionStopRes)
+    return reason
 
 
-async def select_service(secc: Secc, wish: Wish) -> EnergyTransferMode:
-    """Take the charge service with external payment, and the best AC mode that both have."""
+async def select_service(secc: Secc, wish: Wish, wallet: Wallet | None) -> EnergyTransferMode:
+    """Take the charge service with the payment that the driver wants, and the best mode that both have."""
     found = await secc.ask(ServiceDiscoveryReq(service_category=ServiceCategory.EVCharging), ServiceDiscoveryRes)
     offered = found.charge_service.supported_energy_transfer_mode
-    mine = [EnergyTransferMode.AC_three_phase_core] if wish.phases > 1 else []
-    mine.append(EnergyTransferMode.AC_single_phase_core)
-    mode = next((mode for mode in mine if mode in offered), None)
+    mode = next((mode for mode in modes(wish) if mode in offered), None)
     if mode is None:
-        raise SessionFailed(f"the station offers no AC mode of mine: {', '.join(offered)}")
-    if PaymentOption.ExternalPayment not in found.payment_option_list:
-        raise SessionFailed("the station takes no external payment")
-    selection = PaymentServiceSelectionReq(
-        selected_payment_option=PaymentOption.ExternalPayment,
-        selected_service_list=(SelectedService(service_id=found.charge_service.service_id),),
-    )
+        raise SessionFailed(f"the station offers no mode of mine: {', '.join(offered)}")
+    payment = PaymentOption.Contract if wish.payment == "contract" else PaymentOption.ExternalPayment
+    if payment not in found.payment_option_list:
+        raise SessionFailed(f"the station does not take {payment}")
+    services = [SelectedService(service_id=found.charge_service.service_id)]
+    if wish.install:
+        services.append(await iso2_contract.certificate_service(secc, found, wish.install))
+    selection = PaymentServiceSelectionReq(selected_payment_option=payment, selected_service_list=tuple(services))
     await secc.ask(selection, PaymentServiceSelectionRes)
+    if wallet is not None and wish.install:
+        await iso2_contract.get_contract(secc, wallet, wish.install)
     return mode
+
+
+def modes(wish: Wish) -> list[EnergyTransferMode]:
+    """What this car can take, best first."""
+    if wish.energy == "dc":
+        return [EnergyTransferMode.DC_extended if wish.extended else EnergyTransferMode.DC_core]
+    three = [EnergyTransferMode.AC_three_phase_core] if wish.phases > 1 else []
+    return [*three, EnergyTransferMode.AC_single_phase_core]
 
 
 async def authorize(secc: Secc, patience_s: float) -> None:
@@ -119,20 +111,10 @@ async def authorize(secc: Secc, patience_s: float) -> None:
 
 
 async def discover_parameters(
-    secc: Secc, car: Vehicle, wish: Wish, mode: EnergyTransferMode
+    secc: Secc, mode: EnergyTransferMode, mine: EvChargeParameter
 ) -> ChargeParameterDiscoveryRes:
     """Tell what the car can take, until the station has a schedule for it."""
-    missing = max(0.0, wish.energy_wh - car.charged_wh)
-    request = ChargeParameterDiscoveryReq(
-        requested_energy_transfer_mode=mode,
-        ev_charge_parameter=AcEvChargeParameter(
-            departure_time=int(min(wish.seconds, 86_400.0)),
-            e_amount=PhysicalValue.of(missing, "Wh"),
-            ev_max_voltage=PhysicalValue.of(400.0, "V"),
-            ev_max_current=PhysicalValue.of(wish.max_current_a, "A"),
-            ev_min_current=PhysicalValue.of(wish.min_current_a, "A"),
-        ),
-    )
+    request = ChargeParameterDiscoveryReq(requested_energy_transfer_mode=mode, ev_charge_parameter=mine)
     until = secc.now + ONGOING_S
     while True:
         answer = await secc.ask(request, ChargeParameterDiscoveryRes)
@@ -143,7 +125,7 @@ async def discover_parameters(
         await secc.pause(ONGOING_PACE_S)
 
 
-def accept_schedule(parameters: ChargeParameterDiscoveryRes) -> tuple[int, tuple[ProfileEntry, ...]]:
+def accept_schedule(parameters: ChargeParameterDiscoveryRes) -> Accepted:
     """The first schedule, and a charging profile that follows it step by step."""
     schedules = parameters.sa_schedules
     if not isinstance(schedules, SaScheduleList):
@@ -156,47 +138,4 @@ def accept_schedule(parameters: ChargeParameterDiscoveryRes) -> tuple[int, tuple
         for entry in chosen.p_max_schedule[:24]
         if isinstance(entry.time_interval, RelativeTimeInterval)
     )
-    return chosen.sa_schedule_tuple_id, profile
-
-
-async def start(
-    secc: Secc,
-    car: Vehicle,
-    parameters: ChargeParameterDiscoveryRes,
-    schedule: int,
-    profile: tuple[ProfileEntry, ...],
-) -> None:
-    """PowerDelivery(Start); S2 closes while the station thinks [V2G2-847], it answers when its contactor is closed."""
-    request = PowerDeliveryReq(
-        charge_progress=ChargeProgress.Start, sa_schedule_tuple_id=schedule, charging_profile=profile or None
-    )
-    await secc.ask(request, PowerDeliveryRes, then=car.close_s2)
-    if isinstance(parameters.evse_charge_parameter, AcEvseChargeParameter):
-        car.draw(float(parameters.evse_charge_parameter.evse_max_current))
-
-
-async def transfer(secc: Secc, car: Vehicle, wish: Wish, started: float) -> str:
-    """The charging loop; returns why it is over."""
-    while True:
-        status = await secc.ask(ChargingStatusReq(), ChargingStatusRes)
-        if status.evse_max_current is not None:
-            car.draw(float(status.evse_max_current))
-        match status.ac_evse_status.evse_notification:
-            case EvseNotification.StopCharging:
-                return "the station asked to stop"
-            case EvseNotification.ReNegotiation:
-                return "renegotiation"
-        if car.charged_wh >= wish.energy_wh:
-            return "energy reached"
-        if car.soc_percent >= wish.soc_percent:
-            return "state of charge reached"
-        if secc.now - started >= wish.seconds:
-            return "time is up"
-        await secc.pause(wish.pace_s)
-
-
-async def stop(secc: Secc, car: Vehicle, schedule: int) -> None:
-    """Ramp down, then PowerDelivery(Stop) with S2 opening while the station thinks."""
-    car.ramp_down()
-    request = PowerDeliveryReq(charge_progress=ChargeProgress.Stop, sa_schedule_tuple_id=schedule)
-    await secc.ask(request, PowerDeliveryRes, then=car.open_s2)
+    return Accepted(chosen.sa_schedule_tuple_id, profile, parameters)

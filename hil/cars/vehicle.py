@@ -1,5 +1,8 @@
 """The body of a car with digital communication: S2, charger and battery of the plant, moved through rig control."""
 
+import contextlib
+
+from hil.plant.commands import RigError
 from hil.plant.ev import is_digital
 from hil.rig import JsonObject, Rig
 
@@ -40,6 +43,26 @@ class Vehicle:
         self.draw(0.0)
         self._rig.wait(lambda seen: max(seen["current_a"]) == 0.0, within, "without current")
 
+    def may_draw(self, current_a: float) -> None:
+        """What the on-board charger is built for."""
+        self._rig.do("car", max_current_a=current_a)
+
+    def close_relay(self) -> None:
+        """The DC relay joins the battery with the inlet."""
+        self._rig.do("car", dc_relay=True)
+
+    def open_relay(self) -> None:
+        self._rig.do("car", dc_relay=False)
+
+    def let_go(self, within: float = 2.0) -> None:
+        """However it was: S2 opens now; the DC relay when no current flows any more, at the latest after a moment."""
+        self.draw(0.0)
+        self.open_s2()
+        if self.seen["dc_relay"]:
+            with contextlib.suppress(RigError):  # a relay opens under load as its last resort
+                self._rig.wait(lambda seen: abs(seen["dc_current_a"]) < 1.0, within, "without current")
+            self.open_relay()
+
     def leave(self, within: float = 15.0) -> None:
         """Pull the plug as soon as the station unlocks it. Raises RigError."""
         self._rig.wait(lambda seen: not seen["locked"], within, "unlocked")
@@ -48,6 +71,11 @@ class Vehicle:
     @property
     def seen(self) -> JsonObject:
         return self._rig.status()
+
+    @property
+    def battery_v(self) -> float:
+        """Open-circuit voltage."""
+        return float(self.seen["battery_v"])
 
     @property
     def charged_wh(self) -> float:

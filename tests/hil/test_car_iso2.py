@@ -17,9 +17,11 @@ from firmware.v2g.messages.declare import Message
 from firmware.v2g.messages.iso2 import ChargeProgress, EvseNotification, PhysicalValue
 from hal.sim.registers import Registers
 from hil.cars.discovery import NoStation, find_station
-from hil.cars.iso2 import Wish, charge
-from hil.cars.secc import Secc, SessionFailed
+from hil.cars.line import SessionFailed, TcpLine
+from hil.cars.secc import Secc
+from hil.cars.session import charge
 from hil.cars.vehicle import Vehicle
+from hil.cars.wish import Wish
 from hil.plant.plant import Plant
 from hil.plant.rig_server import RigServer
 from hil.rig import Rig, SocketLink
@@ -163,7 +165,8 @@ def drive(plant: PlantThread, station: FakeStation, wish: Wish, path: Path) -> s
         car = Vehicle(Rig(SocketLink(path)))
         car.arrive(wish.max_current_a, wish.phases)
         car.wait_for_digital(within=5.0)
-        secc = Secc(*await asyncio.open_connection("::1", port), tell=lambda *_: None, patience=5.0)
+        line = TcpLine(*await asyncio.open_connection("::1", port))
+        secc = Secc(line, tell=lambda *_: None, patience=5.0)
         try:
             return await charge(secc, car, wish)
         finally:

@@ -36,7 +36,7 @@ def v2g(pki: Path, port: int, more: str = "") -> str:
 
 def drive(stack: Stack, port: int, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
     """Run the car to its end."""
-    command = [sys.executable, "-m", "hil.car_iso2", "--sdp-port", str(port), "--unicast", "::1"]
+    command = [sys.executable, "-m", "hil.car", "--sdp-port", str(port), "--unicast", "::1"]
     command += ["--control", str(stack.folder / "rig.sock"), "--patience", "4", "--seconds", "4", "--pace", "0.3"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]

@@ -84,7 +84,7 @@ class Site:
 
     def start_digital_car(self) -> None:
         control = str(self.stack.folder / "rig.sock")
-        car = ["-m", "hil.car_iso2", "--interface", "lo", "--sdp-port", str(self.sdp_port), "--unicast", "::1"]
+        car = ["-m", "hil.car", "--interface", "lo", "--sdp-port", str(self.sdp_port), "--unicast", "::1"]
         self.stack.start("car", [*car, "--control", control, "--stay", "--patience", "1"])
 
     def ended(self, transaction: str) -> bool:

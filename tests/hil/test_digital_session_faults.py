@@ -42,7 +42,7 @@ class Scene:
     def drive_up(self, *arguments: str) -> "subprocess.Popen[str]":
         """A car that plugs in and charges, until something ends it."""
         self.leave()
-        command = [sys.executable, "-m", "hil.car_iso2", "--unicast", "::1", "--sdp-port", str(self.sdp_port)]
+        command = [sys.executable, "-m", "hil.car", "--unicast", "::1", "--sdp-port", str(self.sdp_port)]
         command += ["--control", str(self.stack.folder / "rig.sock"), "--pace", "0.2", *arguments]
         self.car = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         return self.car

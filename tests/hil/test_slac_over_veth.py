@@ -106,7 +106,7 @@ def told(stack: Stack, text: str, within: float = 20.0) -> None:
 def drive(line: Line, stack: Stack, *arguments: str) -> list[JsonObject]:
     """One car, from arrival to departure; what it told."""
     control = ("--control", str(stack.folder / "rig.sock"), "--patience", "3")
-    car = line.start("c", "hil.car_iso2", "--interface", "car0", "--slac", *control, *arguments)
+    car = line.start("c", "hil.car", "--interface", "car0", "--slac", *control, *arguments)
     out, _ = car.communicate(timeout=80)
     return [json.loads(text) for text in out.splitlines()]
 
@@ -184,7 +184,7 @@ def test_a_power_line_that_dies_opens_the_contactor_and_the_next_try_is_matched(
     with station(line, tmp_path / "station", "qca7000") as stack:
         told(stack, "waiting for the car's SLAC")
         control = ("--control", str(stack.folder / "rig.sock"), "--patience", "3", "--pace", "0.2")
-        car = line.start("c", "hil.car_iso2", "--interface", "car0", "--slac", "--stay", *control)
+        car = line.start("c", "hil.car", "--interface", "car0", "--slac", "--stay", *control)
         stack.rig.wait("charging", within=40)
         line.processes[0].terminate()
         line.processes[0].wait(timeout=5)
