@@ -64,6 +64,9 @@ class SlacSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reset_modem: bool = False  # reset the modem after each session
 
 
+V2gProtocol = Literal["iso2", "din"]
+
+
 class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[[v2g]]: digital communication of one EVSE."""
 
@@ -76,7 +79,7 @@ class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conformance: bool = False  # as a test house wants it: a car of ISO 15118-20 must show a vehicle certificate, ...
     tls_key_log: str | None = None  # file for TLS secrets (Wireshark): service work only, raises a security event
     capture: bool = False  # one pcapng file per plug-in in storage/captures, for Wireshark: service work only
-    protocols: tuple[Literal["iso2"], ...] = ("iso2",)
+    protocols: Annotated[tuple[V2gProtocol, ...], Meta(min_length=1)] = ("iso2", "din")  # served where they can be
     sdp_port: Annotated[int, Meta(ge=1, le=65535)] = 15118
     # the interface carries the car's frames without a modem (rig, bench): link is up while the plug is in
     modem: Literal["none", "qca7000", "cg5317", "simulated"] = "none"
@@ -89,7 +92,7 @@ class OcppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: Annotated[str, Meta(pattern="^wss?://", description="an address that begins with ws:// or wss://")]
     identity: Annotated[str, Meta(min_length=1, max_length=48)]
-    versions: Annotated[tuple[Literal["2.0.1", "1.6"], ...], Meta(min_length=1)] = ("2.0.1", "1.6")
+    versions: Annotated[tuple[Literal["2.1", "2.0.1", "1.6"], ...], Meta(min_length=1)] = ("2.0.1", "1.6")
     password: Annotated[str, Meta(max_length=40)] | None = None
     ca_file: str | None = None
     meter_interval_s: Seconds = 60.0

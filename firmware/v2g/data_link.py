@@ -24,7 +24,7 @@ from firmware.v2g.slac.slac import Options, Slac, State
 log = logging.getLogger(__name__)
 
 FACTS_PER_MINUTE: Final = 300  # SLAC messages told as facts; a matching has some 30
-LISTENING: Final = frozenset({Phase.OFFER, Phase.WAIT, Phase.ENDED})
+LISTENING: Final = frozenset({Phase.OFFER, Phase.WAIT, Phase.SILENT, Phase.ENDED})
 KEEPING: Final = LISTENING - {Phase.ENDED} | {Phase.SESSION, Phase.PAUSED}
 _MATCHING: Final = {
     State.ABSENT: Matching.ABSENT,

@@ -34,6 +34,7 @@ class Phase(StrEnum):
     STEP_EF = "waking the car up"
     STEP_X1 = "waking the car up (X1)"
     WAIT = "car does not communicate; waiting for authorisation"
+    SILENT = "car does not communicate, and there is no charging without it here"
     TO_NOMINAL = "changing to basic charging"
     NOMINAL = "basic charging"
     ENDED = "session ended; the car or a new authorisation begins the next"
@@ -76,6 +77,7 @@ class Inputs:
     stop_wanted: bool = False
     available: bool = True
     matching: Matching = Matching.NONE
+    dc: bool = False  # digital communication or nothing: 5 % never becomes a nominal duty
     nominal: bool = False  # the guard runs a grant of ours under nominal duty
 
 
@@ -111,7 +113,7 @@ class Link:
     @property
     def findable(self) -> bool:
         """SDP answers and TCP accepts. A car that speaks although we show X1 is awake: lenient, it gets its session."""
-        return self.phase in {Phase.OFFER, Phase.WAIT, Phase.ENDED, Phase.PAUSED}
+        return self.phase in {Phase.OFFER, Phase.WAIT, Phase.SILENT, Phase.ENDED, Phase.PAUSED}
 
     @property
     def session_may_live(self) -> bool:
@@ -152,9 +154,15 @@ def _enter(link: Link, phase: Phase, now: float) -> Link:
 
 
 def _note_authorisation(link: Link, inputs: Inputs, now: float) -> Link:
-    if not inputs.authorised:
+    """Since when basic charging would be an answer to silence; in DC never."""
+    if not inputs.authorised or inputs.dc:
         return link if link.authorised_since is None else replace(link, authorised_since=None)
     return link if link.authorised_since is not None else replace(link, authorised_since=now)
+
+
+def _resigned(inputs: Inputs) -> Phase:
+    """Where a link that cannot be had leads to."""
+    return Phase.SILENT if inputs.dc else Phase.WAIT
 
 
 def _note_progress(link: Link, inputs: Inputs, now: float) -> Link:
@@ -209,7 +217,7 @@ def _in_phase(link: Link, inputs: Inputs, now: float, nominal_after_s: float, sl
             return replace(_enter(link, Phase.TO_NOMINAL, now), since=link.since)  # X1 is being shown already
         case Phase.TO_NOMINAL:
             return _enter(link, Phase.NOMINAL, now) if waited >= STEP_X1_S else link
-        case Phase.WAIT | Phase.ENDED | Phase.PAUSED:
+        case Phase.WAIT | Phase.SILENT | Phase.ENDED | Phase.PAUSED:
             return _asleep(link, inputs, now)
         case _:
             return link
@@ -222,7 +230,7 @@ def _offer(link: Link, inputs: Inputs, now: float, silence_ends: float) -> Link:
     if now < silence_ends:
         return link
     if inputs.matching is Matching.ABSENT:
-        return _enter(link, Phase.WAIT, now)  # nobody to talk with: basic charging as soon as authorised
+        return _enter(link, _resigned(inputs), now)  # nobody to talk with: basic charging as soon as authorised
     if link.authorised_since is not None:
         if inputs.matching is Matching.WAITING and not inputs.closed:
             return replace(_enter(link, Phase.STEP_EF, now), after=Phase.NOMINAL)  # [V2G3-M06-05], [V2G3-M06-08]
@@ -231,12 +239,12 @@ def _offer(link: Link, inputs: Inputs, now: float, silence_ends: float) -> Link:
         return link
     if inputs.matching in {Matching.RUNNING, Matching.LINKED}:
         return _link_error(link, inputs, now)
-    return _enter(link, Phase.STEP_EF if link.retries < RETRIES else Phase.WAIT, now)  # [V2G3-M06-07]
+    return _enter(link, Phase.STEP_EF if link.retries < RETRIES else _resigned(inputs), now)  # [V2G3-M06-07]
 
 
 def _link_error(link: Link, inputs: Inputs, now: float) -> Link:
     """D-LINK_ERROR: X1, leave the network, E/F, match again [V2G3-M07-05]."""
-    after = Phase.STEP_EF if link.retries < RETRIES and not inputs.stop_wanted else Phase.WAIT
+    after = Phase.STEP_EF if link.retries < RETRIES and not inputs.stop_wanted else _resigned(inputs)
     return replace(_enter(link, Phase.LET_GO, now), after=after)
 
 
@@ -247,7 +255,7 @@ def _session(link: Link, inputs: Inputs, now: float) -> Link:
         case Session.PAUSED:
             return _enter(link, Phase.PAUSED, now)
         case Session.REFUSED:
-            return replace(_enter(link, Phase.LET_GO, now), after=Phase.WAIT)
+            return replace(_enter(link, Phase.LET_GO, now), after=_resigned(inputs))
         case Session.RUNNING if inputs.link_up:
             return _stopping(link, inputs, now)
         case _:  # failed, or the link below it is gone
@@ -266,7 +274,7 @@ def _stopping(link: Link, inputs: Inputs, now: float) -> Link:
 
 def _asleep(link: Link, inputs: Inputs, now: float) -> Link:
     """5 % stays off until the car toggles B-C-B or somebody is authorised anew."""
-    if link.phase is Phase.ENDED and link.rearmed and inputs.authorised:
+    if link.phase in {Phase.ENDED, Phase.SILENT} and link.rearmed and inputs.authorised:
         return replace(_enter(link, Phase.OFFER, now), retries=0)
     link = link if inputs.authorised or link.rearmed else replace(link, rearmed=True)
     if inputs.level != "B":

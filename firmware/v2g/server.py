@@ -75,7 +75,7 @@ class CarConnection(asyncio.Protocol):
 
     def __init__(
         self,
-        begin: Callable[[float], Conversation],
+        begin: Callable[[Wire, float], Conversation],
         said: Callable[[list[Exchanged]], None],
         ended: Callable[[Ending], None],
         wire: Wire | None = None,
@@ -169,7 +169,7 @@ class CarConnection(asyncio.Protocol):
 
     def _open(self) -> None:
         """The wire is ready: the conversation begins."""
-        self.conversation = self._begin(self._loop.time())
+        self.conversation = self._begin(self.wire, self._loop.time())
         self._go_on()
 
     def _handshake_late(self) -> None:

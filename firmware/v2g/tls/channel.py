@@ -54,6 +54,11 @@ class Secured:
     stapled: bool
     vehicle: Vehicle | None
 
+    @property
+    def mutual(self) -> bool:
+        """Did both sides show a certificate that the other trusts, as ISO 15118-20 wants it?"""
+        return self.profile is Profile.ISO20 and self.vehicle is not None
+
 
 class TlsChannel:
     """One car. `hello` and `choice` are there as soon as they are known, `secured` after the handshake."""

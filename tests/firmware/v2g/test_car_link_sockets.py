@@ -311,7 +311,7 @@ def test_a_car_unplugged_while_it_connects_gets_no_session() -> None:
     async def main() -> None:
         ends: list[str] = []
 
-        def begin(now: float) -> Any:
+        def begin(wire: Any, now: float) -> Any:
             raise AssertionError("a session began")
 
         connection = CarConnection(begin, lambda said: None, lambda ending: ends.append(ending.reason))

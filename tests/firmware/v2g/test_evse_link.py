@@ -48,7 +48,7 @@ def run(link: Link, inputs: Inputs, start: float, end: float) -> tuple[Link, lis
 # --- every input in every phase ---------------------------------------------------------------------------------------
 
 LEVELS: Final = ("?", "A", "B", "C", "D", "E", "F")
-ASLEEP: Final = (Phase.WAIT, Phase.ENDED, Phase.PAUSED)
+ASLEEP: Final = (Phase.WAIT, Phase.SILENT, Phase.ENDED, Phase.PAUSED)
 
 
 def every_link() -> list[Link]:
@@ -90,6 +90,10 @@ def every_input() -> list[Inputs]:
     ]
 
 
+def of_dc(inputs: list[Inputs]) -> list[Inputs]:
+    return [replace(each, dc=True) for each in inputs if not each.nominal]
+
+
 @pytest.mark.parametrize("phase", Phase)
 def test_every_phase_with_every_input_keeps_the_rules(phase: Phase) -> None:
     links = [link for link in every_link() if link.phase is phase]
@@ -98,6 +102,23 @@ def test_every_phase_with_every_input_keeps_the_rules(phase: Phase) -> None:
         for now in times(link):
             for seen in inputs:
                 check(link, seen, now, step(link, seen, now, NOMINAL_AFTER_S))
+
+
+@pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.WAIT, Phase.TO_NOMINAL, Phase.NOMINAL}))
+def test_no_input_leads_a_dc_connector_to_basic_charging(phase: Phase) -> None:
+    links = [
+        replace(link, authorised_since=None, after=Phase.SILENT if link.after is Phase.WAIT else link.after)
+        for link in every_link()
+        if link.phase is phase
+    ]
+    for link in links:
+        for now in times(link):
+            for seen in of_dc(every_input()):
+                new = step(link, seen, now, NOMINAL_AFTER_S)
+                check(link, seen, now, new)
+                assert new.phase not in {Phase.WAIT, Phase.TO_NOMINAL, Phase.NOMINAL}, (link, seen, now, new)
+                assert new.after not in {Phase.WAIT, Phase.NOMINAL}, (link, seen, now, new)
+                assert new.authorised_since is None, (link, seen, now, new)
 
 
 def check(link: Link, seen: Inputs, now: float, new: Link) -> None:
@@ -186,6 +207,21 @@ def test_a_silent_car_is_woken_twice_and_then_left_at_x1() -> None:
 def test_an_authorised_silent_car_gets_basic_charging() -> None:
     _, log = run(Link(), at(CAR, authorised=True), 0.0, 1000.0)
     assert log == [(0.0, Phase.OFFER), (20.0, Phase.TO_NOMINAL), (23.0, Phase.NOMINAL)]
+
+
+def test_an_authorised_silent_car_at_a_dc_plug_is_woken_and_then_waited_for() -> None:
+    car = at(CAR, dc=True, authorised=True)
+    link, log = run(Link(), car, 0.0, 600.0)
+    assert [phase for _, phase in log] == [
+        *(Phase.OFFER, Phase.STEP_EF, Phase.STEP_X1) * 2,
+        Phase.OFFER,
+        Phase.SILENT,
+    ]
+    assert (link.pilot, link.findable) == (X1, True)
+    link, _ = run(link, at(car, authorised=False), 600.0, 610.0)
+    link, log = run(link, car, 610.0, 611.0)
+    assert log == [(610.0, Phase.OFFER)]  # somebody asks again: from the beginning
+    assert link.retries == 0
 
 
 def test_authorised_late_a_sleeping_car_gets_basic_charging_at_once() -> None:

@@ -5,11 +5,13 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from firmware.config import V2gSettings
+from firmware.station.clock import SystemClock
 from firmware.station.signal import Signal
 from firmware.v2g.car_link import CarLink
 from firmware.v2g.interface import Interface, NotUsable, look
@@ -85,7 +87,7 @@ def test_an_interface_may_come_late_go_and_come_back(veth: tuple[str, str], make
     evse: Any = make_bay(level="A")
     evse.changed, evse.plugged, evse.operative, evse.id = Signal(), False, True, 1
     evse.set_digital = lambda wish: None
-    desk: Any = None
+    desk: Any = SimpleNamespace(clock=SystemClock())
     link = CarLink(desk, evse, V2gSettings(evse=1, interface=here))
 
     async def until(reason: str) -> None:

@@ -162,7 +162,7 @@ def test_a_car_that_never_shakes_hands_is_let_go() -> None:
             ends.append(ending.reason)
             over.set()
 
-        def begin(now: float) -> Any:
+        def begin(wire: Any, now: float) -> Any:
             raise AssertionError("a session began")
 
         here, there = socket.socketpair()

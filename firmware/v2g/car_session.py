@@ -1,0 +1,147 @@
+"""The session with the car of one EVSE, one at a time: from the accepted connection to the outcome.
+
+Which protocols can be spoken is `offers`', what is talked about the scripts'. When a session may live is `evse_link`'s.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+
+from firmware.config import V2gSettings
+from firmware.station.evse import Evse
+from firmware.station.facts import StopTransaction
+from firmware.station.station import Station
+from firmware.v2g.ac_station import AcStation
+from firmware.v2g.car_facts import CarFacts
+from firmware.v2g.conversation import Conversation
+from firmware.v2g.dc_station import DcStation
+from firmware.v2g.ending import Ending, Resume
+from firmware.v2g.ev_station import Wish
+from firmware.v2g.evse_link import Session
+from firmware.v2g.link_security import LinkSecurity
+from firmware.v2g.offers import Ground, offers, transport_of
+from firmware.v2g.peer import Exchanged, Peer
+from firmware.v2g.recording.tap import Tap
+from firmware.v2g.server import CarConnection
+from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
+from firmware.v2g.wire import Wire
+
+
+class CarSession:
+    """`state` and `wish` for the link; `changed` is called after every change of them."""
+
+    def __init__(
+        self,
+        station: Station,
+        evse: Evse,
+        settings: V2gSettings,
+        security: LinkSecurity,
+        *,
+        facts: CarFacts,
+        changed: Callable[[], None],
+    ) -> None:
+        self.state = Session.NONE
+        self._station = station
+        self._evse = evse
+        self._settings = settings
+        self._security = security
+        self._facts = facts
+        self._changed = changed
+        self._car = self._new_car()
+        self._used = False
+        self._id = ""  # once the car was told one
+        self._resume: Resume | None = None
+        self._connection: CarConnection | None = None
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    @property
+    def wish(self) -> Wish:
+        return self._car.wish
+
+    def begin(self, connected: socket.socket, tap: Tap) -> None:
+        """A car has connected."""
+        if self._connection is not None:
+            self._connection.abort()  # a finished session whose car never closed
+        self.state = Session.RUNNING
+        self._id = ""
+        self._car, self._used = self._new_car(), True
+        wire = self._security.wire()
+        self._connection = CarConnection(self._converse, self._said, self._ended, wire, tap=tap.stream())
+        self._changed()
+        self._keep(asyncio.ensure_future(self._connect(connected, self._connection)))
+
+    def look(self) -> None:
+        """The EVSE changed: what follows for the wish."""
+        self._car.look()
+
+    def poke(self) -> None:
+        """The EVSE changed: an answer may wait for it."""
+        if self._connection is not None:
+            self._connection.station_changed()
+
+    def end(self, reason: str) -> None:
+        """Without a word to the car."""
+        if self.state is Session.RUNNING and self._connection is not None:
+            self._connection.cancel(reason)
+
+    def forget(self) -> None:
+        """The next car is another."""
+        self.state = Session.NONE
+        self._resume = None
+        if self._used:
+            self._car, self._used = self._new_car(), False
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _new_car(self) -> AcStation | DcStation:
+        """By what the connector gives; a guard that has not spoken yet is an AC one's until it does."""
+        capability = self._evse.capability
+        make = DcStation if capability is not None and capability.dc else AcStation
+        return make(self._evse, self._changed)
+
+    async def _connect(self, connected: socket.socket, connection: CarConnection) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, connected)
+        except OSError as error:
+            connected.close()
+            self._ended(Ending(Session.FAILED, f"connection lost: {error}"))
+
+    def _converse(self, wire: Wire, now: float) -> Conversation:
+        """The wire is open."""
+        self._facts.tls(wire)
+        here = offers(self._settings.protocols, self._car, Ground(transport_of(wire), self._resume))
+        return Conversation(lambda ev: _talk(ev, here), Peer(self._car.release), now)
+
+    def _ended(self, ending: Ending) -> None:
+        if self.state is not Session.RUNNING:
+            return
+        if self._connection is not None and self._connection.conversation is None:
+            self._facts.tls(self._connection.wire, ending.reason)
+        self.state, self._resume = ending.outcome, ending.resume
+        self._facts.session_ended(self._id, self.wish.protocol, self.wish.evccid, ending.outcome, ending.reason)
+        transaction = self._evse.transaction_id
+        if ending.outcome is Session.TERMINATED and transaction is not None and self._evse.stop_wanted is None:
+            stop = StopTransaction(by="car", transaction_id=transaction, reason="StoppedByEV")
+            self._keep(asyncio.ensure_future(self._station.do(stop)))
+        self._changed()
+
+    def _keep(self, task: "asyncio.Task[object]") -> None:
+        """Hold on to a short task until it is done."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _said(self, messages: list[Exchanged]) -> None:
+        conversation = self._connection.conversation if self._connection is not None else None
+        peer = conversation.peer if conversation is not None else None
+        if peer is not None and peer.session_id and not self._id:
+            self._id = peer.session_id.hex().upper()
+            self._facts.session_began(self._id, self.wish.protocol, self.wish.evccid)
+        self._facts.said(self._id, messages)
+
+
+async def _talk(ev: Peer, here: Sequence[Offer]) -> Ending:
+    """The whole conversation: agree on a protocol, then its script."""
+    agreement = await agree_on_protocol(ev, here)
+    if agreement is None:
+        return Ending(Session.REFUSED, "no common protocol")
+    return await agreement.offer.script(ev, agreement.answer)
