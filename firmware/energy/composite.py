@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from firmware.energy.instant import Electrics, Instant, Layers, instant, total
-from firmware.energy.profile import RateUnit
 from firmware.energy.timeline import Circumstances
+from firmware.station.charging_profile import RateUnit
 
 MOST_PERIODS: Final = 1024  # ChargingScheduleType of 2.x holds no more; a longer composite schedule ends earlier
 
@@ -76,7 +76,7 @@ def schedule(evaluate: Callable[[float], Instant], evse: int, start: float, dura
             periods.append(CompositePeriod(when - start, found))
         if found.until >= end:
             return Composite(evse, start, duration_s, tuple(periods))
-        when = max(found.until, math.nextafter(when, math.inf))
+        when = max(found.until, when + 0.001)  # always on, whatever a clock of doubles makes of it
 
 
 def _same(one: Instant, other: Instant) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from firmware.energy.profile import (
+from firmware.energy.timeline import NEVER, Circumstances, at, schedule_of
+from firmware.station.charging_profile import (
     EXTERNAL,
     GENERATION,
     MAX_PROFILE,
@@ -20,7 +21,6 @@ from firmware.energy.profile import (
     Period,
     RateUnit,
 )
-from firmware.energy.timeline import NEVER, Circumstances, at, schedule_of
 
 NOMINAL_DC_V: Final = 400.0  # for saying W in A and back where no car has told its voltage
 

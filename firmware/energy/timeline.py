@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from firmware.energy.profile import RECURS_EVERY_S, Installed, Period, Schedule
+from firmware.station.charging_profile import RECURS_EVERY_S, Installed, Period, Schedule
 
 NEVER: Final = math.inf
 

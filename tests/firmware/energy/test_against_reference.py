@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from firmware.energy.composite import Composite, View
 from firmware.energy.instant import Electrics, layers
-from firmware.energy.profile import Installed, LimitAtSoc, Period, Profile, Schedule
 from firmware.energy.timeline import Circumstances
+from firmware.station.charging_profile import Installed, LimitAtSoc, Period, Profile, Schedule
 
 NOW = 1_800_000_000
 WINDOW = 3 * 86_400
