@@ -18,6 +18,7 @@ from firmware.ocpp.dialect import Dialect, Shape
 from firmware.ocpp.link import LinkError, dial
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.rpc import V16 as RPC_16
+from firmware.ocpp.rpc import V21 as RPC_21
 from firmware.ocpp.rpc import V201 as RPC_201
 from firmware.ocpp.session import Memory, Session
 from firmware.station.authorization import Unreachable, Verdict
@@ -38,7 +39,7 @@ from firmware.station.station import Station
 log = logging.getLogger(__name__)
 
 FIRST_LOOK_S: Final = 3.0  # a guard that is silent for longer is a fault, and told as one
-SUBPROTOCOLS: Final = {flavour.version: flavour.subprotocol for flavour in (RPC_16, RPC_201)}
+SUBPROTOCOLS: Final = {flavour.version: flavour.subprotocol for flavour in (RPC_16, RPC_201, RPC_21)}
 
 
 class BackOfficeClient:
@@ -191,6 +192,10 @@ def load_dialect(subprotocol: str) -> Dialect:
         from firmware.ocpp.v16.dialect import V16  # noqa: PLC0415
 
         return V16()
+    if subprotocol == RPC_21.subprotocol:
+        from firmware.ocpp.v21.dialect import V21  # noqa: PLC0415
+
+        return V21()
     from firmware.ocpp.v201.dialect import V201  # noqa: PLC0415
 
     return V201()

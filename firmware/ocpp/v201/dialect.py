@@ -1,5 +1,6 @@
 """OCPP 2.0.1 as `session` and `outbox` see it: the two tables and the reading of answers."""
 
+from collections.abc import Mapping
 from typing import Final, cast
 
 from msgspec import UNSET
@@ -16,9 +17,9 @@ REQUESTS: Final = {kind.__name__.removesuffix("Request"): kind for kind in comma
 
 
 class V201:
-    flavour = rpc.V201
-    requests = REQUESTS
-    known = commands.KNOWN
+    flavour: rpc.Flavour = rpc.V201
+    requests: Mapping[str, type[Payload]] = REQUESTS
+    known: frozenset[str] = commands.KNOWN
 
     def boot(self, station: Station, reason: str, firmware: str) -> Outgoing:
         return calls.boot_notification(station.settings.station, reason, firmware)
@@ -54,9 +55,8 @@ class V201:
         return turn(fact, shape, remote_id) if turn is not None else ()
 
     def learn(self, response: Payload) -> Learnt:
-        if isinstance(response, messages.TransactionEventResponse) and response.id_token_info is not UNSET:
-            return Learnt(_verdict(response.id_token_info))
-        return Learnt()
+        info = getattr(response, "id_token_info", UNSET)
+        return Learnt(_verdict(info)) if info is not UNSET else Learnt()
 
     async def answer(self, request: Payload, office: Office) -> Answer:
         return await commands.COMMANDS[type(request)](request, office)

@@ -20,6 +20,9 @@ from ocpp.messages import CallError
 from ocpp.v16 import ChargePoint as ChargePoint16
 from ocpp.v16 import call as call16
 from ocpp.v16 import call_result as result16
+from ocpp.v21 import ChargePoint as ChargePoint21
+from ocpp.v21 import call as call21
+from ocpp.v21 import call_result as result21
 from ocpp.v201 import ChargePoint as ChargePoint201
 from ocpp.v201 import call as call201
 from ocpp.v201 import call_result as result201
@@ -129,7 +132,7 @@ class HandClock:
 class Csms:
     """One back office. It validates every frame with the official schemas and remembers all of them."""
 
-    def __init__(self, versions: tuple[str, ...] = ("1.6", "2.0.1")) -> None:
+    def __init__(self, versions: tuple[str, ...] = ("1.6", "2.0.1", "2.1")) -> None:
         self.subprotocols = [Subprotocol(f"ocpp{version}") for version in versions]
         self.calls: list[tuple[str, dict[str, Any]]] = []  # what the station called: action, payload
         self.raw: list[str] = []  # the frames of these calls
@@ -183,8 +186,7 @@ class Csms:
 
     async def _serve(self, socket: Any) -> None:
         self.connections += 1
-        kind = Point16 if socket.subprotocol == "ocpp1.6" else Point201
-        self.point = kind("CS-1", socket, response_timeout=5)
+        self.point = POINTS[socket.subprotocol]("CS-1", socket, response_timeout=5)
         self.point.csms = self
         self.point.socket = socket
         with contextlib.suppress(websockets.ConnectionClosed):
@@ -216,8 +218,7 @@ class Csms:
 
     async def ask(self, action: str, **payload: Any) -> Any:
         """Call the station; its answer as an object of the `ocpp` package. Raises OCPPError for a CALLERROR."""
-        module = call16 if isinstance(self.point, Point16) else call201
-        return await self.point.call(getattr(module, action)(**payload), suppress=False)
+        return await self.point.call(getattr(CALLS[type(self.point)], action)(**payload), suppress=False)
 
     async def tell(self, frame: str) -> None:
         """Send a raw frame."""
@@ -293,38 +294,49 @@ class Point16(_Point, ChargePoint16):  # type: ignore[misc]  # untyped package
         return result16.SecurityEventNotification()
 
 
-class Point201(_Point, ChargePoint201):  # type: ignore[misc]  # untyped package
-    @on("BootNotification")
-    def boot(self, **_: Any) -> Any:
-        return self.told or result201.BootNotification(current_time=_time(), interval=300, status="Accepted")
+def point_2x(charge_point: Any, result: Any) -> Any:
+    """A back office of 2.0.1 or 2.1: what both say by the same words."""
 
-    @on("Heartbeat")
-    def heartbeat(self, **_: Any) -> Any:
-        return result201.Heartbeat(current_time=_time())
+    class Point(_Point, charge_point):  # type: ignore[misc]  # untyped package
+        @on("BootNotification")
+        def boot(self, **_: Any) -> Any:
+            return self.told or result.BootNotification(current_time=_time(), interval=300, status="Accepted")
 
-    @on("StatusNotification")
-    def status(self, **_: Any) -> Any:
-        return result201.StatusNotification()
+        @on("Heartbeat")
+        def heartbeat(self, **_: Any) -> Any:
+            return result.Heartbeat(current_time=_time())
 
-    @on("Authorize")
-    def authorize(self, **_: Any) -> Any:
-        return self.told or result201.Authorize(id_token_info={"status": "Accepted"})
+        @on("StatusNotification")
+        def status(self, **_: Any) -> Any:
+            return result.StatusNotification()
 
-    @on("TransactionEvent")
-    def transaction_event(self, **_: Any) -> Any:
-        return self.told or result201.TransactionEvent()
+        @on("Authorize")
+        def authorize(self, **_: Any) -> Any:
+            return self.told or result.Authorize(id_token_info={"status": "Accepted"})
 
-    @on("MeterValues")
-    def meter_values(self, **_: Any) -> Any:
-        return result201.MeterValues()
+        @on("TransactionEvent")
+        def transaction_event(self, **_: Any) -> Any:
+            return self.told or result.TransactionEvent()
 
-    @on("NotifyReport")
-    def notify_report(self, **_: Any) -> Any:
-        return result201.NotifyReport()
+        @on("MeterValues")
+        def meter_values(self, **_: Any) -> Any:
+            return result.MeterValues()
 
-    @on("SecurityEventNotification")
-    def security_event(self, **_: Any) -> Any:
-        return result201.SecurityEventNotification()
+        @on("NotifyReport")
+        def notify_report(self, **_: Any) -> Any:
+            return result.NotifyReport()
+
+        @on("SecurityEventNotification")
+        def security_event(self, **_: Any) -> Any:
+            return result.SecurityEventNotification()
+
+    return Point
+
+
+Point201 = point_2x(ChargePoint201, result201)
+Point21 = point_2x(ChargePoint21, result21)
+POINTS = {"ocpp1.6": Point16, "ocpp2.0.1": Point201, "ocpp2.1": Point21}
+CALLS = {Point16: call16, Point201: call201, Point21: call21}
 
 
 # --- a station with its back office ---------------------------------------------------------------------------------
@@ -384,7 +396,7 @@ def on_site(tmp_path: Path) -> OnSite:
         version: str = "2.0.1",
         password: str | None = None,
         opening: Callable[[Csms], None] = lambda csms: None,
-        served: tuple[str, ...] = ("1.6", "2.0.1"),
+        served: tuple[str, ...] = ("1.6", "2.0.1", "2.1"),
         offered: tuple[str, ...] = (),
         variables: dict[str, str] | None = None,
         restarted: bool = False,

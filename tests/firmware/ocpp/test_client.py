@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from ocpp.exceptions import InternalError, NotSupportedError, OCPPError
 from ocpp.v16 import call_result as result16
+from ocpp.v21 import call_result as result21
 from ocpp.v201 import call_result as result201
 
 from firmware.station.authorization import Unreachable
@@ -158,12 +159,14 @@ def test_an_interval_of_zero_is_replaced_by_our_own(on_site: OnSite) -> None:
     on_site(test, opening=opening)
 
 
-@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 def test_authorize_brings_the_verdict_with_group(on_site: OnSite, version: str) -> None:
     def opening(csms: Any) -> None:
         old = result16.Authorize(id_tag_info={"status": "Blocked", "parentIdTag": "GROUP"})
         group = {"idToken": "GROUP", "type": "Central"}
-        new = result201.Authorize(id_token_info={"status": "NoCredit", "groupIdToken": group})
+        new = {"2.0.1": result201, "2.1": result21}.get(version, result201).Authorize(
+            id_token_info={"status": "NoCredit", "groupIdToken": group}
+        )
         csms.replies["Authorize"].append(old if version == "1.6" else new)
 
     async def test(site: Any) -> None:
@@ -176,7 +179,7 @@ def test_authorize_brings_the_verdict_with_group(on_site: OnSite, version: str) 
     on_site(test, version=version, opening=opening)
 
 
-@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 def test_authorize_does_not_wait_behind_a_backlog(on_site: OnSite, whole_transaction: Whole, version: str) -> None:
     async def test(site: Any) -> None:
         await site.connected()

@@ -124,15 +124,21 @@ def test_16_change_availability_is_told_by_status(on_site: OnSite) -> None:
     on_16(on_site, test)
 
 
-# --- 2.0.1 ----------------------------------------------------------------------------------------------------------
+# --- 2.0.1 and 2.1 --------------------------------------------------------------------------------------------------
 
 
-def on_201(on_site: OnSite, test: Any, **more: Any) -> None:
-    async def ready(site: Any) -> None:
-        await site.told("StatusNotification", 2)
-        await test(site)
+@pytest.fixture(params=["2.0.1", "2.1"])
+def on_2x(on_site: OnSite, request: pytest.FixtureRequest) -> OnSite:
+    """A registered station in each version of 2.x."""
 
-    on_site(ready, version="2.0.1", **more)
+    def run(test: Any, **more: Any) -> None:
+        async def ready(site: Any) -> None:
+            await site.told("StatusNotification", 2)
+            await test(site)
+
+        on_site(ready, version=request.param, **more)
+
+    return run
 
 
 def variable(component: str, name: str, instance: str = "", **more: Any) -> dict[str, Any]:
@@ -142,7 +148,7 @@ def variable(component: str, name: str, instance: str = "", **more: Any) -> dict
     return {**found, **more}
 
 
-def test_201_get_variables_answers_each_in_order(on_site: OnSite) -> None:
+def test_2x_get_variables_answers_each_in_order(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         answer = await site.csms.ask(
             "GetVariables",
@@ -167,10 +173,10 @@ def test_201_get_variables_answers_each_in_order(on_site: OnSite) -> None:
             ("Accepted", "true"),
         ]
 
-    on_201(on_site, test)
+    on_2x(test)
 
 
-def test_201_set_variables_answers_each_in_order(on_site: OnSite) -> None:
+def test_2x_set_variables_answers_each_in_order(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         answer = await site.csms.ask(
             "SetVariables",
@@ -193,19 +199,19 @@ def test_201_set_variables_answers_each_in_order(on_site: OnSite) -> None:
         ]
         assert site.station.connection_timeout_s == 90
 
-    on_201(on_site, test)
+    on_2x(test)
 
 
-def test_201_more_items_than_allowed_are_refused(on_site: OnSite) -> None:
+def test_2x_more_items_than_allowed_are_refused(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         with pytest.raises(OCPPError) as refused:
             await site.csms.ask("GetVariables", get_variable_data=[variable("A", "B")] * 51)
         assert refused.value.code == "OccurrenceConstraintViolation"
 
-    on_201(on_site, test)
+    on_2x(test)
 
 
-def test_201_base_report_lists_every_required_variable(on_site: OnSite) -> None:
+def test_2x_base_report_lists_every_required_variable(on_2x: OnSite) -> None:
     """TC_B_53, by the required variables of 2.0.1 part 1 appendix."""
 
     async def test(site: Any) -> None:
@@ -221,7 +227,7 @@ def test_201_base_report_lists_every_required_variable(on_site: OnSite) -> None:
         summary = await site.csms.ask("GetBaseReport", request_id=8, report_base="SummaryInventory")
         assert summary.status == "NotSupported"
 
-    on_201(on_site, test)
+    on_2x(test)
 
 
 # Core profile: the controllers' required variables (reference: 2.0.1 part 2, ch. 2)
@@ -276,7 +282,7 @@ REQUIRED = {
 }
 
 
-def test_201_trigger_message(on_site: OnSite) -> None:
+def test_2x_trigger_message(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         for message, status in (
             ("Heartbeat", "Accepted"),
@@ -291,10 +297,10 @@ def test_201_trigger_message(on_site: OnSite) -> None:
         assert answer.status == "Accepted"
         await site.csms.heard("StatusNotification", 2, evseId=2)
 
-    on_201(on_site, test)
+    on_2x(test)
 
 
-def test_201_what_cannot_be_done_is_rejected_with_its_reason(on_site: OnSite) -> None:
+def test_2x_what_cannot_be_done_is_rejected_with_its_reason(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         csms = site.csms
         token = {"idToken": "A", "type": "ISO14443"}
@@ -311,11 +317,11 @@ def test_201_what_cannot_be_done_is_rejected_with_its_reason(on_site: OnSite) ->
             await csms.ask("GetLog", log={"remoteLocation": "ftp://x"}, log_type="SecurityLog", request_id=1)
         assert refused.value.code == "NotSupported"
 
-    on_201(on_site, test)
+    on_2x(test)
 
 
-def test_201_a_reset_is_answered_before_it_happens(on_site: OnSite) -> None:
+def test_2x_a_reset_is_answered_before_it_happens(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         assert (await site.csms.ask("Reset", type="Immediate")).status == "Accepted"
 
-    on_201(on_site, test)
+    on_2x(test)

@@ -1,0 +1,57 @@
+"""OCPP 2.1 as `session` and `outbox` see it: that of 2.0.1, with 2.1's messages where they differ.
+
+What we say in 2.0.1 is valid in 2.1 too; what we hear may carry more, so it is read by 2.1's own classes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from firmware.ocpp import rpc
+from firmware.ocpp.dialect import Answer, Office, Outgoing, Shape
+from firmware.ocpp.payload import Payload
+from firmware.ocpp.v21 import messages
+from firmware.ocpp.v201 import commands
+from firmware.ocpp.v201.dialect import REQUESTS as REQUESTS_201
+from firmware.ocpp.v201.dialect import V201
+from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
+from firmware.station.station import Station
+
+
+def _here(kind: type[Payload]) -> type[Payload]:
+    """2.1's class for a message of 2.0.1: its own where it differs."""
+    found: type[Payload] = getattr(messages, kind.__name__, kind)
+    return found
+
+
+REQUESTS: Final = {action: _here(kind) for action, kind in REQUESTS_201.items()}
+_OF_201: Final = {_here(kind): kind for kind in REQUESTS_201.values()}
+
+
+def _heard(call: Outgoing) -> Outgoing:
+    """A CALL of 2.0.1 whose answer is read as 2.1's."""
+    return replace(call, response=_here(call.response))
+
+
+class V21(V201):
+    flavour = rpc.V21
+    requests: Mapping[str, type[Payload]] = REQUESTS
+
+    def boot(self, station: Station, reason: str, firmware: str) -> Outgoing:
+        return _heard(super().boot(station, reason, firmware))
+
+    def heartbeat(self) -> Outgoing:
+        return _heard(super().heartbeat())
+
+    def authorize(self, id_token: IdToken) -> Outgoing:
+        return _heard(super().authorize(id_token))
+
+    def status(self, fact: ConnectorStatus) -> Outgoing:
+        return _heard(super().status(fact))
+
+    def calls(self, fact: AnyFact, shape: Shape, remote_id: str | None) -> tuple[Outgoing, ...]:
+        return tuple(_heard(each) for each in super().calls(fact, shape, remote_id))
+
+    async def answer(self, request: Payload, office: Office) -> Answer:
+        answer = await commands.COMMANDS[_OF_201[type(request)]](request, office)
+        return replace(answer, then=tuple(_heard(each) for each in answer.then))
