@@ -7,10 +7,12 @@ charges is the business of the rig (`stack.rig`) and of the cars.
 import ctypes
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -32,8 +34,12 @@ class StackError(RuntimeError):
     """A process did not start or ended; the text has its last log lines."""
 
 
-def station_toml(folder: Path, *, authorization: str = 'mode = "free"', v2g: str = "", ocpp: str = "") -> str:
-    """A station file for one EVSE with everything it keeps in `folder`; `v2g` and `ocpp` are the keys of a section."""
+def station_toml(
+    folder: Path, *, authorization: str = 'mode = "free"', v2g: str | Sequence[str] = "", ocpp: str = ""
+) -> str:
+    """A station file with everything it keeps in `folder`; `v2g` and `ocpp` are the keys of a section. Several `v2g`
+    make several EVSEs, one connector each."""
+    sections = [v2g] if isinstance(v2g, str) else v2g
     text = f"""
 [station]
 vendor = "Pilotline"
@@ -43,35 +49,52 @@ storage = "{folder}/storage"
 guard_socket = "{folder}/guard.sock"
 control_socket = "{folder}/control.sock"
 
-[[evse]]
-id = 1
-
 [authorization]
 {authorization}
 """
-    if v2g:
-        text += f"\n[[v2g]]\nevse = 1\n{v2g}\n"
+    for number, section in enumerate(sections, start=1):
+        text += f'\n[[evse]]\nid = {number}\nconnectors = [{number}]\nevse_id = "DE*PLT*E00000{number}"\n'
+        text += f"\n[[v2g]]\nevse = {number}\n{section}\n" if section else ""
     if ocpp:
         text += f"\n[ocpp]\n{ocpp}\n"
     return text
 
 
+def with_connectors(board: str, count: int) -> str:
+    """A board file with its only [[connector]] so many times, numbered from 1."""
+    before, _, connector = board.partition("[[connector]]")
+    copies = (re.sub(r"(?m)^id = 1$", f"id = {number}", connector) for number in range(1, count + 1))
+    return before + "\n".join(f"[[connector]]{copy}" for copy in copies)
+
+
 class Stack:
-    """The processes of one station. `prefix` runs guard and controller inside something (ip netns exec NAME)."""
+    """The processes of one station. `prefix` runs guard and controller inside something (ip netns exec NAME);
+    `connectors`: so many of the board's one connector."""
 
     def __init__(
-        self, folder: Path, station: str, *, board: str = "sim-ac-type2", prefix: Sequence[str] = (), kind: str = "ac"
+        self,
+        folder: Path,
+        station: str,
+        *,
+        board: str = "sim-ac-type2",
+        connectors: int = 1,
+        prefix: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.board = BOARDS / f"{board}.toml"
         self.prefix = list(prefix)
-        self.kind = kind
+        self.connectors = connectors
+        self.dc = any(connector.get("dc", False) for connector in tomllib.loads(self.board.read_text())["connector"])
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         folder.mkdir(parents=True, exist_ok=True)
+        if connectors > 1:
+            multiplied = folder / "board.toml"
+            multiplied.write_text(with_connectors(self.board.read_text(), connectors))
+            self.board = multiplied
         self.station_file = folder / "station.toml"
         self.station_file.write_text(station)
         self.control = folder / "control.sock"
-        self._rig: Rig | None = None
+        self._rigs: dict[int, Rig] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -90,13 +113,18 @@ class Stack:
 
     @property
     def rig(self) -> Rig:
-        if self._rig is None:
-            self._rig = Rig(SocketLink(self.folder / "rig.sock"))
-        return self._rig
+        """Rig control of the first connector."""
+        return self.rig_of(1)
+
+    def rig_of(self, connector: int) -> Rig:
+        if connector not in self._rigs:
+            self._rigs[connector] = Rig(SocketLink(self.folder / "rig.sock"), connector)
+        return self._rigs[connector]
 
     def start_plant(self) -> None:
         registers, control = self.folder / "board.registers", self.folder / "rig.sock"
-        command = ["-m", "hil.plant", "--registers", str(registers), "--control", str(control), "--board", self.kind]
+        command = ["-m", "hil.plant", "--registers", str(registers), "--control", str(control)]
+        command += ["--board", "dc" if self.dc else "ac", "--connectors", str(self.connectors)]
         self.start("plant", command)
         self.wait("plant", lambda: "plant ready" in self.log("plant"))
 
