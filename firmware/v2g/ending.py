@@ -7,10 +7,11 @@ from firmware.v2g.evse_link import Session
 
 @dataclass(frozen=True)
 class Resume:
-    """What a paused session must offer again [V2G2-740, -741]."""
+    """What a paused session must offer again [V2G2-740, -741]. `payment`: PaymentOption in the protocol's words."""
 
     session_id: bytes
     sa_schedule_tuple_id: int
+    payment: str = "ExternalPayment"
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """ISO 15118-2: one whole session, from SessionSetup to SessionStop, in AC or DC.
 
 `Peer` checks order, session id and time and answers mistakes; a SessionStopReq, wherever it may come, arrives as
-`EvStops`. The phases are functions: `iso2_setup` (both), `iso2_contract` (Plug & Charge), `iso2_ac`.
+`EvStops`. The phases are functions: `iso2_setup` (both), `iso2_contract` (Plug & Charge), `iso2_ac`, `iso2_dc`.
 """
 
 from typing import Final
 
 from firmware.v2g.ac_station import AcStation
+from firmware.v2g.dc_station import DcStation
 from firmware.v2g.ending import Ending, Resume
+from firmware.v2g.ev_station import EvStation
 from firmware.v2g.evse_link import Session
 from firmware.v2g.messages.app_protocol import SupportedAppProtocolRes
 from firmware.v2g.messages.declare import Request
@@ -19,9 +21,9 @@ from firmware.v2g.messages.iso2 import (
     SessionStopRes,
 )
 from firmware.v2g.peer import EvStops, Peer
-from firmware.v2g.sessions import iso2_ac
-from firmware.v2g.sessions.iso2_setup import choose_services, pay, set_up
-from firmware.v2g.sessions.iso2_terms import Terms
+from firmware.v2g.sessions import iso2_ac, iso2_dc, iso2_services
+from firmware.v2g.sessions.iso2_setup import until_authorised
+from firmware.v2g.sessions.iso2_terms import PLAIN, Deal, Terms
 from firmware.v2g.when import when
 
 NAMESPACE: Final = "urn:iso:15118:2:2013:MsgDef"
@@ -33,24 +35,42 @@ async def charge_ac(
     station: AcStation,
     greeting: SupportedAppProtocolRes,
     paused: Resume | None = None,
-    terms: Terms = Terms(),  # noqa: B008 - frozen
+    terms: Terms = PLAIN,
 ) -> Ending:
     """The session; `greeting` is the handshake's answer, `paused` what an earlier session left behind."""
+    deal = Deal(terms, paused)
     try:
-        discovery = await set_up(ev, station, greeting, paused)
-        choice, selected = await choose_services(ev, iso2_ac.energy_transfer_modes(station), terms, discovery)
-        request: Request = await pay(ev, station, terms, choice, selected)
+        request: Request = await until_authorised(ev, station, greeting, iso2_ac.energy_transfer_modes(station), deal)
         while isinstance(request, ChargeParameterDiscoveryReq):  # a renegotiation comes back here
-            offer, delivery = await iso2_ac.agree_on_parameters(ev, station, request)
-            request = await iso2_ac.charge(ev, station, offer, delivery)
-        return await stop_session(ev, station, request)
+            request = await iso2_ac.charge(ev, station, deal, request)
+        return await stop_session(ev, station, deal, request)
     except EvStops as stop:
-        return await stop_session(ev, station, stop.request)
+        return await stop_session(ev, station, deal, stop.request)
     finally:
-        station.release()
+        leave(station, terms)
 
 
-async def stop_session(ev: Peer, station: AcStation, request: Request) -> Ending:
+async def charge_dc(
+    ev: Peer,
+    station: DcStation,
+    greeting: SupportedAppProtocolRes,
+    paused: Resume | None = None,
+    terms: Terms = PLAIN,
+) -> Ending:
+    """As `charge_ac`, with cable check and pre-charge before the loop and welding detection after it."""
+    deal = Deal(terms, paused)
+    try:
+        request: Request = await until_authorised(ev, station, greeting, iso2_dc.energy_transfer_modes(station), deal)
+        while isinstance(request, ChargeParameterDiscoveryReq):
+            request = await iso2_dc.charge(ev, station, deal, request)
+        return await stop_session(ev, station, deal, request)
+    except EvStops as stop:
+        return await stop_session(ev, station, deal, stop.request)
+    finally:
+        leave(station, terms)
+
+
+async def stop_session(ev: Peer, station: EvStation, deal: Deal, request: Request) -> Ending:
     """Open if anything is still closed, then the last answer. A session that failed cannot be paused."""
     failed = ev.has_failed
     station.release()
@@ -59,5 +79,11 @@ async def stop_session(ev: Peer, station: AcStation, request: Request) -> Ending
     if failed:
         return Ending(Session.FAILED, "car stopped after a failure")
     if isinstance(request, SessionStopReq) and request.charging_session is ChargingSession.Pause:
-        return Ending(Session.PAUSED, "car paused", Resume(ev.session_id, iso2_ac.SA_SCHEDULE_TUPLE_ID))
+        return Ending(Session.PAUSED, "car paused", deal.resume(ev.session_id))
     return Ending(Session.TERMINATED, "car stopped")
+
+
+def leave(station: EvStation, terms: Terms) -> None:
+    """However it ended: no energy, no service."""
+    station.release()
+    iso2_services.end(terms)

@@ -1,105 +1,83 @@
-"""ISO 15118-2, from SessionSetup to authorisation by external means: the phases that AC and DC share."""
+"""ISO 15118-2, from SessionSetup to authorisation by external means: the phases that AC and DC share.
 
-from typing import Final
+What is shown of services and how a choice is judged is `iso2_services`', payment by contract `iso2_contract`'s.
+"""
 
-from firmware.v2g.ending import Resume
+from firmware.v2g.ev_station import EvStation
 from firmware.v2g.messages.app_protocol import SupportedAppProtocolRes
 from firmware.v2g.messages.iso2 import (
     AuthorizationReq,
     AuthorizationRes,
     ChargeParameterDiscoveryReq,
-    ChargeService,
     EnergyTransferMode,
     EvseProcessing,
     PaymentOption,
     PaymentServiceSelectionReq,
     PaymentServiceSelectionRes,
     ResponseCode,
-    ServiceCategory,
     ServiceDetailReq,
-    ServiceDetailRes,
     ServiceDiscoveryReq,
-    ServiceDiscoveryRes,
     SessionSetupReq,
     SessionSetupRes,
 )
-from firmware.v2g.peer import Peer
-from firmware.v2g.sessions.iso2_terms import EvStation, Terms
+from firmware.v2g.peer import Peer, is_failure
+from firmware.v2g.sessions import iso2_services as services
+from firmware.v2g.sessions.iso2_terms import Deal
 
-CHARGE_SERVICE_ID: Final = 1
+
+async def until_authorised(
+    ev: Peer,
+    station: EvStation,
+    greeting: SupportedAppProtocolRes,
+    modes: tuple[EnergyTransferMode, ...],
+    deal: Deal,
+) -> ChargeParameterDiscoveryReq:
+    """The handshake's answer, the session, the services, and who pays."""
+    discovery = await set_up(ev, station, greeting, deal)
+    selected = await choose_services(ev, modes, discovery, deal)
+    if deal.terms.pay_by_contract is not None and deal.by_contract:
+        return await deal.terms.pay_by_contract(ev, station, selected)
+    return await pay_externally(ev, station, selected)
 
 
-async def set_up(
-    ev: Peer, station: EvStation, greeting: SupportedAppProtocolRes, paused: Resume | None
-) -> ServiceDiscoveryReq:
+async def set_up(ev: Peer, station: EvStation, greeting: SupportedAppProtocolRes, deal: Deal) -> ServiceDiscoveryReq:
     """A new session, or the paused one when the car names it [V2G2-741]. An unknown id means a new session."""
     request = await ev.next(SessionSetupReq, reply=greeting, may_stop=False)
     code = ResponseCode.OK_NewSessionEstablished
-    if paused is not None and ev.claimed_session_id == paused.session_id:
-        ev.session_id = paused.session_id
+    if deal.paused is not None and ev.claimed_session_id == deal.paused.session_id:
+        ev.session_id = deal.paused.session_id
+        deal.joined = True
         code = ResponseCode.OK_OldSessionJoined
     else:
         ev.new_session()
-    station.tell("car and station negotiate", protocol=ev.language.name, evccid=request.evcc_id.hex().upper())
+    status = "car and station go on after a pause" if deal.joined else "car and station negotiate"
+    station.tell(status, protocol=ev.language.name, evccid=request.evcc_id.hex().upper())
     reply = SessionSetupRes(response_code=code, evse_id=station.evse_id)
     return await ev.next(ServiceDiscoveryReq, reply=reply)
 
 
 async def choose_services(
-    ev: Peer, modes: tuple[EnergyTransferMode, ...], terms: Terms, discovery: ServiceDiscoveryReq
-) -> tuple[PaymentServiceSelectionReq, PaymentServiceSelectionRes]:
-    """Show what we offer, until the car has chosen how to pay and for what. Returns its choice with our answer to it,
-    which the payment's phase sends."""
-    offer = services(modes, terms)
+    ev: Peer, modes: tuple[EnergyTransferMode, ...], discovery: ServiceDiscoveryReq, deal: Deal
+) -> PaymentServiceSelectionRes:
+    """Show what we offer, until the car has chosen how to pay and for what. Returns our answer to its choice, which
+    the phase of its payment sends."""
+    only = PaymentOption(deal.paused.payment) if deal.joined and deal.paused is not None else None
+    offer = services.discovery(discovery, modes, deal.terms, only)
     request = await ev.next(ServiceDetailReq, PaymentServiceSelectionReq, reply=offer)
     while isinstance(request, ServiceDetailReq):
-        request = await ev.next(ServiceDetailReq, PaymentServiceSelectionReq, reply=service_detail(request))
-    return request, payment_selection(request, offer)
+        detail = services.detail(request, deal.terms)
+        request = await ev.next(ServiceDetailReq, PaymentServiceSelectionReq, reply=detail)
+    return kept(request, services.selection(request, offer, deal.terms), deal)
 
 
-def services(modes: tuple[EnergyTransferMode, ...], terms: Terms) -> ServiceDiscoveryRes:
-    """Charging in these modes. Contract goes first: a car that can takes it without asking its driver."""
-    charging = ChargeService(
-        service_id=CHARGE_SERVICE_ID,
-        service_category=ServiceCategory.EVCharging,
-        free_service=False,
-        supported_energy_transfer_mode=modes,
-    )
-    contract = (PaymentOption.Contract,) if terms.pay_by_contract is not None else ()
-    return ServiceDiscoveryRes(payment_option_list=(*contract, PaymentOption.ExternalPayment), charge_service=charging)
-
-
-def service_detail(request: ServiceDetailReq) -> ServiceDetailRes:
-    """The charge service has no parameters; we offer no other."""
-    known = request.service_id == CHARGE_SERVICE_ID
-    code = ResponseCode.OK if known else ResponseCode.FAILED_ServiceIDInvalid
-    return ServiceDetailRes(response_code=code, service_id=request.service_id)
-
-
-def payment_selection(request: PaymentServiceSelectionReq, offer: ServiceDiscoveryRes) -> PaymentServiceSelectionRes:
-    selected = {service.service_id for service in request.selected_service_list}
-    if request.selected_payment_option not in offer.payment_option_list:
-        code = ResponseCode.FAILED_PaymentSelectionInvalid
-    elif CHARGE_SERVICE_ID not in selected:
-        code = ResponseCode.FAILED_NoChargeServiceSelected
-    elif selected != {CHARGE_SERVICE_ID}:
-        code = ResponseCode.FAILED_ServiceSelectionInvalid
-    else:
-        code = ResponseCode.OK
-    return PaymentServiceSelectionRes(response_code=code)
-
-
-async def pay(
-    ev: Peer,
-    station: EvStation,
-    terms: Terms,
-    choice: PaymentServiceSelectionReq,
-    selected: PaymentServiceSelectionRes,
-) -> ChargeParameterDiscoveryReq:
-    """Until it is clear who pays, by contract or by other means; also after a refused choice (`selected` says so)."""
-    if terms.pay_by_contract is not None and choice.selected_payment_option is PaymentOption.Contract:
-        return await terms.pay_by_contract(ev, station, selected)
-    return await pay_externally(ev, station, selected)
+def kept(
+    request: PaymentServiceSelectionReq, answer: PaymentServiceSelectionRes, deal: Deal
+) -> PaymentServiceSelectionRes:
+    """A good choice is kept, and what was selected besides charging begins."""
+    if not is_failure(answer):
+        deal.payment = request.selected_payment_option
+        services.begin(request, deal.terms)
+    return answer
 
 
 async def pay_externally(
