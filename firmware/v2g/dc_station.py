@@ -118,6 +118,11 @@ class DcStation(EvStation):
         return self.contactor_open() or (sample is not None and abs(sample.current_a) < UNLOADED_A)
 
     @property
+    def connector_kind(self) -> str:
+        """OCPP's name of it: cCCS2, ..."""
+        return self._evse.capability.kind if self._evse.capability is not None else ""
+
+    @property
     def present_voltage_v(self) -> float:
         return self._sample.voltage_v if self._sample is not None else 0.0
 
