@@ -17,13 +17,16 @@ from firmware.station.limits import Limit
 from firmware.v2g import exi, v2gtp
 from firmware.v2g.ac_station import AcStation
 from firmware.v2g.conversation import Conversation
+from firmware.v2g.dc_station import DcStation
 from firmware.v2g.ending import Ending, Resume
 from firmware.v2g.ev_station import Wish
 from firmware.v2g.evse_link import Session
-from firmware.v2g.language import ISO2
+from firmware.v2g.language import DIN, ISO2
 from firmware.v2g.messages import app_protocol, iso2
+from firmware.v2g.messages import din as din_messages
 from firmware.v2g.messages.declare import Message
 from firmware.v2g.peer import Peer
+from firmware.v2g.sessions import din
 from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
 from firmware.v2g.sessions.iso2 import NAMESPACE, charge_ac
 from hal.contracts import PilotMode, Plug
@@ -74,6 +77,10 @@ class Bay:
             faults=self.faults,
         )
 
+    def follow(self, wish: Wish) -> None:
+        """Do at once what is asked for."""
+        self.closed = wish.energise
+
 
 class Rig:
     """One car's connection to one bay; `now` is whatever the test says."""
@@ -81,21 +88,30 @@ class Rig:
     def __init__(self, bay: Bay, paused: Resume | None = None) -> None:
         self.bay = bay
         self.now = 100.0
-        self.car = AcStation(bay, self._wish_changed)
+        self.car: AcStation | DcStation = AcStation(bay, self._wish_changed)
+        if isinstance(bay, DcBay):
+            self.car = DcStation(bay, self._wish_changed, lambda: self.now)
+            bay.clock = lambda: self.now
         self.session_id = bytes(8)
         self.paused = paused
         self.talk = Conversation(self._converse, Peer(self.car.release), self.now)
 
     async def _converse(self, ev: Peer) -> Ending:
-        offer = Offer(NAMESPACE, 2, 0, ISO2, lambda ev, hello: charge_ac(ev, self.car, hello, self.paused))
-        agreement = await agree_on_protocol(ev, [offer])
+        agreement = await agree_on_protocol(ev, self._offers())
         if agreement is None:
             return Ending(Session.REFUSED, "no common protocol")
         return await agreement.offer.script(ev, agreement.answer)
 
+    def _offers(self) -> list[Offer]:
+        car = self.car
+        if isinstance(car, DcStation):
+            return [Offer(din.NAMESPACE, 2, 0, DIN, lambda ev, hello: din.charge_dc(ev, car, hello))]
+        return [Offer(NAMESPACE, 2, 0, ISO2, lambda ev, hello: charge_ac(ev, car, hello, self.paused))]
+
     def _wish_changed(self) -> None:
         if self.bay.obedient:
-            self.bay.closed = self.car.wish.energise
+            self.bay.follow(self.car.wish)
+            self.car.look()
 
     @property
     def ended(self) -> Ending | None:
@@ -124,6 +140,9 @@ class Rig:
         if isinstance(request, iso2.BodyElement):
             header = iso2.MessageHeader(session_id=self.session_id if session_id is None else session_id)
             whole = iso2.V2gMessage(header=header, body=request)
+        if isinstance(request, din_messages.BodyElement):
+            din_header = din_messages.MessageHeader(session_id=self.session_id if session_id is None else session_id)
+            whole = din_messages.V2gMessage(header=din_header, body=request)
         return self.send(v2gtp.pack(0x8001, exi.encode(whole)))
 
     def send(self, data: bytes) -> list[Message]:
@@ -134,12 +153,12 @@ class Rig:
         """What the station said since the last look, without envelopes; learns the session id."""
         answers: list[Message] = []
         for frame in v2gtp.FrameReader().feed(self.talk.take()):
-            schema = "iso2" if frame.payload[1] == 0x98 else "app_protocol"
+            schema = {0x98: "iso2", 0x9A: "din"}.get(frame.payload[1], "app_protocol")
             message = exi.decode(frame.payload, schema)
-            if isinstance(message, iso2.V2gMessage):
+            if isinstance(message, iso2.V2gMessage | din_messages.V2gMessage):
                 if message.body is None:
                     raise ValueError("the station sent an empty message")
-                if isinstance(message.body, iso2.SessionSetupRes):
+                if isinstance(message.body, iso2.SessionSetupRes | din_messages.SessionSetupRes):
                     self.session_id = message.header.session_id
                 message = message.body
             answers.append(message)
