@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from firmware.energy.instant import Electrics, Instant, Layers, instant, total
 from firmware.energy.timeline import Circumstances
 from firmware.station.charging_profile import RateUnit
+from firmware.station.smart_charging import Row
 
 MOST_PERIODS: Final = 1024  # ChargingScheduleType of 2.x holds no more; a longer composite schedule ends earlier
 
@@ -20,15 +21,6 @@ class CompositePeriod(NamedTuple):
 
     start_s: float
     limit: Instant
-
-
-class Row(NamedTuple):
-    """A period as a back office is told it: whole seconds, a limit in the unit asked for."""
-
-    start_s: int
-    limit: float
-    phases: int
-    phase_to_use: int | None
 
 
 @dataclass(frozen=True)

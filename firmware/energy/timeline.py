@@ -117,7 +117,7 @@ class _Draw:
 
 def _delays(installed: Installed, schedule: Schedule, around: Circumstances) -> Sequence[float] | None:
     """Start of each period with its random delay; None where there is none."""
-    if schedule.randomized_delay_s <= 0:
+    if schedule.randomized_delay_s <= 0 or around.transaction_id is None:  # K08.FR.06
         return None
     seed = (
         f"{installed.profile.id}/{installed.received!r}/{around.transaction_id}/{schedule.id}/{len(schedule.periods)}"
