@@ -5,7 +5,7 @@ priorities; whether a car may connect without TLS at all is `link_security`'s.
 """
 
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from firmware.v2g.messages.app_protocol import SupportedAppProtocolRes
 from firmware.v2g.peer import Peer
 from firmware.v2g.sessions import din, iso2
 from firmware.v2g.sessions.handshake import Offer
-from firmware.v2g.sessions.iso2_terms import Terms
+from firmware.v2g.sessions.iso2_terms import PLAIN, Terms
 from firmware.v2g.wire import Secure, Wire
 
 
@@ -39,17 +39,17 @@ Session = Coroutine[Any, Any, Ending]
 
 @dataclass(frozen=True)
 class Ground:
-    """What the sessions of one connection stand on. `paused`: what this car's last session left behind; `contract`:
-    what Plug & Charge needs, used over TLS only [V2G2-638]."""
+    """What the sessions of one connection stand on. `paused`: what this car's last session left behind; `offered`:
+    what the station has besides energy."""
 
     transport: Transport
     paused: Resume | None = None
-    contract: Terms | None = None
+    offered: Terms = PLAIN
 
     @property
     def terms(self) -> Terms:
-        """Of a -2 session."""
-        return Terms() if self.contract is None or self.transport is Transport.PLAIN else self.contract
+        """Of a -2 session: contracts over TLS only [V2G2-638]."""
+        return replace(self.offered, pay_by_contract=None) if self.transport is Transport.PLAIN else self.offered
 
 
 AcScript = Callable[[Peer, AcStation, SupportedAppProtocolRes, Ground], Session]
@@ -74,12 +74,16 @@ def _iso2_ac(ev: Peer, station: AcStation, greeting: SupportedAppProtocolRes, gr
     return iso2.charge_ac(ev, station, greeting, ground.paused, ground.terms)
 
 
+def _iso2_dc(ev: Peer, station: DcStation, greeting: SupportedAppProtocolRes, ground: Ground) -> Session:
+    return iso2.charge_dc(ev, station, greeting, ground.paused, ground.terms)
+
+
 def _din_dc(ev: Peer, station: DcStation, greeting: SupportedAppProtocolRes, _: Ground) -> Session:
     return din.charge_dc(ev, station, greeting)
 
 
 PROTOCOLS: Final = (
-    Protocol("iso2", iso2.NAMESPACE, 2, 0, ISO2, EVERY, ac=_iso2_ac),
+    Protocol("iso2", iso2.NAMESPACE, 2, 0, ISO2, EVERY, ac=_iso2_ac, dc=_iso2_dc),
     Protocol("din", din.NAMESPACE, 2, 0, DIN, PLAIN_ONLY, dc=_din_dc),
 )
 
