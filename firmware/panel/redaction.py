@@ -7,6 +7,8 @@ import re
 from collections import OrderedDict
 from typing import Final
 
+from firmware.station.facts import IdToken
+
 KEPT = 4
 REMEMBERED = 64
 SHORTEST_REMEMBERED = 6  # a shorter word is too likely to be part of another one
@@ -33,6 +35,11 @@ def redacted(token: str) -> str:
         return token
     kept = min(KEPT, len(token) // 2)
     return HIDDEN + token[len(token) - kept :]
+
+
+def shown(token: IdToken) -> str:
+    """A token for people: its end and its kind; nobody presents one where charging is free."""
+    return "free charging" if token.kind == "NoAuthorization" else f"{redacted(token.token)} ({token.kind})"
 
 
 def _hide_token(match: re.Match[str]) -> str:

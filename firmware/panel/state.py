@@ -7,7 +7,7 @@ import asyncio
 
 import msgspec
 
-from firmware.panel.redaction import redacted
+from firmware.panel.redaction import shown
 from firmware.panel.remedies import remedy
 from firmware.station.evse import Evse
 from firmware.station.facts import AnyFact, BackOfficeLink, PacketCapture
@@ -174,7 +174,7 @@ def evse_state(evse: Evse, now: float, capture: PacketCapture | None = None) -> 
         limit_source=evse.limit.source,
         operative=evse.operative,
         transaction=evse.transaction_id,
-        token=redacted(evse.id_token.token) if evse.id_token is not None else None,
+        token=shown(evse.id_token) if evse.id_token is not None else None,
         energy_wh=meter.import_wh - start if meter is not None and start is not None else None,
         power_w=meter.power_w if meter is not None and meter.quality == "good" else None,
         meter_wh=meter.import_wh if meter is not None else None,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from firmware.panel import recording
 from firmware.panel.ladder import Exchange, Said, folded, paired
 from firmware.panel.recording import Line, MeterPoint, RecordingBegan, RecordingEnded, RecordingThinned
-from firmware.panel.redaction import redacted
+from firmware.panel.redaction import shown
 from firmware.panel.words import PROTOCOLS
 from firmware.station.facts import (
     Authorized,
@@ -38,6 +38,7 @@ from firmware.station.facts import (
     TokenPresented,
     Transaction,
 )
+from firmware.station.reasons import whose
 
 #: what can lead to a session before its plug comes; all else from before is context, and stands at the axis' begin
 ASKED = (TokenPresented, Authorized, BackOfficeMessage)
@@ -97,8 +98,8 @@ class Story:
         )
 
     def limits(self) -> list[list[Any]]:
-        """[at, A, who says so, W]"""
-        return _steps([at, f.limit_a, f.source, f.limit_w] for at, f in self.all(LimitChanged))
+        """[at, A, who says so in words, W, who as the station calls it]"""
+        return _steps([at, f.limit_a, whose(f.source), f.limit_w, f.source] for at, f in self.all(LimitChanged))
 
     def gaps(self) -> list[list[int]]:
         """[from, until] when the controller was down. The guard was not: it may have gone on charging."""
@@ -286,11 +287,11 @@ def _fewer(points: list[list[Any]], most: int) -> list[list[Any]]:
 def _mark(line: Line) -> tuple[str, str, str, str] | None:
     match line:
         case TokenPresented():
-            return "token", "Token presented", f"{redacted(line.id_token.token)} ({line.id_token.kind})", ""
+            return "token", "Token presented", shown(line.id_token), ""
         case Authorized():
             verdict = "Authorised" if line.accepted else "Refused"
             said = ", ".join(text for text in (line.status, line.reason) if text)
-            by = f"{redacted(line.id_token.token)} by {line.source}: {said}"
+            by = f"{shown(line.id_token)} by {line.source}: {said}"
             return "token", verdict, by, "good" if line.accepted else "bad"
         case ConnectorStatus():
             info = ", ".join(text for text in (line.error_code.replace("NoError", ""), line.info) if text)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from firmware.panel.redaction import redacted
+from firmware.panel.redaction import shown
 from firmware.panel.story import Story, turnaround
 from firmware.station.facts import Authorized, IdToken, PacketCapture, TokenPresented, Transaction
 from firmware.station.stopped import worded
@@ -150,7 +150,7 @@ class _Figures:
         """Shares of the charging time, by who set the limit."""
         spent: dict[str, int] = {}
         least: tuple[float, str] = (math.inf, "")
-        for (at, amps, source, _), until in self._until(self.story.limits()):
+        for (at, amps, source, *_), until in self._until(self.story.limits()):
             shared = sum(max(0, min(until, end) - max(at, begin)) for begin, end in self.closed)
             if shared:
                 name = f"{source} {amps:g} A"
@@ -175,14 +175,14 @@ class _Figures:
 
     def _token(self) -> Card:
         verdicts = [fact for _, fact in self.story.all(Authorized)]
-        shown: list[IdToken] = [fact.id_token for fact in verdicts]
-        shown += [fact.id_token for _, fact in self.story.all(Transaction) if fact.id_token is not None]
-        shown += [fact.id_token for _, fact in self.story.all(TokenPresented)]
-        if not shown:
+        tokens: list[IdToken] = [fact.id_token for fact in verdicts]
+        tokens += [fact.id_token for _, fact in self.story.all(Transaction) if fact.id_token is not None]
+        tokens += [fact.id_token for _, fact in self.story.all(TokenPresented)]
+        if not tokens:
             return Card("Token", "none presented")
         note = f"{verdicts[-1].status} by {verdicts[-1].source}" if verdicts else ""
         tone = "bad" if verdicts and not verdicts[-1].accepted else ""
-        return Card("Token", redacted(shown[0].token), ", ".join(text for text in (shown[0].kind, note) if text), tone)
+        return Card("Token", shown(tokens[0]), note, tone)
 
     def _turnaround_note(self) -> str:
         times = turnaround(self.story.car_exchanges)

@@ -80,7 +80,7 @@ function barLanes() {
   })), 26);
   add("Limit", spans(data.limits).map(({ from, until, row }) => ({
     from, until, text: `${rounded(row[1], 1)} A · set by ${row[2]}`, short: `${rounded(row[1], 1)} A`, now: `${rounded(row[1], 1)} A`,
-    colour: LIMIT_COLOURS[row[2]] || "var(--state-a)", tip: `Limit ${rounded(row[1], 1)} A${row[3] ? ` (${powerText(row[3])})` : ""}, set by ${row[2]}`,
+    colour: LIMIT_COLOURS[row[4]] || "var(--state-a)", tip: `Limit ${rounded(row[1], 1)} A${row[3] ? ` (${powerText(row[3])})` : ""}, set by ${row[2]}`,
   })));
   return lanes;
 }

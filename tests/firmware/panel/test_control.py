@@ -23,7 +23,7 @@ from firmware.panel.state import Observer
 from firmware.station.facts import BackOfficeLink, IdToken, Outcome
 from firmware.station.station import Station, build_station
 from hal.contracts import PilotMode, Plug
-from hal.interlocks import FAULTS
+from hal.faults import FAULTS
 from hal.wire import Fault, MeterSample, Observation
 
 
@@ -88,7 +88,7 @@ def test_the_status_holds_what_people_ask_for(tmp_path: Path, path: Path) -> Non
     (evse,) = told["evses"]
     assert evse["why"]
     assert (evse["level"], evse["contactor"], evse["duty_percent"]) == ("C", "closed", 26.7)
-    assert evse["token"] == "••••E680"
+    assert evse["token"] == "••••E680 (ISO14443)"
     assert evse["faults"][0]["remedy"] == REMEDIES["tamper"]
     assert told["guard"] == {
         "connected": False, "problem": "not connected yet", "board": "", "version": "", "reconnects": 0,

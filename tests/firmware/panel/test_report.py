@@ -82,7 +82,7 @@ def test_every_lane_of_a_digital_session_is_filled(tell: Tell, record: Record) -
         "StatusNotification Occupied", "Authorize", "TransactionEvent Started", "TransactionEvent Updated",
         "TransactionEvent Ended", "StatusNotification Available",
     ]  # fmt: skip
-    assert [(row[1], row[2]) for row in data["limits"]] == [
+    assert [(row[1], row[4]) for row in data["limits"]] == [
         (0, "hardware"), (16, "cable"), (10, "site"), (16, "cable"), (0, "hardware"),
     ]  # fmt: skip
     assert max(point[1] for point in data["curve"]) > 10_000
