@@ -17,6 +17,7 @@ from firmware.v2g.messages.din import (
     ContractAuthenticationReq,
     ContractAuthenticationRes,
     DcEvChargeParameter,
+    DcEvseChargeParameter,
     EvRequestedEnergyTransfer,
     EvseProcessing,
     EvseSupportedEnergyTransfer,
@@ -33,7 +34,7 @@ from firmware.v2g.messages.din import (
     SessionSetupRes,
     SessionStopRes,
 )
-from firmware.v2g.messages.replies import failure_reply
+from firmware.v2g.messages.replies import failure_reply, smallest
 from firmware.v2g.peer import EvStops, Peer
 from firmware.v2g.sessions.din_energy import deliver_energy
 from firmware.v2g.sessions.din_words import charge_parameter, evse_id, learn, schedule
@@ -139,7 +140,8 @@ def parameters(ev: Peer, station: DcStation, request: ChargeParameterDiscoveryRe
     if refused is None and not available and ev.asking_for_s >= ONGOING_S:
         refused = ResponseCode.FAILED
     if refused is not None:
-        return failure_reply(ChargeParameterDiscoveryRes, refused)
+        least = smallest(DcEvseChargeParameter)  # of the two kinds, the one that a DC car expects
+        return failure_reply(ChargeParameterDiscoveryRes, refused, evse_charge_parameter=least)
     return ChargeParameterDiscoveryRes(
         evse_processing=EvseProcessing.Finished if available else EvseProcessing.Ongoing,
         sa_schedules=schedule(station.max_power_w if available else 0),

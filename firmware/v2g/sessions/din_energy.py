@@ -10,6 +10,7 @@ from firmware.v2g.messages.din import (
     CableCheckRes,
     CurrentDemandReq,
     CurrentDemandRes,
+    DcEvseStatus,
     EvseProcessing,
     PowerDeliveryReq,
     PowerDeliveryRes,
@@ -20,7 +21,7 @@ from firmware.v2g.messages.din import (
     WeldingDetectionReq,
     WeldingDetectionRes,
 )
-from firmware.v2g.messages.replies import failure_reply
+from firmware.v2g.messages.replies import failure_reply, smallest
 from firmware.v2g.peer import Peer
 from firmware.v2g.sessions.din_words import amps, learn, status, volts, watts
 from firmware.v2g.when import When, when
@@ -53,7 +54,8 @@ async def check_cable(
         learn(station, request.dc_ev_status)
         late = ev.asking_for_s >= CABLE_CHECK_S or ev.now >= ready_by
         if station.cable_check == "failed" or station.state in GRAVE or late:
-            station.fail("cable check took too long")
+            if late:
+                station.fail("cable check took too long")
             refusal = failure_reply(CableCheckRes, ResponseCode.FAILED, dc_evse_status=status(station))
             return await ev.next(PreChargeReq, reply=refusal)  # after a FAILED only SessionStop comes, as EvStops
         ongoing = CableCheckRes(dc_evse_status=status(station), evse_processing=EvseProcessing.Ongoing)
@@ -89,7 +91,9 @@ async def precharge(ev: Peer, station: DcStation, request: PreChargeReq, ready_b
 async def charge(ev: Peer, station: DcStation, start: PowerDeliveryReq) -> PowerDeliveryReq:
     """The charging loop. Returns the PowerDeliveryReq that leaves it."""
     if start_refusal(station) is not None:
-        refusal = failure_reply(PowerDeliveryRes, ResponseCode.FAILED_PowerDeliveryNotApplied)
+        refusal = PowerDeliveryRes(
+            response_code=ResponseCode.FAILED_PowerDeliveryNotApplied, evse_status=status(station)
+        )
         return await ev.next(PowerDeliveryReq, reply=refusal)
     reply: PowerDeliveryRes | CurrentDemandRes = PowerDeliveryRes(evse_status=status(station))
     station.tell("charging")
@@ -143,7 +147,7 @@ async def wind_down(ev: Peer, station: DcStation) -> SessionStopReq:
         station.contactor_open,
         within=RAMP_DOWN_S,
         then=lambda: PowerDeliveryRes(evse_status=status(station)),
-        otherwise=ResponseCode.FAILED,
+        otherwise=PowerDeliveryRes(response_code=ResponseCode.FAILED, evse_status=smallest(DcEvseStatus)),
     )
     request = await ev.next(WeldingDetectionReq, SessionStopReq, reply=opened)
     while isinstance(request, WeldingDetectionReq):
