@@ -133,7 +133,7 @@ class CarLink:
             self._tap.end()
             self._forget_the_car()
         if self._data_link is not None:  # before the pilot shows 5 %: some cars begin within 100 ms
-            self._data_link.follow(self.link)
+            self._data_link.follow(self.link, self._evse.level)
         self._discovery.listen(self.link.findable and self._session.state is not Session.RUNNING and self._linked)
         self._tell_station()
         if self._timer is not None:

@@ -72,6 +72,7 @@ class DataLink:
         self._modem = driver(settings.modem)
         self._port: PacketPort | None = None
         self._phase = Phase.UNPLUGGED
+        self._level = "?"
         self._timer: asyncio.TimerHandle | None = None
         self._told_modem: tuple[object, ...] | None = None
         self._told_link: tuple[object, ...] | None = None
@@ -101,12 +102,15 @@ class DataLink:
         if self._port is None:
             self._open(name)
 
-    def follow(self, link: Link) -> None:
-        """The pilot and the session are in this phase now."""
+    def follow(self, link: Link, level: str) -> None:
+        """The pilot and the session are in this phase now, and the car shows this level."""
+        now = self._now()
+        self._level = level
+        if self.slac is not None:
+            self.slac.pilot(level, now)
         before, self._phase = self._phase, link.phase
         if link.phase is before or self.slac is None:
             return
-        now = self._now()
         if link.phase not in KEEPING:
             self.slac.leave(now)
         elif link.phase is Phase.PAUSED:
@@ -142,6 +146,7 @@ class DataLink:
         rules = Rules(settings.conformance, settings.slac.attenuation_offset_db)
         options = Options(rules, settings.slac.reset_modem)
         self.slac = Slac(self._modem, self._port.mac, options, self._now())
+        self.slac.pilot(self._level, self._now())
         self.slac.listen(self._phase in LISTENING, self._now())
         self._go_on()
 

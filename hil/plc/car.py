@@ -22,6 +22,9 @@ RATE_S: Final = 0.4  # TT_matching_rate
 JOIN_S: Final = 12.0  # TT_match_join
 POLL_S: Final = 0.1
 INDIRECT_DB: Final = 20.0
+TOGGLE_STATE_S: Final = 0.25  # TP_EV_vald_state_duration, 200-400 ms each
+
+READY, SUCCESS = 1, 2  # CM_VALIDATE's Result
 
 Waiting = Generator[float, None, bytes | None]
 
@@ -49,13 +52,15 @@ class Manners:
     sounds: int = SOUNDS
     run_id: bytes | None = None
     validate: bool = False
+    toggles: int = 1  # B-C-B sequences of a validation, 1 to 3
     stops_before: int | None = None  # the message kind it never sends: falls silent there
     restarts_after_report: bool = False  # once, as Stellantis cars do
     limit_db: float = INDIRECT_DB
 
 
 class SlacCar:
-    """After every call: send `take()`, look at `outcome`, `failure` and `deadline`. `modem`: its local address."""
+    """After every call: send `take()`, look at `outcome`, `failure` and `deadline`. `modem`: its local address;
+    `level`: what this car shows on its pilot, whoever owns it carries it there."""
 
     def __init__(self, mac: bytes, modem: bytes, manners: Manners, now: float) -> None:
         self.mac = mac
@@ -63,6 +68,7 @@ class SlacCar:
         self.outcome: Outcome | None = None
         self.failure = ""
         self.deadline: float | None = None
+        self.level = "B"
         self.log: list[str] = []
         self._modem = modem
         self._manners = manners
@@ -121,7 +127,7 @@ class SlacCar:
         if level > self._manners.limit_db:
             raise Unmatched(f"the best station is at {level:.1f} dB")
         if self._manners.validate:
-            yield from self._ask(mme.validate_req(station, self.mac), mme.VALIDATE_CNF, None)
+            yield from self._validate(station)
         answer = yield from self._ask(mme.slac_match_req(station, self.mac, run_id), mme.SLAC_MATCH_CNF, run_id)
         nid, nmk = answer[85:92], answer[93:109]
         digest = nmk
@@ -169,6 +175,22 @@ class SlacCar:
         if not levels:
             raise Unmatched("no CM_ATTEN_CHAR.IND")
         return min(levels.items(), key=lambda item: item[1])
+
+    def _validate(self, station: bytes) -> Generator[float, None, None]:
+        """Does this station see what we show on the pilot? One that needs no proof, or has none to give, is taken."""
+        answer = yield from self._ask(mme.validate_req(station, self.mac), mme.VALIDATE_CNF, None)
+        if answer[21] != READY:
+            return
+        toggles = self._manners.toggles
+        lasts = toggles * 2 * TOGGLE_STATE_S
+        self._send(mme.VALIDATE_REQ, mme.validate_req(station, self.mac, timer=int(lasts / 0.1) + 1))
+        for _ in range(toggles):
+            for level in ("C", "B"):
+                self.level = level
+                yield from self._pause(TOGGLE_STATE_S)
+        result = yield from self._hear(mme.VALIDATE_CNF, None, self.now + RESPONSE_S + 0.2)
+        if result is None or (result[20], result[21]) != (toggles, SUCCESS):
+            raise Unmatched("the station saw other toggles than ours" if result else "no result of the validation")
 
     def _join(self, nid: bytes, nmk: bytes) -> Generator[float, None, None]:
         """Our own modem gets the key; then wait until it has found the other one."""

@@ -59,8 +59,9 @@ def atten_char_rsp(station: bytes, source: bytes, run_id: bytes, result: int = 0
     return build(station, source, ATTEN_CHAR_RSP, bytes(2) + source + run_id + bytes(34) + bytes([result]))
 
 
-def validate_req(station: bytes, source: bytes) -> bytes:
-    return build(station, source, VALIDATE_REQ, bytes([0, 0, 1]))
+def validate_req(station: bytes, source: bytes, timer: int = 0) -> bytes:
+    """`timer`: for how long the station shall count toggles, in 100 ms, counted from 0."""
+    return build(station, source, VALIDATE_REQ, bytes([0, timer, 1]))
 
 
 def slac_match_req(station: bytes, source: bytes, run_id: bytes) -> bytes:

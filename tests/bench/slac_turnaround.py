@@ -71,7 +71,7 @@ async def measure(here: str, there: str, matchings: int) -> dict[str, list[float
             await modem(wire, host)
             while link.matching is not Matching.WAITING:  # noqa: ASYNC110 - outside what is measured
                 await asyncio.sleep(0.001)
-            link.follow(Link(Phase.OFFER))
+            link.follow(Link(Phase.OFFER), "B")
             _, ms = await answer(wire, mme.slac_parm_req(CAR, run), mme.SLAC_PARM_CNF)
             took["CM_SLAC_PARM.CNF"].append(ms)
             wire.send(mme.start_atten_char_ind(CAR, run, 10, 6))
@@ -87,7 +87,7 @@ async def measure(here: str, there: str, matchings: int) -> dict[str, list[float
             await asyncio.sleep(0.005)
             _, ms = await answer(wire, mme.slac_match_req(host, CAR, run), mme.SLAC_MATCH_CNF)
             took["CM_SLAC_MATCH.CNF"].append(ms)
-            link.follow(Link(Phase.UNPLUGGED))
+            link.follow(Link(Phase.UNPLUGGED), "A")
         link.close("done")
     return took
 

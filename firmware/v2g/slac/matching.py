@@ -34,7 +34,12 @@ MATCH_S: Final = 10.0  # TT_EVSE_match_session
 SETTLE_S: Final = 0.045  # all sounds heard: profiles still on their way get this long
 ASSUMED_DB: Final = 1  # a modem that measures nothing: what stations in the field then report
 
-NOT_READY_RESULT: Final = 3  # failure: validation is not implemented [V2G3-A09-51]
+TOGGLES_S: Final = 3.5  # TT_EVSE_vald_toggle: no sequence of toggles lasts longer
+TIMER_S: Final = 0.1  # unit of CM_VALIDATE.REQ's timer, which counts from 0
+
+READY_RESULT: Final = 1
+SUCCESS_RESULT: Final = 2
+FAILURE_RESULT: Final = 3  # also: validation is not implemented [V2G3-A09-51]
 NOT_REQUIRED_RESULT: Final = 4
 
 
@@ -60,6 +65,18 @@ class Matched:
     answer: SlacMatchCnf
 
 
+@dataclass(frozen=True)
+class PilotLevel:
+    """What the car shows on the control pilot: IEC 61851-1 state A..F, "?" or "" when nobody looks.
+
+    As good as the guard sees it: it judges a sample each 10 ms and believes the second equal one, and tells each change
+    at once. A B or C of a toggle lasts 200 to 400 ms (TP_EV_vald_state_duration), so none is missed; glitches below
+    10 ms are never counted.
+    """
+
+    level: str
+
+
 @dataclass
 class Car(Talk):
     """The car as this script meets it: only its own, acceptable messages arrive here (`refusal`)."""
@@ -69,6 +86,7 @@ class Car(Talk):
     station_mac: bytes
     notes: list[str] = field(default_factory=list)  # for the log
     alone: bool = True  # no other car was matching beside it; kept up to date from outside
+    level: str = ""  # of the pilot, when the script begins; "" = nobody tells
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -157,7 +175,7 @@ async def tell(car: Car, report: AttenCharInd, rules: Rules) -> SlacMatchReq | N
 
 
 async def wait_for_match(car: Car, rules: Rules) -> SlacMatchReq:
-    """Until the car has chosen us; it may ask for validation first."""
+    """Until the car has chosen us; it may ask for validation first: is it our pilot that it toggles?"""
     until = car.now + MATCH_S
     while True:
         request = await car.next(ValidateReq, SlacMatchReq, until=until)
@@ -165,8 +183,27 @@ async def wait_for_match(car: Car, rules: Rules) -> SlacMatchReq:
             raise ChoseAnother("no CM_SLAC_MATCH.REQ: the car chose another station or gave up")
         if isinstance(request, SlacMatchReq):
             return request
-        car.say(ValidateCnf(result=NOT_READY_RESULT if rules.conformance else NOT_REQUIRED_RESULT))
+        if not car.level:
+            car.say(ValidateCnf(result=FAILURE_RESULT if rules.conformance else NOT_REQUIRED_RESULT))
+        elif not request.timer:
+            car.say(ValidateCnf(result=READY_RESULT))
+        else:
+            toggles, match_request = await count_toggles(car, min(TOGGLES_S, (request.timer + 1) * TIMER_S))
+            if match_request is not None:
+                return match_request
+            car.say(ValidateCnf(toggle_num=toggles, result=SUCCESS_RESULT))
         until = car.now + MATCH_S
+
+
+async def count_toggles(car: Car, seconds: float) -> tuple[int, SlacMatchReq | None]:
+    """B-C-B sequences within this time; a car that has seen enough and asks to be let in ends it."""
+    until, toggles, level = car.now + seconds, 0, car.level
+    while (heard := await car.next(PilotLevel, SlacMatchReq, until=until)) is not None:
+        if isinstance(heard, SlacMatchReq):
+            return toggles, heard
+        toggles += level in {"C", "D"} and heard.level == "B"
+        level = heard.level
+    return min(toggles, 255), None
 
 
 def admit(car: Car, request: SlacMatchReq, key: NetworkKey) -> SlacMatchCnf:

@@ -25,7 +25,7 @@ from firmware.v2g.slac.frames import (
     unpack,
 )
 from firmware.v2g.slac.key import new_key
-from firmware.v2g.slac.matching import Car, ChoseAnother, Matched, Rules, match, refusal
+from firmware.v2g.slac.matching import Car, ChoseAnother, Matched, PilotLevel, Rules, match, refusal
 from firmware.v2g.slac.modem import (
     AskLink,
     Identify,
@@ -93,6 +93,7 @@ class Slac:
         self._modem = modem
         self._host = host
         self._options = options
+        self._level = ""  # of the pilot; "" = nobody tells
         self._key = new_key()
         self._key_used = False
         self._listening = False
@@ -113,6 +114,17 @@ class Slac:
         self._listening = on
         if on:
             self.wake(now)
+
+    def pilot(self, level: str, now: float) -> None:
+        """What the car shows on the control pilot now (`matching.PilotLevel`)."""
+        if level == self._level:
+            return
+        self._level = level
+        for key, run in list(self._runs.items()):
+            if isinstance(run.talk, Car):
+                run.talk.level = level
+            run.receive(PilotLevel(level), now)
+            self._collect(key, run, now)
 
     def wake(self, now: float) -> None:
         """The car that paused is back: its network is still there, or SLAC begins anew [V2G3-M07-22]."""
@@ -335,7 +347,7 @@ class Slac:
         if self.state is not State.MATCHING:
             self._end_chore()
             self.state, self.matched = State.MATCHING, None
-        car = Car(mac, run_id, self._host)
+        car = Car(mac, run_id, self._host, level=self._level)
         run = Script(lambda: match(car, self._key, self._options.rules), car, now)
         self._runs[(mac, run_id)] = run
         self._count_cars()

@@ -34,6 +34,7 @@ class World:
         self.stations: dict[str, Slac] = {}
         self.cars: dict[str, SlacCar] = {}
         self.spoil: Spoil = lambda port, frame: None
+        self.plugs: dict[str, str] = {}  # car -> the station whose pilot it shows itself on
         self.sent: list[tuple[float, str, bytes]] = []  # by any host
         self.states: list[tuple[float, str, State]] = []
         self._late: list[tuple[float, str, bytes]] = []
@@ -101,6 +102,8 @@ class World:
                     self._hosts()[port].receive(copy, self.now)
 
     def _exchange(self) -> None:
+        for car, station in self.plugs.items():
+            self.stations[station].pilot(self.cars[car].level, self.now)
         for port, host in self._hosts().items():
             for frame in host.take():
                 self.sent.append((self.now, port, frame))

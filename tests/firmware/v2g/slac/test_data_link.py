@@ -111,10 +111,10 @@ def test_a_car_is_matched_over_sockets_and_the_station_is_told(veths: Veths) -> 
         link = data_link(evse, desk)
         link.look()
         await until(lambda: link.matching is Matching.WAITING)
-        link.follow(Link(Phase.OFFER))
+        link.follow(Link(Phase.OFFER), "B")
         outcome = await match(car)
         await until(lambda: link.linked)
-        link.follow(Link(Phase.UNPLUGGED))
+        link.follow(Link(Phase.UNPLUGGED), "A")
         assert not link.linked
         link.close("done")
         bridge.close()
@@ -143,7 +143,7 @@ def test_two_evses_on_two_interfaces_never_hear_each_other(veths: Veths) -> None
         bridge.attach(line2, Modem(bytes([2, 0x50, 0x4C, 0, 0, 2])))
         for link in links:
             link.look()
-            link.follow(Link(Phase.OFFER))
+            link.follow(Link(Phase.OFFER), "B")
         await until(lambda: all(link.matching is Matching.WAITING for link in links))
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as car:
             car.bind((line1, 0x88E1))
@@ -199,7 +199,7 @@ def test_a_flood_makes_a_bounded_number_of_facts(veths: Veths) -> None:
         link = data_link(evse, desk)
         link.look()
         await until(lambda: link.matching is Matching.WAITING)
-        link.follow(Link(Phase.OFFER))
+        link.follow(Link(Phase.OFFER), "B")
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as car:
             car.bind((line0, 0x88E1))
             for number in range(2000):

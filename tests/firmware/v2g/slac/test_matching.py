@@ -131,23 +131,79 @@ def test_an_ascii_run_id_is_echoed_in_full(world: Any) -> None:
     assert world.run(1.0, lambda: car.outcome is not None)
 
 
-def test_validation_is_answered(world: Any) -> None:
+def validation_results(world: Any, port: str = "station") -> list[tuple[int, int]]:
+    """(toggles, result) of each CM_VALIDATE.CNF."""
+    answers = [frame for _, name, frame in world.sent if name == port and mme.kind_of(frame) == mme.VALIDATE_CNF]
+    return [(frame[20], frame[21]) for frame in answers]
+
+
+@pytest.mark.parametrize("toggles", [1, 2, 3])
+def test_validation_counts_what_the_car_shows_on_our_pilot(world: Any, toggles: int) -> None:
     world.station()
     world.ready()
-    car = world.car(validate=True)
+    world.plugs["car"] = "station"
+    car = world.car(validate=True, toggles=toggles)
     assert linked(world)
-    answer = next(frame for _, _, frame in world.sent if mme.kind_of(frame) == mme.VALIDATE_CNF)
-    assert answer[21] == 4  # not required
+    assert validation_results(world) == [(0, 1), (toggles, 2)]  # ready, success
+    assert world.run(1.0, lambda: car.outcome is not None)
+    assert car.outcome is not None
+    assert car.outcome.attempts == 1
+
+
+def test_a_car_that_toggles_at_another_plug_learns_it_by_validation(world: Any) -> None:
+    """It hears us best and hangs on our neighbour: we saw nothing, it does not ask us in."""
+    for port in ("station", "neighbour"):
+        world.station(port)
+        world.ready(port)
+    world.medium.loss_db[frozenset(("car", "neighbour"))] = 12.0
+    world.plugs["car"] = "neighbour"
+    world.stations["station"].pilot("B", world.now)  # somebody else hangs here
+    car = world.car(validate=True, toggles=2, attempts=1)
+    world.run(5.0)
+    assert validation_results(world) == [(0, 1), (0, 2)]
+    assert car.failure == "the station saw other toggles than ours"
+    assert MATCH_CNF not in world.kinds("station")
+
+
+def test_a_validation_lasts_3_5_s_at_most_and_as_long_as_the_car_says(world: Any) -> None:
+    station = world.station()
+    world.ready()
+    station.pilot("B", world.now)
+    world.car(attempts=1, stops_before=MATCH_REQ)
+    assert world.run(5.0, lambda: RSP in world.kinds("car"))
+    world.run(0.01)  # until it has arrived
+    mac, host = world.cars["car"].mac, bytes([2, 0, 0, 0, 0, 1])
+    for timer, lasts in ((4, 0.5), (200, 3.5)):
+        before, begin = len(validation_results(world)), world.now
+        station.receive(mme.validate_req(host, mac, timer), world.now)
+        for level in "CBCDB":
+            station.pilot(level, world.now)
+        assert world.run(10.0, lambda before=before: len(validation_results(world)) > before)
+        assert world.now - begin == pytest.approx(lasts, abs=0.01)
+        assert validation_results(world)[-1] == (2, 2)
+
+
+def test_a_lost_first_answer_to_a_validation_is_asked_for_again(world: Any) -> None:
+    world.station()
+    world.ready()
+    world.plugs["car"] = "station"
+    world.spoil = lose(mme.VALIDATE_CNF, 1)
+    car = world.car(validate=True, toggles=2)
+    assert linked(world)
+    assert validation_results(world) == [(0, 1), (0, 1), (2, 2)]
     assert world.run(1.0, lambda: car.outcome is not None)
 
 
-def test_validation_is_refused_under_conformance(world: Any) -> None:
-    world.station(conformance=True)
+@pytest.mark.parametrize(("conformance", "result"), [(False, 4), (True, 3)])
+def test_without_a_pilot_to_look_at_validation_is_not_required_or_refused(
+    world: Any, conformance: bool, result: int
+) -> None:
+    world.station(conformance=conformance)
     world.ready()
-    world.car(validate=True)
+    car = world.car(validate=True)
     assert linked(world)
-    answer = next(frame for _, _, frame in world.sent if mme.kind_of(frame) == mme.VALIDATE_CNF)
-    assert answer[21] == 3  # [V2G3-A09-51]
+    assert validation_results(world) == [(0, result)]  # [V2G3-A09-51]
+    assert world.run(1.0, lambda: car.outcome is not None)
 
 
 @pytest.mark.parametrize("silent", [False, True])
