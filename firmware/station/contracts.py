@@ -134,6 +134,11 @@ class ContractClerk:
             self._station.refuse(self._evse, contract.id_token, verdict)
         return ContractVerdict(verdict, question.certificate_status)
 
+    def refused(self, id_token: IdToken, reason: str) -> None:
+        """The car protocol itself found something wrong; who charges here already is not concerned."""
+        verdict = Verdict("Invalid", source="station", reason=reason)
+        self._station.refuse(self._evse, id_token, verdict, running=self._evse.id_token is not None)
+
     async def _ask(self, id_token: IdToken, question: "_Question") -> Verdict:
         asking = self._station.asking  # a card that comes meanwhile is told to wait
         first = self._evse.id not in asking

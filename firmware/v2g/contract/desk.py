@@ -167,7 +167,8 @@ class ContractDesk:
         if self._question is None:
             if self.contract is None:
                 raise ValueError("no contract was presented")
-            self._question = Work(self._clerk.authorise(self._presented(self.contract)), self._changed, self._spawn)
+            presented = self._presented(self.contract)
+            self._question = Work(lambda: self._clerk.authorise(presented), self._changed, self._spawn)
         return self._question
 
     def _presented(self, contract: Contract) -> PresentedContract:
@@ -192,8 +193,8 @@ class ContractDesk:
         """The car's certificate request, as it came, on its way to the back office."""
         if self._exchange is not None:
             self._exchange.drop()
-        question = self._clerk.exchange(action, base64.b64encode(payload).decode(), schema)
-        self._exchange = Work(question, self._changed, self._spawn)
+        exi_request = base64.b64encode(payload).decode()
+        self._exchange = Work(lambda: self._clerk.exchange(action, exi_request, schema), self._changed, self._spawn)
         return self._exchange
 
     def receipt_refusal(self, request: MeteringReceiptReq, signature: Signature | None) -> ResponseCode | None:

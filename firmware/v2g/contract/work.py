@@ -27,14 +27,16 @@ def as_task(work: Coroutine[Any, Any, None]) -> Running:
 class Work(Generic[T]):
     """`result` is None until it is there. `changed` is called once, when it is; never after `drop`."""
 
-    def __init__(self, question: Coroutine[Any, Any, T], changed: Callable[[], None], spawn: Spawn = as_task) -> None:
+    def __init__(
+        self, question: Callable[[], Coroutine[Any, Any, T]], changed: Callable[[], None], spawn: Spawn = as_task
+    ) -> None:
         self.result: T | None = None
         self._dropped = False
         self._changed = changed
         self._running = spawn(self._run(question))
 
-    async def _run(self, question: Coroutine[Any, Any, T]) -> None:
-        result = await question
+    async def _run(self, question: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        result = await question()
         if not self._dropped:
             self.result = result
             self._changed()
