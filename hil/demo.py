@@ -5,7 +5,6 @@ First a basic car (IEC 61851-1, a card at the reader), then one with ISO 15118-2
 """
 
 import argparse
-import json
 import os
 import shutil
 import signal
@@ -21,7 +20,7 @@ from typing import Final
 
 from firmware.station.stopped import worded
 from hil import screen
-from hil.plant.commands import RigError
+from hil.plant.command import RigError
 from hil.rig import CARD, JsonObject
 from hil.stack import Stack, StackError, station_toml
 from hil.stage import NotReached, Stage
@@ -93,7 +92,7 @@ def _play(folder: Path, lasting: Path, ocpp: str, live: bool, started: float) ->
             if live:
                 sys.stdout.write(screen.LEAVE)
                 sys.stdout.flush()
-        transactions = _ask_office(folder / "csms.sock")
+        transactions: list[JsonObject] = stack.ask_office(do="status")["transactions"]
         reports = [lasting / report.name for report in make_reports(folder)]
         code = _summary(stage, transactions, reports)
         print(f"Logs: {lasting}    ({time.monotonic() - started:.0f} s)")
@@ -200,16 +199,6 @@ def _summary(stage: Stage, transactions: list[JsonObject], reports: list[Path]) 
     for complaint in complaints:
         print(f"demo: {complaint}", file=sys.stderr)
     return 1 if complaints else 0
-
-
-def _ask_office(control: Path) -> list[JsonObject]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as office:
-        office.settimeout(5.0)
-        office.connect(str(control))
-        office.sendall(b'{"do": "status"}\n')
-        with office.makefile("rb") as answers:
-            transactions: list[JsonObject] = json.loads(answers.readline())["transactions"]
-    return transactions
 
 
 def _new_run() -> Path:

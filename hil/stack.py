@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from hil.rig import Rig, SocketLink
 
@@ -69,7 +70,7 @@ def with_connectors(board: str, count: int) -> str:
 
 class Stack:
     """The processes of one station. `prefix` runs guard and controller inside something (ip netns exec NAME);
-    `connectors`: so many of the board's one connector."""
+    `connectors`: so many of the board's one connector; `policy`: lines for its [connector.policy]."""
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Stack:
         *,
         board: str = "sim-ac-type2",
         connectors: int = 1,
+        policy: str = "",
         prefix: Sequence[str] = (),
     ) -> None:
         self.folder = folder
@@ -87,10 +89,10 @@ class Stack:
         self.dc = any(connector.get("dc", False) for connector in tomllib.loads(self.board.read_text())["connector"])
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        if connectors > 1:
-            multiplied = folder / "board.toml"
-            multiplied.write_text(with_connectors(self.board.read_text(), connectors))
-            self.board = multiplied
+        if connectors > 1 or policy:
+            text = self.board.read_text().replace("[connector.policy]\n", f"[connector.policy]\n{policy}\n")
+            self.board = folder / "board.toml"
+            self.board.write_text(with_connectors(text, connectors))
         self.station_file = folder / "station.toml"
         self.station_file.write_text(station)
         self.control = folder / "control.sock"
@@ -129,8 +131,8 @@ class Stack:
         self.wait("plant", lambda: "plant ready" in self.log("plant"))
 
     def start_guard(self) -> None:
-        socket, registers = self.folder / "guard.sock", self.folder / "board.registers"
-        command = ["-m", "hal", "--board", str(self.board), "--socket", str(socket), "--sim", str(registers)]
+        link, registers = self.folder / "guard.sock", self.folder / "board.registers"
+        command = ["-m", "hal", "--board", str(self.board), "--socket", str(link), "--sim", str(registers)]
         self.start("guard", command, prefix=self.prefix)
         self.wait("guard", lambda: "guard ready" in self.log("guard"))
 
@@ -142,10 +144,20 @@ class Stack:
     def start_office(self, version: str) -> str:
         """Start a back office on a free port; the URL that goes into the station's [ocpp] section."""
         control = str(self.folder / "csms.sock")
-        self.start("csms", ["-m", "hil.csms", "--port", "0", "--version", version, "--control", control])
+        command = ["-m", "hil.csms", "--port", "0", "--version", version, "--control", control]
+        self.start("csms", command, prefix=self.prefix)
         self.wait("csms", lambda: '"event": "ready"' in self.log("csms"))
         ready = json.loads(next(line for line in self.log("csms").splitlines() if '"event": "ready"' in line))
         return f"{ready['url']}/ocpp"
+
+    def ask_office(self, **request: object) -> Any:
+        """One request to the back office (hil.csms.control) and its answer."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as office:
+            office.settimeout(5.0)
+            office.connect(str(self.folder / "csms.sock"))
+            office.sendall(json.dumps(request).encode() + b"\n")
+            with office.makefile("rb") as answers:
+                return json.loads(answers.readline())
 
     def check_alive(self) -> None:
         """Raises StackError when a process of the station has ended."""
