@@ -80,6 +80,8 @@ class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_key_log: str | None = None  # file for TLS secrets (Wireshark): service work only, raises a security event
     capture: bool = False  # one pcapng file per plug-in in storage/captures, for Wireshark: service work only
     protocols: Annotated[tuple[V2gProtocol, ...], Meta(min_length=1)] = ("iso2", "din")  # served where they can be
+    contracts: Literal["csms", "off"] = "csms"  # Plug & Charge: needs tls, contract roots in pki, and [ocpp]
+    contract_roots: Annotated[tuple[Literal["mo", "v2g"], ...], Meta(min_length=1)] = ("mo",)  # who may issue contracts
     sdp_port: Annotated[int, Meta(ge=1, le=65535)] = 15118
     # the interface carries the car's frames without a modem (rig, bench): link is up while the plug is in
     modem: Literal["none", "qca7000", "cg5317", "simulated"] = "none"

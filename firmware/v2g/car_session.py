@@ -24,6 +24,7 @@ from firmware.v2g.peer import Exchanged, Peer
 from firmware.v2g.recording.tap import Tap
 from firmware.v2g.server import CarConnection
 from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
+from firmware.v2g.sessions.iso2_terms import PLAIN, Terms
 from firmware.v2g.wire import Wire
 
 
@@ -47,6 +48,7 @@ class CarSession:
         self._security = security
         self._facts = facts
         self._changed = changed
+        self._terms = self._make_terms()
         self._car = self._new_car()
         self._used = False
         self._id = ""  # once the car was told one
@@ -99,6 +101,18 @@ class CarSession:
         make = DcStation if capability is not None and capability.dc else AcStation
         return make(self._evse, self._changed)
 
+    def _make_terms(self) -> Callable[[], Terms]:
+        """What each connection may offer besides energy. Contracts are loaded only where TLS may carry them."""
+        if self._settings.tls == "prohibit" or self._settings.contracts == "off":
+            return lambda: PLAIN
+        from firmware.station.contracts import ContractClerk  # noqa: PLC0415
+        from firmware.v2g.contract.desk import ContractDesk  # noqa: PLC0415
+        from firmware.v2g.sessions.iso2_contract import contract_terms  # noqa: PLC0415
+
+        clerk = ContractClerk(self._station, self._evse)
+        desk = ContractDesk(clerk, self._security.contract_roots, self.poke)
+        return lambda: contract_terms(desk)
+
     async def _connect(self, connected: socket.socket, connection: CarConnection) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, connected)
@@ -109,7 +123,8 @@ class CarSession:
     def _converse(self, wire: Wire, now: float) -> Conversation:
         """The wire is open."""
         self._facts.tls(wire)
-        here = offers(self._settings.protocols, self._car, Ground(transport_of(wire), self._resume))
+        ground = Ground(transport_of(wire), self._resume, self._terms())
+        here = offers(self._settings.protocols, self._car, ground)
         return Conversation(lambda ev: _talk(ev, here), Peer(self._car.release), now)
 
     def _ended(self, ending: Ending) -> None:

@@ -15,6 +15,8 @@ from firmware.v2g.recording.tap import Tap
 from firmware.v2g.wire import Plain, Secure, Wire
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from firmware.v2g.tls.service import TlsService
 
 CERTIFICATE_CHECK_S: Final = 5.0  # certificates may be replaced at any time
@@ -75,6 +77,10 @@ class LinkSecurity:
         if self._tls is None or self._tls.why_not:
             return Plain()
         return Secure(self._tls.channel, plain_too=self.serves_plain)
+
+    def contract_roots(self) -> "tuple[x509.Certificate, ...]":
+        """Those that may have issued contracts; none without certificates."""
+        return () if self._tls is None else self._tls.roots(*self._settings.contract_roots)
 
     async def look(self) -> None:
         """Take what is new in the PKI folder; cars that are connected keep what they began with."""

@@ -25,7 +25,8 @@ from firmware.v2g.messages.iso2 import (
 )
 from firmware.v2g.messages.replies import failure_reply
 from firmware.v2g.peer import Peer, Relayed, Reply
-from firmware.v2g.sessions.iso2_terms import Terms
+from firmware.v2g.sessions.iso2_terms import PLAIN, Terms
+from firmware.v2g.value_added import CertificateService
 from firmware.v2g.when import when
 
 NAMESPACE: Final = "urn:iso:15118:2:2013:MsgDef"
@@ -33,15 +34,17 @@ EXCHANGE_S: Final = 4.2  # the answer to a certificate request within 4.5 s (Tab
 ONGOING_S: Final = 55.0  # [V2G2-712]: then the station must have finished
 
 
-def contract_terms(desk: ContractDesk | None, terms: Terms = Terms()) -> Terms:  # noqa: B008 - frozen
-    """`terms` with payment by contract where this desk is open. Only for a connection over TLS [V2G2-632]."""
+def contract_terms(desk: ContractDesk | None, terms: Terms = PLAIN) -> Terms:
+    """`terms` with payment by contract where this desk is open, and certificates where the back office can be asked
+    for them. `offers.Ground` gives neither to a connection without TLS."""
     if desk is None or not desk.offered:
         return terms
 
     async def pay(ev: Peer, station: EvStation, selected: PaymentServiceSelectionRes) -> ChargeParameterDiscoveryReq:
         return await pay_by_contract(ev, station, selected, desk=desk)
 
-    return replace(terms, pay_by_contract=pay, receipt_refusal=desk.receipt_refusal)
+    services = (*terms.value_added, CertificateService()) if desk.installs else terms.value_added
+    return replace(terms, pay_by_contract=pay, receipt_refusal=desk.receipt_refusal, value_added=services)
 
 
 async def pay_by_contract(

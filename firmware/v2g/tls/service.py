@@ -9,10 +9,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography import x509
 from OpenSSL import SSL
 
 from firmware.v2g.pki.staples import Fetch, Staples, query_for
-from firmware.v2g.pki.store import Finding, Installed, load, state_of
+from firmware.v2g.pki.store import Finding, Installed, RootKind, load, state_of
 from firmware.v2g.tls.channel import TlsChannel
 from firmware.v2g.tls.contexts import Contexts, KeyLog
 
@@ -46,6 +47,12 @@ class TlsService:
         if self._contexts is None:
             raise ValueError(self.why_not)
         return TlsChannel(self._contexts, self._utc, conformance=self._conformance)
+
+    def roots(self, *kinds: RootKind) -> tuple[x509.Certificate, ...]:
+        """The roots of these kinds that are installed."""
+        if self._contexts is None:
+            return ()
+        return tuple(root for kind in kinds for root in self._contexts.installed.roots.get(kind, ()))
 
     async def look(self) -> bool:
         """Load when the folder has changed; True when it had. The work is a thread's."""
