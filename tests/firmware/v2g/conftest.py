@@ -28,7 +28,8 @@ from firmware.v2g.messages.declare import Message
 from firmware.v2g.peer import Peer
 from firmware.v2g.sessions import din
 from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
-from firmware.v2g.sessions.iso2 import NAMESPACE, charge_ac
+from firmware.v2g.sessions.iso2 import NAMESPACE, charge_ac, charge_dc
+from firmware.v2g.sessions.iso2_terms import PLAIN, Terms
 from hal.contracts import PilotMode, Plug
 from hal.wire import ConnectorCapability, DcSample, Fault, MeterSample, Observation
 
@@ -85,8 +86,9 @@ class Bay:
 class Rig:
     """One car's connection to one bay; `now` is whatever the test says."""
 
-    def __init__(self, bay: Bay, paused: Resume | None = None) -> None:
+    def __init__(self, bay: Bay, paused: Resume | None = None, terms: Terms = PLAIN) -> None:
         self.bay = bay
+        self.terms = terms
         self.now = 100.0
         self.car: AcStation | DcStation = AcStation(bay, self._wish_changed)
         if isinstance(bay, DcBay):
@@ -105,8 +107,11 @@ class Rig:
     def _offers(self) -> list[Offer]:
         car = self.car
         if isinstance(car, DcStation):
-            return [Offer(din.NAMESPACE, 2, 0, DIN, lambda ev, hello: din.charge_dc(ev, car, hello))]
-        return [Offer(NAMESPACE, 2, 0, ISO2, lambda ev, hello: charge_ac(ev, car, hello, self.paused))]
+            return [
+                Offer(NAMESPACE, 2, 0, ISO2, lambda ev, hello: charge_dc(ev, car, hello, self.paused, self.terms)),
+                Offer(din.NAMESPACE, 2, 0, DIN, lambda ev, hello: din.charge_dc(ev, car, hello)),
+            ]
+        return [Offer(NAMESPACE, 2, 0, ISO2, lambda ev, hello: charge_ac(ev, car, hello, self.paused, self.terms))]
 
     def _wish_changed(self) -> None:
         if self.bay.obedient:
@@ -200,6 +205,14 @@ def _request(name: str) -> Message:
             )
             mode = iso2.EnergyTransferMode.AC_three_phase_core
             return iso2.ChargeParameterDiscoveryReq(requested_energy_transfer_mode=mode, ev_charge_parameter=car)
+        case "ChargeParameterDiscovery DC":
+            battery = iso2.DcEvChargeParameter(
+                dc_ev_status=dc_status,
+                ev_maximum_current_limit=iso2.PhysicalValue.of(300, "A"),
+                ev_maximum_voltage_limit=iso2.PhysicalValue.of(450, "V"),
+            )
+            mode = iso2.EnergyTransferMode.DC_extended
+            return iso2.ChargeParameterDiscoveryReq(requested_energy_transfer_mode=mode, ev_charge_parameter=battery)
         case "PowerDelivery Start" | "PowerDelivery Stop" | "PowerDelivery Renegotiate":
             progress = iso2.ChargeProgress(name.split()[1])
             return iso2.PowerDeliveryReq(charge_progress=progress, sa_schedule_tuple_id=1)
@@ -274,6 +287,7 @@ class DcBay(Bay):
     age_s: float = 0.0  # of the measurement
     voltage_v: float = 0.0
     current_a: float = 0.0
+    insulation_test: str = "passed"  # what comes of a cable check once the contactor is closed
     cable_check: str = "none"
     isolation: str = "invalid"
     welded: bool = False
@@ -314,7 +328,8 @@ class DcBay(Bay):
         self.voltage_v = asked.voltage_v if self.closed and asked.phase != "cable_check" else 0.0
         self.current_a = asked.current_a if self.closed and asked.phase == "deliver" else 0.0
         if asked.phase == "cable_check":
-            self.cable_check, self.isolation = ("passed", "valid") if self.closed else ("running", "invalid")
+            self.cable_check = self.insulation_test if self.closed else "running"
+            self.isolation = {"passed": "valid", "failed": "fault"}.get(self.cable_check, "invalid")
 
 
 @pytest.fixture
