@@ -9,8 +9,15 @@ from typing import Final
 from firmware.station.facts import ConnectorState
 from hal.wire import Fault
 
-#: Faults of the guard that leave the contactor alone.
-HARMLESS: Final = frozenset({"tamper"})
+#: The power-line modem does not answer: basic charging goes on (AC), or nothing does (DC).
+MODEM: Final = "plc_modem"
+MODEM_NEEDED: Final = "plc_modem_needed"
+
+#: Faults that leave the contactor alone.
+HARMLESS: Final = frozenset({"tamper", MODEM})
+
+#: ... and of them those that a back office hears of in the connector's status all the same.
+TOLD: Final = frozenset({MODEM})
 
 #: OCPP 1.6 ChargePointErrorCode (edition 2, section 7.6); what is not here is an OtherError.
 ERROR_CODES: Final = {
@@ -32,6 +39,8 @@ ERROR_CODES: Final = {
     "over_temperature": "HighTemperature",
     "meter_stale": "PowerMeterFailure",
     "lock_open": "ConnectorLockFailure",
+    MODEM: "EVCommunicationError",
+    MODEM_NEEDED: "EVCommunicationError",
     "device": "InternalError",
     "guard": "InternalError",
 }
@@ -65,6 +74,11 @@ def stop_reason(faults: Sequence[Fault]) -> str | None:
 def forbidding(faults: Sequence[Fault]) -> list[Fault]:
     """Those of the faults that keep the contactor open."""
     return [fault for fault in faults if fault.code not in HARMLESS]
+
+
+def foremost(faults: Sequence[Fault]) -> Fault | None:
+    """The one that a connector's status names: what forbids charging first."""
+    return next(iter((*forbidding(faults), *(fault for fault in faults if fault.code in TOLD))), None)
 
 
 def state_of(detail: str, *, plugged: bool) -> ConnectorState:

@@ -85,6 +85,7 @@ class Evse:
         self.changed = Signal()
         self.wishes = Charging()
         self.bounds: dict[str, float] = {}  # source -> A, set by commands
+        self.power_bounds: dict[str, float] = {}  # source -> W, where A follow from a voltage only the car knows (DC)
         self.share_a: float | None = None  # of the station's budget; None = there is none
         self._station = station
         self._verdict = Verdict()
@@ -99,6 +100,7 @@ class Evse:
         self._after_reset = False
         self._orders = Orders(station.guard)
         self._reports = Reports(settings.id, station.emit)
+        self._modem_fault: Fault | None = None
         self._lost_since: float | None = None
         self._held = False  # the guard was seen holding the grant of the running transaction
         self._view: object = None
@@ -133,7 +135,9 @@ class Evse:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        return self.seen.faults if self.seen is not None else ()
+        """What the guard says, and what the car link does."""
+        seen = self.seen.faults if self.seen is not None else ()
+        return seen if self._modem_fault is None else (*seen, self._modem_fault)
 
     @property
     def transaction_id(self) -> str | None:
@@ -201,6 +205,20 @@ class Evse:
             self.digital = wish
             self._advance()
 
+    def set_modem_fault(self, text: str) -> None:
+        """The power-line modem does not answer, "" when it does; only v2g calls this. AC goes on without it."""
+        code = connector_status.MODEM
+        if self.capability is not None and self.capability.dc:
+            code = connector_status.MODEM_NEEDED
+        known = self._modem_fault
+        if (known.code, known.text) == (code, text) if known is not None else not text:
+            return
+        since = known.since if known is not None else self._station.clock.mono()
+        self._modem_fault = Fault(code, text, since) if text else None
+        if self.seen is not None:  # else the next observation tells it with the guard's own
+            self._reports.faults(self.faults, self.connector, self._station.moment())
+        self._advance()
+
     def authorise(self, id_token: IdToken, verdict: Verdict, remote_start_id: int | None = None) -> None:
         """This token may charge here, from plug-in on or from now on."""
         self.id_token = id_token
@@ -258,6 +276,27 @@ class Evse:
             self.bounds[source] = amps
         self._advance()
 
+    def set_power_bound(self, source: str, watts: float | None) -> None:
+        """The same in W over all phases, or of a DC output."""
+        if self.power_bounds.get(source) == watts:
+            return
+        if watts is None:
+            self.power_bounds.pop(source, None)
+        else:
+            self.power_bounds[source] = watts
+        self._advance()
+
+    @property
+    def power_limit(self) -> Limit | None:
+        """The bound in W that counts; None = none but those in A and the board's."""
+        return (
+            lowest(Limit(watts, source) for source, watts in self.power_bounds.items()) if self.power_bounds else None
+        )
+
+    def charging_rate_changed(self) -> None:
+        """Somebody outside changed what may be drawn: the transaction tells (K11.FR.04, K13.FR.03)."""
+        self._ledger.tell("ChargingRateChanged", self.wishes.charging_state)
+
     def set_share(self, amps: float | None) -> None:
         """This EVSE's part of the station's budget; None = no budget."""
         if amps != self.share_a:
@@ -301,7 +340,7 @@ class Evse:
             self.stop(STOPS["EVDisconnected"])
         elif self._forgotten(before, seen):
             self.stop(STOPS["Other"])
-        self._reports.faults(seen, self.connector, self._station.moment())
+        self._reports.faults(self.faults, self.connector, self._station.moment())
         self._advance()
 
     def _through_our_own_dark(self, seen: Observation) -> Observation:
@@ -573,6 +612,7 @@ class Evse:
             self.connector,
             self.wishes.detail,
             self.seen,
+            faults=self.faults,
             guard_problem=self.guard_problem,
             now=self._station.moment(),
         )
@@ -595,8 +635,16 @@ class Evse:
             None
             if seen is None
             else (seen.faults, seen.lock, seen.dc, seen.limit_a, seen.plug, seen.grant, seen.why_open),
-            (self.limit, self.id_token, self.stop_wanted, self.transaction_id, self.digital, self.operative),
-            (self.wishes, self.ended, self.refusal, self.capability),
+            (
+                self.limit,
+                self.power_limit,
+                self.id_token,
+                self.stop_wanted,
+                self.transaction_id,
+                self.digital,
+                self.operative,
+            ),
+            (self.wishes, self.ended, self.refusal, self.capability, self._modem_fault),
         )
         if view != self._view:
             self._view = view

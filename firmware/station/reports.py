@@ -4,7 +4,7 @@ Transactions are not told here: their facts belong together with what the journa
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -47,9 +47,9 @@ class Reports:
             )
         )
 
-    def faults(self, seen: Observation, connector: int, now: Moment) -> None:
+    def faults(self, faults: Sequence[Fault], connector: int, now: Moment) -> None:
         """Raised and cleared, by code."""
-        present = {fault.code: fault for fault in seen.faults}
+        present = {fault.code: fault for fault in faults}
         where = {"evse": self._evse, "connector": connector}
         for code, fault in present.items():
             if code not in self._faults:
@@ -116,15 +116,22 @@ class Reports:
 
 
 def present_status(
-    evse: int, connector: int, detail: str, seen: Observation | None, *, guard_problem: str, now: Moment
+    evse: int,
+    connector: int,
+    detail: str,
+    seen: Observation | None,
+    *,
+    faults: Sequence[Fault],
+    guard_problem: str,
+    now: Moment,
 ) -> ConnectorStatus:
     """A connector's status as OCPP wants it; without a guard nobody can say that it is well."""
-    faults = connector_status.forbidding(seen.faults) if seen is not None else []
+    foremost = connector_status.foremost(faults)
     error, info = "NoError", ""
     if seen is None:
         detail, error, info = "Faulted", "InternalError", guard_problem
-    elif faults:
-        error, info = connector_status.ERROR_CODES.get(faults[0].code, "OtherError"), faults[0].text
+    elif foremost is not None:
+        error, info = connector_status.ERROR_CODES.get(foremost.code, "OtherError"), foremost.text
     plugged = seen is not None and seen.level in {"B", "C", "D"}
     return ConnectorStatus(
         at=now.at,

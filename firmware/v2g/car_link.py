@@ -73,6 +73,7 @@ class CarLink:
                 await self._discovery.look()
                 if self._data_link is not None:
                     self._data_link.look()
+                    self._evse.set_modem_fault(self._data_link.fault)
                 self._update()
                 await asyncio.sleep(LOOK_S)
         finally:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from firmware.config import V2gSettings
 from firmware.station.clock import Clock
 from firmware.station.facts import AnyFact, CarMessage, DataLinkStatus, ModemStatus
-from firmware.v2g.evse_link import Link, Matching, Phase
+from firmware.v2g.evse_link import MODEM_S, Link, Matching, Phase
 from firmware.v2g.recording.tap import NO_TAP, Tap
 from firmware.v2g.slac import cg5317, qca7000, simulated
 from firmware.v2g.slac.matching import Rules
@@ -74,6 +74,7 @@ class DataLink:
         self._phase = Phase.UNPLUGGED
         self._level = "?"
         self._timer: asyncio.TimerHandle | None = None
+        self._absent_since: float | None = None
         self._told_modem: tuple[object, ...] | None = None
         self._told_link: tuple[object, ...] | None = None
         self._told_at: deque[float] = deque(maxlen=FACTS_PER_MINUTE)
@@ -93,6 +94,19 @@ class DataLink:
         if self.slac is None:
             return self.problem
         return f"{self.slac.state}: {self.slac.reason}" if self.slac.reason else str(self.slac.state)
+
+    @property
+    def fault(self) -> str:
+        """That there is no modem, once it had its time to come; "" while it is there or may still come."""
+        absent = self.slac is None or self.slac.identity is None
+        if not absent:
+            self._absent_since = None
+            return ""
+        now = self._now()
+        if self._absent_since is None:
+            self._absent_since = now
+        late = now - self._absent_since >= MODEM_S
+        return f"no power-line modem on {self._settings.interface}: {self.status}" if late else ""
 
     def look(self) -> None:
         """Open the socket when the interface has come up, close it when it went; call it every second."""

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -187,6 +188,37 @@ def test_an_interface_that_is_missing_down_or_gone_is_a_state_with_a_reason(veth
         link.close("done")
 
     run(story)
+
+
+def test_a_modem_that_does_not_come_within_its_time_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight seconds are T_conn_max_comm; nothing else but time passes here."""
+    now = [1000.0]
+    monkeypatch.setattr(DataLink, "_now", staticmethod(lambda: now[0]))
+
+    async def story() -> None:
+        link = data_link("nosuch0", Desk())
+        for after, fault in ((0.0, False), (7.9, False), (8.0, True), (60.0, True)):
+            now[0] = 1000.0 + after
+            link.look()
+            assert bool(link.fault) is fault, after
+        assert link.fault == "no power-line modem on nosuch0: interface nosuch0 does not exist"
+
+    run(story)
+
+
+def test_a_modem_that_never_answers_is_a_fault_until_it_does(monkeypatch: pytest.MonkeyPatch, world: Any) -> None:
+    monkeypatch.setattr(DataLink, "_now", staticmethod(lambda: world.now))
+    link = data_link("nosuch0", Desk())
+    link.slac = world.station()
+    world.medium.modems["station"].silent = True
+    faults = []
+    for _ in range(20):
+        world.run(1.0)
+        faults.append(link.fault)
+    assert faults[:8] == [""] * 8
+    assert faults[9:] == ["no power-line modem on nosuch0: no PLC modem answers: the modem does not answer"] * 11
+    world.medium.modems["station"].silent = False
+    assert world.run(10.0, lambda: not link.fault)
 
 
 def test_a_flood_makes_a_bounded_number_of_facts(veths: Veths) -> None:
