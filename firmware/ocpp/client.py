@@ -22,6 +22,7 @@ from firmware.ocpp.rpc import V21 as RPC_21
 from firmware.ocpp.rpc import V201 as RPC_201
 from firmware.ocpp.session import Memory, Session
 from firmware.station.authorization import Unreachable, Verdict
+from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
 from firmware.station.facts import (
     AnyFact,
     BackOfficeLink,
@@ -43,7 +44,7 @@ SUBPROTOCOLS: Final = {flavour.version: flavour.subprotocol for flavour in (RPC_
 
 
 class BackOfficeClient:
-    """The `BackOffice` of a station, over OCPP-J."""
+    """The `BackOffice` and `ContractOffice` of a station, over OCPP-J."""
 
     def __init__(
         self, station: Station, settings: OcppSettings, journal: Journal, *, first_look_s: float = FIRST_LOOK_S
@@ -59,7 +60,7 @@ class BackOfficeClient:
         self._session: Session | None = None
         self._link_note: tuple[bool, str] | None = None
         self._firmware = _version()
-        station.back_office = self
+        station.back_office = station.contract_office = self
         station.subscribe(self._on_fact)
 
     @property
@@ -69,9 +70,24 @@ class BackOfficeClient:
 
     async def authorize(self, id_token: IdToken, evse: int) -> Verdict:
         """Ask whether the token may charge. Raises Unreachable."""
+        return await self._present().authorize(id_token)
+
+    async def authorize_contract(self, contract: PresentedContract, evse: int) -> ContractVerdict:
+        """Ask whether a car's contract may charge. Raises Unreachable."""
+        return await self._present().authorize_contract(contract)
+
+    async def exchange_certificate(self, action: Action, exi_request: str, schema: str) -> CertificateAnswer:
+        """Forward a car's certificate request. Raises Unreachable."""
+        return await self._present().exchange_certificate(action, exi_request, schema)
+
+    async def certificate_status(self, request: OcspRequestData) -> bytes | None:
+        """What an OCSP responder says of a certificate (DER), None when it is not to be had. Raises Unreachable."""
+        return await self._present().certificate_status(request)
+
+    def _present(self) -> Session:
         if self._session is None:
             raise Unreachable("no connection to the back office")
-        return await self._session.authorize(id_token)
+        return self._session
 
     async def run(self) -> None:
         """Keep connected until cancelled."""

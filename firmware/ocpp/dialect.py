@@ -12,6 +12,7 @@ from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.rpc import Flavour
 from firmware.station.authorization import Verdict
+from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
 from firmware.station.station import Station
 
@@ -103,8 +104,29 @@ class Office:
     firmware: str
 
 
+class Contracts(Protocol):
+    """How a version asks about contracts of cars, and reads the answers."""
+
+    def authorize(self, contract: PresentedContract) -> Outgoing: ...
+
+    def authorized(self, response: Payload) -> ContractVerdict | None:
+        """None: this back office knows no contracts."""
+        ...
+
+    def exchange(self, action: Action, exi_request: str, schema: str) -> Outgoing: ...
+
+    def exchanged(self, response: Payload) -> CertificateAnswer: ...
+
+    def status(self, request: OcspRequestData) -> Outgoing: ...
+
+    def status_of(self, response: Payload) -> bytes | None: ...
+
+
 class Dialect(Protocol):
     """One OCPP version."""
+
+    @property
+    def contracts(self) -> Contracts: ...
 
     @property
     def flavour(self) -> Flavour: ...

@@ -216,6 +216,10 @@ class Rpc:
         self._deadline = now + timeout_s
         self._out.append(Frame(call.frame, "call", call.action))
 
+    def hurry(self, now: float, within_s: float) -> None:
+        """Wait no longer than this for the answer to the CALL in flight: something more urgent must be said."""
+        self._deadline = min(self._deadline, now + within_s)
+
     def send(self, action: str, payload: Payload) -> None:
         """Send without wanting an answer (2.1 SEND); allowed while a CALL is in flight."""
         if not self.flavour.sends:

@@ -21,6 +21,7 @@ from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.rpc import Answered, Called, Dropped, Refused, Rpc, Sent, Silent, encode_call
 from firmware.station.authorization import Unreachable, Verdict
+from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
 from firmware.station.facts import BackOfficeMessage, ConnectorStatus, IdToken, SecurityEvent
 from firmware.station.journal import JournalError
 from firmware.station.station import Station
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 OWN_INTERVAL_S: Final = 60.0  # between BootNotifications when the back office names no interval (B02.FR.07)
 DISK_PAUSE_S: Final = 5.0  # while the journal cannot be written
 NO_PING_S: Final = 10.0  # how soon a ping interval is noticed after it was 0
+HURRIED_S: Final = 1.0  # so long a CALL in flight may still be answered when a car with its own time limit waits
 LOGGED: Final = 2048  # characters of a frame kept in the log
 SECRETS: Final = ("AuthorizationKey", "BasicAuthPassword")
 
@@ -45,14 +47,16 @@ class Memory:
     offline_since: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Job:
-    """An own CALL that is not from the outbox. `triggered`: may be sent before we are accepted (B02.FR.02)."""
+    """An own CALL that is not from the outbox. `triggered`: may be sent before we are accepted (B02.FR.02); `urgent`:
+    somebody stands at the car and waits for the answer."""
 
     outgoing: Outgoing
     done: Callable[[Payload], None]
     failed: Callable[[str], None]
     triggered: bool = False
+    urgent: bool = False
 
 
 class Session:
@@ -83,6 +87,7 @@ class Session:
         self._asked: deque[_Job] = deque()
         self._states: dict[tuple[int, int], tuple[float, ConnectorStatus]] = {}  # newest only, and when it is due
         self._job: _Job | None = None  # in flight; None: the head of the outbox is
+        self._hurried = False  # what is in flight is given up early, and said again
         self._outbox_not_before = 0.0
         self._last_answer = station.clock.mono()
         self._dropped = 0
@@ -110,19 +115,51 @@ class Session:
 
     async def authorize(self, id_token: IdToken) -> Verdict:
         """Ask the back office about a token, ahead of everything that waits. Raises Unreachable."""
+        return self._dialect.verdict(await self._ask(self._dialect.authorize(id_token)))
+
+    async def authorize_contract(self, contract: PresentedContract) -> ContractVerdict:
+        """The same for a contract; one that we found good is a plain token to an office that knows none."""
+        verdict = self._dialect.contracts.authorized(await self._ask(self._dialect.contracts.authorize(contract)))
+        if verdict is not None:
+            return verdict
+        if not contract.valid:
+            raise Unreachable("the back office knows no contracts")
+        return ContractVerdict(await self.authorize(contract.id_token))
+
+    async def exchange_certificate(self, action: Action, exi_request: str, schema: str) -> CertificateAnswer:
+        """Forward a car's certificate request. Raises Unreachable."""
+        contracts = self._dialect.contracts
+        outgoing = contracts.exchange(action, exi_request, schema)
+        return contracts.exchanged(await self._ask(outgoing, hurried=True))
+
+    async def certificate_status(self, request: OcspRequestData) -> bytes | None:
+        """An OCSP response (DER), None when the back office has none. Raises Unreachable."""
+        contracts = self._dialect.contracts
+        return contracts.status_of(await self._ask(contracts.status(request), urgent=False))
+
+    async def _ask(self, outgoing: Outgoing, *, urgent: bool = True, hurried: bool = False) -> Payload:
+        """Make a CALL and wait for its answer. Raises Unreachable. `urgent`: ahead of everything that waits; `hurried`:
+        a CALL in flight that gets no answer must not use up the time that a car gives us."""
         if not self.accepted:
             raise Unreachable("not registered at the back office")
-        answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
 
         def done(response: Payload) -> None:
             if not answer.done():
-                answer.set_result(self._dialect.verdict(response))
+                answer.set_result(response)
 
         def failed(why: str) -> None:
             if not answer.done():
                 answer.set_exception(Unreachable(why))
 
-        self._asked.appendleft(_Job(self._dialect.authorize(id_token), done, failed))
+        job = _Job(outgoing, done, failed, urgent=urgent)
+        if urgent:
+            self._asked.appendleft(job)
+        else:
+            self._asked.append(job)
+        if hurried and self._rpc.in_flight is not None and not (self._job is not None and self._job.urgent):
+            self._hurried = True
+            self._rpc.hurry(self._now(), HURRIED_S)
         self.wake()
         timeout = self._model.number("OCPPCommCtrlr.MessageTimeout[Default]")
         try:
@@ -130,6 +167,9 @@ class Session:
                 return await answer
         except TimeoutError:
             raise Unreachable("no answer in time") from None
+        finally:
+            with contextlib.suppress(ValueError):
+                self._asked.remove(job)  # nobody waits for it any more: it is not sent
 
     def status_changed(self, fact: ConnectorStatus) -> None:
         """Report a connector's state once it has lasted MinimumStatusDuration; only the newest counts."""
@@ -228,7 +268,7 @@ class Session:
                 sent = await self._outbox.next(self._dialect)
             except JournalError as error:
                 return self._disk_trouble(error)
-            if self._asked and self._asked[0].outgoing.action == "Authorize":
+            if self._asked and self._asked[0].urgent:
                 return await self._start()  # it came while the disk was busy, and goes first
             if sent is not None:
                 self._send(sent, None)
@@ -267,7 +307,7 @@ class Session:
         return _Job(self._dialect.status(fact), lambda _: None, failed)
 
     def _send(self, sent: Sent, job: _Job | None) -> None:
-        self._job = job
+        self._job, self._hurried = job, False
         self._rpc.call(sent, self._now(), self._model.number("OCPPCommCtrlr.MessageTimeout[Default]"))
         self.wake()
 
@@ -275,6 +315,9 @@ class Session:
         job, self._job = self._job, None
         if not isinstance(event, Silent):
             self._last_answer = self._now()
+        elif self._hurried:  # no failed attempt: it was us who had no time
+            self._say_again(job)
+            return
         why = "no answer" if isinstance(event, Silent) else ""
         if isinstance(event, Refused):
             why = f"{event.code}: {event.description}"
@@ -288,6 +331,12 @@ class Session:
             job.done(event.response)
         else:
             job.failed(why)
+
+    def _say_again(self, job: _Job | None) -> None:
+        if job is None:
+            self._outbox.forget()  # the head is sent again, byte by byte
+        else:
+            self._asked.append(job)
 
     async def _settle_outbox(self, event: Answered | Refused | Silent) -> None:
         if isinstance(event, Answered):

@@ -5,10 +5,11 @@ from typing import Final, cast
 from msgspec import UNSET
 
 from firmware.ocpp import rpc
-from firmware.ocpp.dialect import Answer, Learnt, Office, Outgoing, Registration, Shape
+from firmware.ocpp.dialect import Answer, Contracts, Learnt, Office, Outgoing, Registration, Shape
 from firmware.ocpp.payload import Payload, moment
 from firmware.ocpp.v16 import calls, commands
 from firmware.ocpp.v16 import messages as v16
+from firmware.ocpp.v16.contracts import Contracts16
 from firmware.station.authorization import Verdict
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
 from firmware.station.station import Station
@@ -20,6 +21,9 @@ class V16:
     flavour = rpc.V16
     requests = REQUESTS
     known = commands.KNOWN
+
+    def __init__(self) -> None:
+        self.contracts: Contracts = Contracts16()
 
     def boot(self, station: Station, reason: str, firmware: str) -> Outgoing:
         return calls.boot_notification(station.settings.station, firmware)  # 1.6 tells no reason

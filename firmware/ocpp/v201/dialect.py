@@ -6,9 +6,10 @@ from typing import Final, cast
 from msgspec import UNSET
 
 from firmware.ocpp import rpc
-from firmware.ocpp.dialect import Answer, Learnt, Office, Outgoing, Registration, Shape
+from firmware.ocpp.dialect import Answer, Contracts, Learnt, Office, Outgoing, Registration, Shape
 from firmware.ocpp.payload import Payload, moment
 from firmware.ocpp.v201 import calls, commands, messages, types
+from firmware.ocpp.v201.contracts import Contracts201
 from firmware.station.authorization import Verdict
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
 from firmware.station.station import Station
@@ -20,6 +21,9 @@ class V201:
     flavour: rpc.Flavour = rpc.V201
     requests: Mapping[str, type[Payload]] = REQUESTS
     known: frozenset[str] = commands.KNOWN
+
+    def __init__(self) -> None:
+        self.contracts: Contracts = Contracts201(verdict_of)
 
     def boot(self, station: Station, reason: str, firmware: str) -> Outgoing:
         return calls.boot_notification(station.settings.station, reason, firmware)
@@ -39,7 +43,7 @@ class V201:
         return Outgoing("Authorize", payload, messages.AuthorizeResponse)
 
     def verdict(self, response: Payload) -> Verdict:
-        return _verdict(cast(messages.AuthorizeResponse, response).id_token_info)
+        return verdict_of(cast(messages.AuthorizeResponse, response).id_token_info)
 
     def station_status(self, station: Station) -> ConnectorStatus | None:
         return None  # 2.x reports connectors only
@@ -56,13 +60,13 @@ class V201:
 
     def learn(self, response: Payload) -> Learnt:
         info = getattr(response, "id_token_info", UNSET)
-        return Learnt(_verdict(info)) if info is not UNSET else Learnt()
+        return Learnt(verdict_of(info)) if info is not UNSET else Learnt()
 
     async def answer(self, request: Payload, office: Office) -> Answer:
         return await commands.COMMANDS[type(request)](request, office)
 
 
-def _verdict(info: types.IdTokenInfo) -> Verdict:
+def verdict_of(info: types.IdTokenInfo) -> Verdict:
     group = info.group_id_token
     message = info.personal_message
     return Verdict(

@@ -12,8 +12,9 @@ from firmware.ocpp.dialect import Answer, Office, Outgoing, Shape
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.v21 import messages
 from firmware.ocpp.v201 import commands
+from firmware.ocpp.v201.contracts import Contracts201
 from firmware.ocpp.v201.dialect import REQUESTS as REQUESTS_201
-from firmware.ocpp.v201.dialect import V201
+from firmware.ocpp.v201.dialect import V201, verdict_of
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
 from firmware.station.station import Station
 
@@ -36,6 +37,9 @@ def _heard(call: Outgoing) -> Outgoing:
 class V21(V201):
     flavour = rpc.V21
     requests: Mapping[str, type[Payload]] = REQUESTS
+
+    def __init__(self) -> None:
+        self.contracts = Contracts201(verdict_of, _heard)
 
     def boot(self, station: Station, reason: str, firmware: str) -> Outgoing:
         return _heard(super().boot(station, reason, firmware))
