@@ -112,8 +112,9 @@ def answer_class(message: Any) -> str:
     return str(message.response_code).split("_", maxsplit=1)[0].upper()
 
 
-def _replay(rig: Any, recording: Recording, *, foreign: bool = False) -> Iterator[Said]:
-    limit = Limit(500.0, "hardware") if recording.energy == "dc" else ac_limit(recording.exchanges)
+def _replay(rig: Any, recording: Recording, *, foreign: bool = False, limit: Limit | None = None) -> Iterator[Said]:
+    if limit is None:
+        limit = Limit(500.0, "hardware") if recording.energy == "dc" else ac_limit(recording.exchanges)
     before = 0.0
     for each in recording.exchanges:
         gap, before = (each.at or before) - before, each.at or before
@@ -135,7 +136,7 @@ def recording() -> Callable[[str], Recording]:
 @pytest.fixture
 def replay() -> Callable[..., Iterator[Said]]:
     """replay(rig, recording): every request with our answer and the recorded one. `foreign`: under the recorded
-    session id instead of the one that we gave."""
+    session id instead of the one that we gave; `limit`: what we offer, instead of what was recorded."""
     return _replay
 
 
