@@ -25,10 +25,13 @@ class Said(NamedTuple):
     text: str = ""
     size: int = 0
     failed: bool = False
+    took: float | None = None  # an answer that was timed where it was made, in ms
+    allowed: float | None = None  # ... and the time it might have taken
 
 
 class Exchange(NamedTuple):
-    """A request and its answer, or one of them alone. `took` in ms; None without an answer."""
+    """A request and its answer, or one of them alone. `took` in ms; None without an answer. `allowed`: the time that
+    the protocol's standard leaves for the answer, in ms; None where it sets none."""
 
     at: int
     name: str
@@ -36,6 +39,7 @@ class Exchange(NamedTuple):
     took: float | None
     texts: tuple[str, str]
     failed: bool
+    allowed: float | None = None
 
 
 def subject(name: str, text: str) -> str:
@@ -57,10 +61,10 @@ def paired(messages: Iterable[tuple[float, Said]]) -> list[Exchange]:
             queue.append(len(found))
         elif queue:
             index = queue.pop(0)
-            took = round(at - exact[index], 1)
+            took = round(at - exact[index], 1) if said.took is None else round(said.took, 1)
             asked = found[index]
-            failed = asked.failed or said.failed
-            found[index] = asked._replace(took=took, texts=(asked.texts[0], said.text), failed=failed)
+            texts, failed = (asked.texts[0], said.text), asked.failed or said.failed
+            found[index] = asked._replace(took=took, texts=texts, failed=failed, allowed=said.allowed)
             continue
         texts = (said.text, "") if said.asks else ("", said.text)
         name = said.name if said.asks else f"{said.name} (answer only)"
@@ -72,7 +76,7 @@ def paired(messages: Iterable[tuple[float, Said]]) -> list[Exchange]:
 
 def folded(exchanges: list[Exchange]) -> list[dict[str, Any]]:
     """Runs of the same exchange, as the page's script wants them: n name, f who began, t first time, s steps to the
-    next, d durations (-1: unanswered), x texts by index, e failed."""
+    next, d durations (-1: unanswered), a what is allowed for each, x texts by index, e failed."""
     runs: list[list[Exchange]] = []
     for each in exchanges:
         last = runs[-1][-1] if runs else None
@@ -93,6 +97,7 @@ def _as_data(run: list[Exchange]) -> dict[str, Any]:
         "s": [after.at - before.at for before, after in itertools.pairwise(run)],
         "d": [-1 if each.took is None else each.took for each in run],
         "x": {index: run[index].texts for index in _worth_reading(run)},
+        "a": next((each.allowed for each in run if each.allowed is not None), None),
     }
 
 

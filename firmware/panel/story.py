@@ -209,7 +209,8 @@ class Story:
                 from_car = message.direction == "from_car"
                 failed = "FAILED" in message.text
                 text = message.text or message.name
-                found.append((each.ms, Said(each.at, stem, asks, from_car, text, message.size, failed)))
+                times = [None if each is None else each * 1000 for each in (message.took_s, message.allowed_s)]
+                found.append((each.ms, Said(each.at, stem, asks, from_car, text, message.size, failed, *times)))
         return found
 
     def _office_messages(self) -> list[tuple[float, Said]]:

@@ -189,7 +189,15 @@ class _Figures:
         if not times:
             return ""
         middle, worst = times[len(times) // 2], times[-1]
-        return f"{len(times)} answers, median {_ms(middle)}, slowest {_ms(worst)}"
+        return f"{len(times)} answers, median {_ms(middle)}, slowest {_ms(worst)}{self._nearest_to_its_limit()}"
+
+    def _nearest_to_its_limit(self) -> str:
+        """The answer that used most of the time allowed for it."""
+        timed = [(each.took / each.allowed, each) for each in self.story.car_exchanges if each.took and each.allowed]
+        if not timed:
+            return ""
+        share, each = max(timed, key=lambda one: one[0])
+        return f", nearest to its limit {each.name} with {share:.0%} of {_ms(each.allowed or 0)}"
 
     def _captures(self) -> list[Card]:
         """One for each file with packets, with the latest that is known of it."""

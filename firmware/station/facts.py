@@ -234,8 +234,22 @@ class PilotChanged(Fact, frozen=True, kw_only=True, tag="pilot"):
     why_open: str = ""
 
 
+class AnswerTimes(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How long one kind of answer took in a session, in s, of the time that the standard allows for it; `late`: how
+    many took longer."""
+
+    name: str
+    count: int
+    median_s: float
+    p99_s: float
+    max_s: float
+    allowed_s: float
+    late: int = 0
+
+
 class CarMessage(Fact, frozen=True, kw_only=True, tag="car_message"):
-    """One V2G message. `direction`: from_car, to_car."""
+    """One V2G message. `direction`: from_car, to_car. An answer says how long after its request it left, and how long
+    it might have taken, in s."""
 
     evse: int
     session: str
@@ -244,10 +258,12 @@ class CarMessage(Fact, frozen=True, kw_only=True, tag="car_message"):
     name: str
     text: str = ""  # the one-line log form
     size: int = 0
+    took_s: float | None = None
+    allowed_s: float | None = None
 
 
 class CarSession(Fact, frozen=True, kw_only=True, tag="car_session"):
-    """A digital session began or ended, and why."""
+    """A digital session began or ended, and why; at its end, how our answers kept their deadlines."""
 
     evse: int
     session: str
@@ -255,6 +271,7 @@ class CarSession(Fact, frozen=True, kw_only=True, tag="car_session"):
     protocol: str = ""
     evccid: str = ""
     reason: str = ""
+    answers: tuple[AnswerTimes, ...] = ()
 
 
 class CarTls(Fact, frozen=True, kw_only=True, tag="car_tls"):

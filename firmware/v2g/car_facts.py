@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from firmware.station.facts import CarMessage, CarSession, CarTls, CertificateHealth, PacketCapture, SecurityEvent
 from firmware.station.station import Station
+from firmware.v2g.deadlines import Deadlines
 from firmware.v2g.exi import log_line
 from firmware.v2g.peer import Exchanged
 from firmware.v2g.wire import Secure, Wire
@@ -35,6 +36,7 @@ class CarFacts:
     def __init__(self, station: Station, evse: int) -> None:
         self._station = station
         self._evse = evse
+        self._deadlines = Deadlines()  # of the connection that speaks
 
     def session_began(self, session: str, protocol: str, evccid: str) -> None:
         self._station.emit(
@@ -55,12 +57,15 @@ class CarFacts:
                 protocol=protocol,
                 evccid=evccid,
                 reason=reason,
+                answers=self._deadlines.summary(),
             )
         )
+        self._deadlines = Deadlines()
 
     def said(self, session: str, messages: list[Exchanged]) -> None:
         clock = self._station.clock
         for each in messages:
+            self._deadlines.note(each)
             self._station.emit(
                 CarMessage(
                     at=clock.utc() - (clock.mono() - each.mono),
@@ -73,6 +78,8 @@ class CarFacts:
                     name=type(each.message).__name__,
                     text=log_line(each.message),
                     size=each.size,
+                    took_s=None if each.took_s is None else round(each.took_s, 6),
+                    allowed_s=each.allowed_s,
                 )
             )
 

@@ -74,6 +74,9 @@ function spanText(ms) {
   return `${Math.floor(seconds / 3600)} h ${two(Math.floor(seconds / 60) % 60)} min`;
 }
 
+/** How long an answer took, of how long it might have taken (null: nobody says); -1: there was none. */
+const answeredText = (took, allowed) => (took < 0 ? "no answer" : `answered after ${spanText(took)}${allowed ? ` of ${spanText(allowed)} allowed` : ""}`);
+
 const rounded = (value, digits) => Number(value.toFixed(digits)).toLocaleString("en", { maximumFractionDigits: digits, useGrouping: false });
 const powerText = (watts) => (Math.abs(watts) >= 1000 ? rounded(watts / 1000, 2) + " kW" : rounded(watts, 0) + " W");
 const energyText = (wh) => (Math.abs(wh) >= 1000 ? rounded(wh / 1000, 2) + " kWh" : rounded(wh, 1) + " Wh");

@@ -50,7 +50,7 @@ function clusterTip(cluster, sides) {
     const took = run.d[part.first], texts = run.x[part.first];
     const lines = [`${run.n}: ${run.f ? sides[0] : sides[1]} → ${run.f ? sides[1] : sides[0]}`];
     if (texts) lines.push(...texts.filter(Boolean).map((text) => (text.length > 160 ? text.slice(0, 160) + "…" : text)));
-    lines.push(`${timeText(run.times[part.first], 3)} · ${took < 0 ? "no answer" : "answered after " + spanText(took)}`);
+    lines.push(`${timeText(run.times[part.first], 3)} · ${answeredText(took, run.a)}`);
     return lines.join("\n");
   }
   const names = new Map();

@@ -32,7 +32,7 @@ function openExchange(run, index, sides) {
   }
   element("button", { type: "button" }, bar, "Close").addEventListener("click", closeDetails);
   const when = `${clockText(run.times[index], 3)} (${sinceText(run.times[index], 3)} since plug-in)`;
-  element("div", {}, details, `${when} · ${took < 0 ? "no answer" : "answered after " + spanText(took)}`);
+  element("div", {}, details, `${when} · ${answeredText(took, run.a)}`);
   const shown = texts || run.x[nearest];
   if (!texts) element("div", {}, details, `The text of this one is not kept; number ${nearest + 1} of the same kind reads:`);
   ["Request", "Answer"].forEach((title, side) => {
@@ -80,7 +80,7 @@ function allRows() {
     for (const run of runs) {
       const texts = run.x[0] || ["", ""], worst = run.d.reduce((most, took) => Math.max(most, took), -1);
       const title = run.count > 1 ? `${run.count} × ${run.n}` : run.n;
-      const took = worst < 0 ? "no answer" : run.count > 1 ? `slowest answer ${spanText(worst)}, over ${spanText(run.last - run.t)}` : `answered after ${spanText(worst)}`;
+      const took = worst >= 0 && run.count > 1 ? `slowest ${answeredText(worst, run.a)}, over ${spanText(run.last - run.t)}` : answeredText(worst, run.a);
       const shown = texts.filter(Boolean).map((text) => (text.length > 140 ? text.slice(0, 140) + "…" : text));
       add(run.t, kind, title, [took, ...shown].join("\n"), run.e ? "bad" : "", () => openExchange(run, 0, sides), run.last);
     }
