@@ -12,6 +12,7 @@ REAL_TIME = (
     "systemd/",
     "hal/test_process.py",
     "hal/linux/",
+    "hal/devices/",
     "firmware/station/test_with_guard.py",
     "firmware/test_main.py",
 )

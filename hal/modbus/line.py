@@ -1,7 +1,7 @@
 """The wire below a Modbus bus: a serial port or a TCP connection. Every call ends at its deadline.
 
-A line that broke (adapter pulled out, gateway gone) raises LineError and is opened anew at the next use, at most once
-a second.
+A line that broke (adapter pulled out, gateway gone) raises LineError and is opened anew at the next use; where that
+fails, not again within a second.
 """
 
 import select
@@ -26,7 +26,7 @@ class Line:
         self._settings = settings
         self._serial: Any = None
         self._socket: socket.socket | None = None
-        self._opened_at = -_REOPEN_S
+        self._failed_at = -_REOPEN_S
 
     @property
     def place(self) -> str:
@@ -36,10 +36,8 @@ class Line:
         """Raises LineError; also when it failed less than a second ago."""
         if self._serial is not None or self._socket is not None:
             return
-        now = time.monotonic()
-        if now - self._opened_at < _REOPEN_S:
+        if time.monotonic() - self._failed_at < _REOPEN_S:
             raise LineError(f"{self.place}: not there")
-        self._opened_at = now
         try:
             if self._settings.port is not None:
                 self._serial = _serial(self._settings)
@@ -49,6 +47,7 @@ class Line:
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._socket.setblocking(False)
         except (OSError, ValueError, OverflowError) as error:
+            self._failed_at = time.monotonic()
             raise LineError(f"{self.place}: {getattr(error, 'strerror', None) or error}") from error
 
     def close(self) -> None:
@@ -83,8 +82,9 @@ class Line:
         if end is None:
             raise LineError(f"{self.place}: not open")
         try:
-            if not select.select([end], [], [], max(0.0, until - time.monotonic()))[0]:
-                return b""
+            wait_s = until - time.monotonic()
+            if wait_s <= 0 or not select.select([end], [], [], wait_s)[0]:
+                return b""  # what comes later is nobody's: the next `send` throws it away
             if self._serial is not None:
                 data: bytes = self._serial.read(max(1, min(_CHUNK, self._serial.in_waiting)))
             else:

@@ -1,0 +1,11 @@
+"""Iskra WM3M4C: a three-phase meter that signs."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hal.drivers.modbus_meter import MappedMeter
+
+
+@dataclass
+class Driver(MappedMeter):
+    map_name: ClassVar[str] = "iskra_wm3m4c"
