@@ -20,11 +20,13 @@ _WIND_DOWN_S: Final = 10.0  # what a digital session gets to end itself before i
 
 @dataclass(frozen=True)
 class DcWish:
-    """What a DC session asks of its output (hal.wire.DcIntent): V and A are set points, not limits."""
+    """What a DC session asks of its output (hal.wire.DcIntent): V and A are set points, `max_voltage_v` is the most that
+    the car takes (0 = not told)."""
 
     phase: Literal["idle", "cable_check", "precharge", "deliver", "ramp_down"] = "idle"
     voltage_v: float = 0.0
     current_a: float = 0.0
+    max_voltage_v: float = 0.0
 
 
 DC_IDLE: Final = DcWish()

@@ -91,7 +91,7 @@ class DcStation(EvStation):
 
     def _want(self, phase: DcPhase, voltage_v: float, current_a: float) -> None:
         voltage = max(0.0, min(voltage_v, self.max_voltage_v))
-        dc = DcWish(phase, voltage, max(0.0, current_a))
+        dc = DcWish(phase, voltage, max(0.0, current_a), self._ev_max_v)
         self._set(replace(self.wish, energise=True, dc=dc))
         self.look()
 

@@ -21,7 +21,9 @@ def test_a_cable_check_asks_for_energy_at_its_voltage_with_at_most_2_a(dc: Any) 
     _, station = dc
     station.start_cable_check(450)
     assert station.wish.energise
-    assert station.wish.dc == DcWish("cable_check", 450, 2)
+    assert station.wish.dc == DcWish("cable_check", 450, 2, max_voltage_v=450)
+    station.start_precharge(390, 1)
+    assert station.wish.dc == DcWish("precharge", 390, 1, max_voltage_v=450)
 
 
 def test_precharge_never_asks_for_more_than_2_a(dc: Any) -> None:

@@ -17,7 +17,7 @@ from hal.wire import Fault
 
 def test_a_whole_session(rig: Any, walk: Any, to_precharge: Any) -> None:
     walk(*to_precharge, "PowerDelivery true", "CurrentDemand")
-    assert rig.car.wish.dc == DcWish("deliver", 390, 120)
+    assert rig.car.wish.dc == DcWish("deliver", 390, 120, max_voltage_v=410)
     assert (rig.car.wish.protocol, rig.car.wish.evccid, rig.car.wish.soc_percent) == ("din", "020000000001", 50)
     answer = walk("CurrentDemand")
     assert float(answer.evse_present_current) == 120
@@ -223,7 +223,7 @@ def test_the_cable_check_waits_for_state_c_and_says_so(rig: Any, walk: Any, to_p
 def test_the_guard_learns_the_cars_highest_voltage_with_the_cable_check(rig: Any, walk: Any, to_precharge: Any) -> None:
     rig.see(level="B")
     walk(*to_precharge[:7])
-    assert rig.car.wish.dc.voltage_v == 410
+    assert rig.car.wish.dc.max_voltage_v == 410
 
 
 def test_a_cable_check_that_takes_38_seconds_has_failed(rig: Any, walk: Any, to_precharge: Any) -> None:
@@ -260,7 +260,7 @@ def test_precharge_goes_to_the_cars_voltage_also_when_it_asks_for_no_current(
     request = replace(request_named("PreCharge"), ev_target_current=din.PhysicalValue.of(0, "A"))
     [answer] = rig.ask(request)  # Tesla and Polestar do
     assert answer.response_code == "OK"
-    assert rig.car.wish.dc == DcWish("precharge", 390, 2)
+    assert rig.car.wish.dc == DcWish("precharge", 390, 2, max_voltage_v=410)
 
 
 def test_precharge_that_does_not_get_there_fails_after_20_seconds(rig: Any, walk: Any, to_precharge: Any) -> None:
@@ -317,7 +317,7 @@ def test_limits_that_change_go_out_with_the_next_answer(rig: Any, walk: Any, cha
     answer = walk("CurrentDemand")
     assert float(answer.evse_maximum_current_limit) == 63
     assert answer.evse_current_limit_achieved
-    assert rig.car.wish.dc == DcWish("deliver", 390, 63)
+    assert rig.car.wish.dc == DcWish("deliver", 390, 63, max_voltage_v=410)
 
 
 def test_power_limits_are_said_and_kept(rig: Any, walk: Any, charging: Any) -> None:
@@ -326,7 +326,7 @@ def test_power_limits_are_said_and_kept(rig: Any, walk: Any, charging: Any) -> N
     assert answer.evse_power_limit_achieved
     assert not answer.evse_current_limit_achieved
     assert (float(answer.evse_maximum_voltage_limit), float(answer.evse_maximum_power_limit)) == (920, 19_500)
-    assert rig.car.wish.dc == DcWish("deliver", 390, 50)
+    assert rig.car.wish.dc == DcWish("deliver", 390, 50, max_voltage_v=410)
 
 
 def test_the_station_asks_to_stop_by_code_and_by_notification_and_goes_on_until_the_car_does(
@@ -356,7 +356,7 @@ def test_a_fault_takes_the_current_down_at_once_and_is_said_in_the_next_answer(
     rig.bay.obedient = False
     rig.see(faults=(Fault(code, "x", since=0.0),))
     answer = walk("CurrentDemand")
-    assert rig.car.wish.dc == DcWish("ramp_down")
+    assert rig.car.wish.dc == DcWish("ramp_down", max_voltage_v=410)
     assert answer.response_code == "OK"
     assert answer.dc_evse_status.evse_status_code == status
 
@@ -392,7 +392,7 @@ def test_power_delivery_false_is_answered_once_the_contactor_is_open(
 ) -> None:
     rig.bay.obedient = False
     assert rig.ask(request_named("PowerDelivery false")) == []
-    assert rig.car.wish.dc == DcWish("ramp_down")
+    assert rig.car.wish.dc == DcWish("ramp_down", max_voltage_v=410)
     assert rig.see(current_a=3.0) == []
     [answer] = rig.see(closed=False, current_a=0.0)
     assert answer.response_code == "OK"
