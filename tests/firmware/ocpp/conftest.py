@@ -275,6 +275,10 @@ class Point16(_Point, ChargePoint16):  # type: ignore[misc]  # untyped package
     def authorize(self, **_: Any) -> Any:
         return self.told or result16.Authorize(id_tag_info={"status": "Accepted"})
 
+    @on("DataTransfer")
+    def data_transfer(self, **_: Any) -> Any:
+        return self.told or result16.DataTransfer(status="UnknownVendorId")
+
     @on("StartTransaction")
     def start_transaction(self, **_: Any) -> Any:
         self.csms.next_transaction += 1
@@ -313,6 +317,14 @@ def point_2x(charge_point: Any, result: Any) -> Any:
         @on("Authorize")
         def authorize(self, **_: Any) -> Any:
             return self.told or result.Authorize(id_token_info={"status": "Accepted"})
+
+        @on("Get15118EVCertificate")
+        def car_certificate(self, **_: Any) -> Any:
+            return self.told or result.Get15118EVCertificate(status="Failed", exi_response="")
+
+        @on("GetCertificateStatus")
+        def certificate_status(self, **_: Any) -> Any:
+            return self.told or result.GetCertificateStatus(status="Failed")
 
         @on("TransactionEvent")
         def transaction_event(self, **_: Any) -> Any:
