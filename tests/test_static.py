@@ -24,6 +24,7 @@ ALLOWED = {
         "hal.wire",
         "hal.toml",
         "hal.notify",
+        "hal.ocmf",
         "hal.board",
     },
     "hal": {"hal"},
