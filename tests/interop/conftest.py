@@ -1,11 +1,42 @@
-"""Two network namespaces joined by a veth pair: the cable between a station and a car we did not write."""
+"""Two network namespaces joined by a veth pair, the cable between a station and a car we did not write; and Josev's
+EVCC (josev_car.py) at the far end of it, with certificates of our test PKI in its own places."""
 
+import json
 import os
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from firmware.panel.status import ask
+from firmware.v2g.pki.certificates import read_certificates
+from firmware.v2g.pki.make_test import make_test
+from firmware.v2g.pki.store import read_key
+from hil.stack import Stack, station_toml
+
+PASSWORD = b"12345"  # what Josev expects where no password file is named
+CAR = Path(__file__).with_name("josev_car.py")
+# our name: theirs
+CERTIFICATES = {
+    "v2g-root": "v2gRootCA",
+    "oem-root": "oemRootCA",
+    "oem-sub1": "oemSubCA1",
+    "oem-sub2": "oemSubCA2",
+    "mo-root": "moRootCA",
+    "mo-sub1": "moSubCA1",
+    "mo-sub2": "moSubCA2",
+    "cps-sub1": "cpsSubCA1",
+    "cps-sub2": "cpsSubCA2",
+    "provisioning": "oemLeaf",
+    "contract": "contractLeaf",
+    "cps": "cpsLeaf",
+}
+KEYS = {"provisioning": "oemLeaf", "contract": "contractLeaf"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +53,7 @@ def ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cable() -> Iterator[Cable]:
     """Needs root; CI has it. Both ends are up with IPv6 link-local addresses that are usable at once."""
     if os.getuid() != 0:
@@ -46,3 +77,147 @@ def cable() -> Iterator[Cable]:
     finally:
         for space, _ in ends.values():
             subprocess.run(["ip", "netns", "del", space], check=False, capture_output=True)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A station in its namespace, its back office there too, and what both say of energy."""
+
+    stack: Stack
+
+    def leave(self) -> None:
+        """The plug comes out, and the station has seen it."""
+        self.stack.rig.do("unplug", force=True)
+        self.stack.rig.wait("idle", within=10)
+        self.stack.rig.wait(lambda _: self._evse()["level"] == "A", within=10, what="seen as gone")
+
+    def arrive(self) -> None:
+        """The plug goes in, and the station has seen it."""
+        self.stack.rig.do("plug")
+        self.stack.rig.wait(lambda _: self._evse()["level"] == "B", within=10, what="seen as plugged in")
+
+    def _evse(self) -> dict[str, Any]:
+        (evse,) = ask(self.stack.control)["evses"]
+        found: dict[str, Any] = evse
+        return found
+
+    def last_transaction(self, within: float = 20.0) -> dict[str, Any]:
+        """As the back office has it, once it has ended. Raises RigError."""
+        self.stack.rig.wait(lambda _: self._ended() is not None, within, "told the end of the transaction")
+        found = self._ended()
+        assert found is not None
+        return found
+
+    def _ended(self) -> dict[str, Any] | None:
+        transactions = self.stack.ask_office(do="status")["transactions"]
+        return transactions[-1] if transactions and transactions[-1]["ended_at"] is not None else None
+
+
+@pytest.fixture(scope="module")
+def site_of(cable: Cable, pki: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
+    """Start a station with a board; it serves cars in clear and over TLS, and is ended with the module."""
+    stacks: list[Stack] = []
+
+    def start(board: str) -> Site:
+        folder = tmp_path_factory.mktemp("site")
+        stack = Stack(folder, "", board=board, policy="min_close_interval_s = 1", prefix=cable.station)
+        stacks.append(stack)
+        stack.start_plant()
+        stack.start_guard()
+        url = stack.start_office("2.0.1")
+        v2g = f'interface = "{cable.station_interface}"\ntls = "allow"\npki = "{pki / "ours"}"'
+        ocpp = f'url = "{url}"\nidentity = "JOSEV"\nversions = ["2.0.1"]'
+        stack.station_file.write_text(station_toml(folder, v2g=v2g, ocpp=ocpp))
+        stack.start_controller()
+        return Site(stack)
+
+    yield start
+    for stack in stacks:
+        stack.close()
+
+
+# --- Josev --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ours/: a whole test PKI; josev/: what its EVCC reads of it."""
+    folder = tmp_path_factory.mktemp("pki")
+    make_test(folder / "ours")
+    _write_josevs(folder / "ours", folder / "josev/iso15118_2")
+    return folder
+
+
+def _write_josevs(ours: Path, theirs: Path) -> None:
+    certs, keys = theirs / "certs", theirs / "private_keys"
+    for place in (certs, keys):
+        place.mkdir(parents=True)
+    car = ours / "others/iso2"
+    for name, other in CERTIFICATES.items():
+        leaf = read_certificates(car / f"{name}.pem")[0]
+        (certs / f"{other}Cert.der").write_bytes(leaf.public_bytes(Encoding.DER))
+        (certs / f"{other}Cert.pem").write_bytes(leaf.public_bytes(Encoding.PEM))
+    (certs / "oemCertChain.pem").write_bytes((car / "provisioning.pem").read_bytes())
+    for name, other in KEYS.items():
+        key = read_key(car / f"{name}.key")
+        sealed = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSWORD))
+        (keys / f"{other}.key").write_bytes(sealed)
+        (keys / f"{other}Password.txt").write_bytes(PASSWORD)
+
+
+class Josev:
+    """The process of josev_car.py at one station."""
+
+    def __init__(self, cable: Cable, stack: Stack, pki: Path, log: Path) -> None:
+        self.log = log
+        self._process = subprocess.Popen(
+            [*cable.car, sys.executable, str(CAR), cable.car_interface, str(stack.folder / "rig.sock")],
+            cwd=CAR.parents[2],
+            stdin=subprocess.PIPE,
+            stdout=log.open("wb"),
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PKI_PATH": f"{pki / 'josev'}/", "PYTHONUNBUFFERED": "1"},
+        )
+        self._stack = stack
+        self._done = 0
+
+    def charge(self, within: float = 90.0, **job: object) -> dict[str, Any]:
+        """One session to its end; the keys of `job` are `Job`'s. The answer is josev_car.drive's."""
+        self.begin(**job)
+        return self.finish(within)
+
+    def begin(self, **job: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+
+    def finish(self, within: float = 90.0) -> dict[str, Any]:
+        self._done += 1
+        self._stack.rig.wait(lambda _: len(self._answers()) > self._done, within, f"answered {self._done} times")
+        answer: dict[str, Any] = json.loads(self._answers()[self._done])
+        return answer
+
+    def _answers(self) -> list[str]:
+        """The first is "ready"."""
+        assert self._process.poll() is None, self.log.read_text()[-3000:]
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [line.removeprefix("JOSEV ") for line in lines if line.startswith("JOSEV ")]
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def josev_at(cable: Cable, pki: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Stack], Josev]]:
+    """Start Josev's EVCC for a station; ended with the module."""
+    cars: list[Josev] = []
+
+    def start(stack: Stack) -> Josev:
+        cars.append(Josev(cable, stack, pki, tmp_path_factory.mktemp("josev") / "car.log"))
+        return cars[-1]
+
+    yield start
+    for car in cars:
+        car.close()
