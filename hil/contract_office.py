@@ -63,6 +63,7 @@ class ContractOffice:
     new_emaid: str = EMAID
     life_days: float = 365
     made: list[Leaf] = field(default_factory=list)
+    issued: list[tuple[x509.Certificate, Authority]] = field(default_factory=list)  # what OCSP is answered about
 
     @classmethod
     def from_folder(cls, folder: Path) -> "ContractOffice":
@@ -71,7 +72,12 @@ class ContractOffice:
         cps = in_order(read_certificates(folder / "cps.pem"))
         root = read_certificates(folder / "mo-root.pem")[0]
         mo = Authority(sub2, _key(folder / "mo-sub2.key"), (sub2, sub1))
-        return cls(mo, Leaf(cps, _key(folder / "cps.key")), (root,))
+        office = cls(mo, Leaf(cps, _key(folder / "cps.key")), (root,))
+        station = folder.parent.parent / "secc" / f"{folder.name}.pem"
+        if station.is_file():  # the station of the same test PKI asks for its staple
+            cpo = Authority(read_certificates(folder / "v2g-sub2.pem")[0], _key(folder / "v2g-sub2.key"))
+            office.issued.append((in_order(read_certificates(station)).leaf, cpo))
+        return office
 
     def judge(self, emaid: str, pem: str | None, hashes: Sequence[dict[str, Any]]) -> tuple[str, str]:
         """(authorization status, certificate status) of a contract, by its chain or by its hash data."""
@@ -95,6 +101,14 @@ class ContractOffice:
         except ValueError:
             return "CertChainError"
         return "" if contract.root is not None else "CertChainError"
+
+    def ocsp(self, serial_number: str) -> bytes | None:
+        """The OCSP response (DER) for a certificate of ours; None for a revoked one, and for others'."""
+        serial = serial_number.lower().lstrip("0")
+        for certificate, issuer in [*self.issued, *((each.certificate, self.mo) for each in self.made)]:
+            if f"{certificate.serial_number:x}" == serial and serial not in self.revoked:
+                return issuer.ocsp_good(certificate)
+        return None
 
     def provide(self, action: str, exi_request: str) -> str:
         """The answer (base64 of EXI) to a car's certificate request. Raises NoCertificate."""

@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+from hil.contract_office import ContractOffice
 from hil.csms.records import Records
 from hil.csms.server import Csms
 from hil.csms.station_link import DIALECTS
@@ -14,7 +15,8 @@ from hil.csms.station_link import DIALECTS
 async def run(options: argparse.Namespace) -> None:
     """Serve until SIGTERM or SIGINT."""
     tokens = None if options.tokens is None else set(options.tokens.split(","))
-    records = Records(tokens, heartbeat_s=options.heartbeat)
+    contracts = None if options.contracts is None else ContractOffice.from_folder(options.contracts)
+    records = Records(tokens, contracts, heartbeat_s=options.heartbeat)
     passwords = None if options.password is None else dict(pair.split(":", 1) for pair in options.password)
     csms = Csms(records, passwords)
     stop = asyncio.Event()
@@ -41,6 +43,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--version", default=",".join(reversed(DIALECTS)), help="offered versions, best first")
     parser.add_argument("--control", type=Path, help="Unix socket for control lines (see hil/csms/control.py)")
     parser.add_argument("--tokens", help="accepted tokens, separated by commas (default: every token)")
+    parser.add_argument(
+        "--contracts",
+        type=Path,
+        metavar="FOLDER",
+        help="know contracts: others/iso2 of `pilotline pki make-test`",
+    )
     parser.add_argument("--password", action="append", metavar="IDENTITY:PASSWORD", help="ask for HTTP basic login")
     parser.add_argument("--heartbeat", type=int, default=300, metavar="S", help="interval told at boot")
     options = parser.parse_args(argv)

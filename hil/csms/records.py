@@ -8,6 +8,8 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from hil.contract_office import ContractOffice
+
 JsonObject = dict[str, Any]
 
 
@@ -69,6 +71,7 @@ class Records:
     """`tokens` None accepts every token."""
 
     tokens: set[str] | None = None
+    contracts: ContractOffice | None = None  # who knows cars' contracts; None = nobody here
     boot_status: str = "Accepted"
     heartbeat_s: int = 300
     stations: dict[str, JsonObject] = field(default_factory=dict)

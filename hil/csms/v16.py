@@ -4,6 +4,7 @@ objects; the schemas of the `ocpp` package check them on the link."""
 from collections.abc import Callable
 from typing import Final
 
+from hil.csms import contracts
 from hil.csms.records import JsonObject, Records, now_text
 
 Answer = Callable[[Records, str, JsonObject], JsonObject]
@@ -80,7 +81,7 @@ def nothing(records: Records, station: str, call: JsonObject) -> JsonObject:
 
 
 def data_transfer(records: Records, station: str, call: JsonObject) -> JsonObject:
-    return {"status": "UnknownVendorId"}
+    return contracts.data_transfer(records, call)
 
 
 ENERGY: Final = "Energy.Active.Import.Register"

@@ -3,6 +3,7 @@ objects; the schemas of the `ocpp` package check them on the link."""
 
 from typing import Final
 
+from hil.csms import contracts
 from hil.csms.records import JsonObject, Records, now_text
 from hil.csms.v16 import ENERGY, Answer, heartbeat, nothing
 
@@ -19,7 +20,15 @@ def status(records: Records, station: str, call: JsonObject) -> JsonObject:
 
 
 def authorize(records: Records, station: str, call: JsonObject) -> JsonObject:
-    return {"idTokenInfo": {"status": records.token_status(call["idToken"]["idToken"])}}
+    return contracts.authorize(records, call)
+
+
+def car_certificate(records: Records, station: str, call: JsonObject) -> JsonObject:
+    return contracts.car_certificate(records, call)
+
+
+def certificate_status(records: Records, station: str, call: JsonObject) -> JsonObject:
+    return contracts.certificate_status(records, call)
 
 
 def transaction_event(records: Records, station: str, call: JsonObject) -> JsonObject:
@@ -43,7 +52,7 @@ def transaction_event(records: Records, station: str, call: JsonObject) -> JsonO
     if "idToken" not in call:
         return {}
     transaction.id_token = call["idToken"]["idToken"]
-    return {"idTokenInfo": {"status": records.token_status(call["idToken"]["idToken"])}}
+    return {"idTokenInfo": {"status": contracts.token_status(records, call["idToken"])}}
 
 
 def data_transfer(records: Records, station: str, call: JsonObject) -> JsonObject:
@@ -56,6 +65,8 @@ ANSWERS: Final[dict[str, Answer]] = {
     "StatusNotification": status,
     "Authorize": authorize,
     "TransactionEvent": transaction_event,
+    "Get15118EVCertificate": car_certificate,
+    "GetCertificateStatus": certificate_status,
     "MeterValues": nothing,
     "DataTransfer": data_transfer,
     "NotifyReport": nothing,
