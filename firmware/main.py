@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from firmware.config import Settings
+from firmware.energy.engine import Engine
 from firmware.own_guard import GuardPlaceError, OwnGuard
 from firmware.panel.control import ControlServer
 from firmware.panel.recorder import Recorder
@@ -95,7 +96,8 @@ async def serve(settings: Settings, guard: OwnGuard | None = None) -> bool:
 
 def parts(settings: Settings, station: Station) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
     """Name and start of every long-running part that these settings ask for."""
-    found: list[tuple[str, Callable[[], Awaitable[None]]]] = [("station", station.run)]
+    station.smart_charging = engine = Engine(station)
+    found: list[tuple[str, Callable[[], Awaitable[None]]]] = [("station", station.run), ("smart charging", engine.run)]
     if settings.v2g:
         from firmware.v2g.car_link import CarLink  # noqa: PLC0415 - a station without digital communication saves 6 MB
 

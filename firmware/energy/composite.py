@@ -99,6 +99,19 @@ class View:
             around = replace(around, chosen=chosen)
         return instant(stack, when, around, electrics, priority=evse in self.priority)
 
+    def bound_at(self, evse: int, when: float) -> Instant:
+        """What profiles alone allow an EVSE: inf where none says anything. The board bounds elsewhere too."""
+        stack, around, electrics = self.evses[evse]
+        if around.began is None:
+            around = replace(around, began=when)
+        unbounded = replace(electrics, max_a=math.inf, max_w=math.inf)
+        return instant(stack, when, around, unbounded, priority=evse in self.priority)
+
+    def station_at(self, when: float) -> Instant:
+        """What profiles alone allow the sum of all EVSEs."""
+        unbounded = replace(self.site, max_a=math.inf)
+        return instant(self.station, when, Circumstances(offline_since=self.offline_since), unbounded)
+
     def composite(self, evse: int, start: float, duration_s: float, *, chosen: int | None = None) -> Composite:
         """The schedule of one EVSE, or (0) of the station, from `start` for `duration_s`."""
         return schedule(lambda when: self.at(evse, when, asked=start, chosen=chosen), evse, start, duration_s)

@@ -82,7 +82,11 @@ def layers(installed: Iterable[Installed], evse: int) -> Layers:
         found = [each for each in found if each.evse == evse or each.profile.stack_level not in own]
         return tuple(sorted(found, key=lambda each: (-each.profile.stack_level, each.profile.id)))
 
-    limits = [of(MAX_PROFILE, 0), of(EXTERNAL, 0)] + ([of(EXTERNAL, evse)] if evse else [])
+    limits = [of(MAX_PROFILE, 0)]
+    for owner in {0, evse}:  # each outside source holds for itself, whatever another says
+        outside = of(EXTERNAL, owner)
+        sources = dict.fromkeys(each.source for each in outside)
+        limits += [tuple(each for each in outside if each.source == source) for source in sources]
     generation = [of(GENERATION, 0)] + ([of(GENERATION, evse)] if evse else [])
     return Layers(
         priority=of(PRIORITY, 0, evse) if evse else (),

@@ -136,6 +136,17 @@ class Ledger:
         if self.open.stop is None or state != "SuspendedEVSE":
             self._update("ChargingStateChanged", state, self._sample())
 
+    def tell(self, trigger: str, state: ChargingState) -> None:
+        """An event of its own, with the meter as it is now."""
+        if self.open is not None and self.open.stop is None:
+            self._update(trigger, state, self._sample())
+
+    def pause(self, context: str) -> None:
+        """Keep what the car's protocol needs to go on after a pause; "" = it goes on."""
+        if self.open is not None and self.open.paused != context:
+            self.open = msgspec.structs.replace(self.open, paused=context)
+            self._office.record(None, self.open, self.open.transaction_id)
+
     def tick(self, state: ChargingState, now: float) -> None:
         """Periodic sample, or at least what a power cut must not take."""
         if self.open is None:

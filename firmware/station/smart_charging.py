@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from firmware.station.charging_profile import Installed, LimitSource, Period, Profile, Purpose, RateUnit
+from firmware.station.schedule import Planner
 
 #: Whose rules a profile is held to: 1.6 replaces where 2.x refuses, and leaves more unsaid.
 Edition = Literal["1.6", "2.0.1", "2.1"]
@@ -121,4 +122,13 @@ class SmartCharging(Protocol):
 
     def clear_external(self, source: LimitSource, *, evse: int = 0) -> bool:
         """The limit is lifted (K13). False: there was none."""
+        ...
+
+    def planner(self, evse: int) -> Planner:
+        """For the car's protocol at this EVSE."""
+        ...
+
+    def needs_answered(self, evse: int, status: str) -> None:
+        """What the back office answered to EvChargingNeeds: Accepted, Rejected, Processing (K15.FR.03-05), or 2.1's
+        NoChargingProfile; "" = no answer came. The dialect sets `station.smart_charging_by_needs`."""
         ...

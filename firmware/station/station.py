@@ -14,6 +14,7 @@ import msgspec
 from firmware.config import BudgetSettings, Settings
 from firmware.station import commands, transaction
 from firmware.station.authorization import Authorizer, BackOffice, Verdict
+from firmware.station.certificate_status import StatusSource
 from firmware.station.clock import Clock, SystemClock
 from firmware.station.evse import Evse
 from firmware.station.facts import (
@@ -38,6 +39,7 @@ from firmware.station.guard_client import GuardClient
 from firmware.station.journal import Change, Contents, Journal
 from firmware.station.limits import Budget
 from firmware.station.signal import Signal
+from firmware.station.smart_charging import SmartCharging
 from firmware.station.transaction import STOPS, Moment, Open
 from hal import wire
 
@@ -66,10 +68,14 @@ class Station:
         self.changed = Signal()
         self.back_office: BackOffice | None = None
         self.contract_office: ContractOffice | None = None  # None: nobody to ask about contracts of cars
+        self.certificate_status: StatusSource | None = None  # None: nobody to ask about our own certificates
         self.ready = asyncio.Event()
         self.boot_reason: BootReason = "PowerUp"
         self.reset_wanted: str | None = None
         self.budget = Budget()
+        self.smart_charging: SmartCharging | None = None
+        self.smart_charging_by_needs = False  # the back office plans by what cars tell (OCPP 2.x K15): its dialect says
+        self.on_load: list[Callable[[Contents], None]] = []  # told what the last run left behind, before it goes on
         self.asking: set[int] = set()  # EVSEs with a token under way
         if settings.budget.max_current_a is not None:
             self.budget.bounds["site"] = settings.budget.max_current_a
@@ -393,6 +399,8 @@ class Station:
         """What the last run left behind."""
         self._variables.update({key: body for (kind, key), body in contents.items() if kind == _VARIABLE})
         self.authorizer.load(contents)
+        for load in self.on_load:
+            load(contents)
         if not self._booted or self.variable("boot/reason"):
             self.boot_reason = self._find_boot_reason()
             self._booted = True

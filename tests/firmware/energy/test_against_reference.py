@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from firmware.energy.composite import Composite, View
 from firmware.energy.instant import Electrics, layers
 from firmware.energy.timeline import Circumstances
-from firmware.station.charging_profile import Installed, LimitAtSoc, Period, Profile, Schedule
+from firmware.station.charging_profile import Installed, LimitAtSoc, LimitSource, Period, Profile, Schedule
 
 NOW = 1_800_000_000
 WINDOW = 3 * 86_400
@@ -123,10 +123,13 @@ def reference(world: World, evse: int, t: float, asked: float) -> float:
         own = own or leader([i for i in mine if i.profile.purpose == "TxProfile" and i.evse], t, around, began)
         own = own or leader(default, t, around, began)
         candidates.append(own)
-        constraints = [i for i in mine if i.profile.purpose == "ChargingStationExternalConstraints" and i.evse == evse]
-        candidates.append(leader(constraints, t, around, began))
-    for purpose in ("ChargingStationMaxProfile", "ChargingStationExternalConstraints"):
-        candidates.append(leader([i for i in mine if i.profile.purpose == purpose and i.evse == 0], t, around, began))
+    maxima = [i for i in mine if i.profile.purpose == "ChargingStationMaxProfile"]
+    candidates.append(leader(maxima, t, around, began))
+    for owner in {0, evse}:
+        for source in ("EMS", "SO"):
+            outside = [i for i in mine if i.profile.purpose == "ChargingStationExternalConstraints"]
+            outside = [i for i in outside if i.evse == owner and i.source == source]
+            candidates.append(leader(outside, t, around, began))
     limits = [per_phase(each, electrics, around) for each in candidates if each is not None]
     amps = min(limits, default=math.inf)
     for owner in {0, evse}:
@@ -196,7 +199,9 @@ def random_world(dice: random.Random) -> World:
         for evse in evses:
             for level in dice.sample(range(4), dice.choice([0, 1, 1, 2, 3])):
                 profile = random_profile(dice, len(installed) + 1, purpose, level)
-                installed.append(Installed(evse, profile, NOW - dice.randint(0, WINDOW), outlived=dice.random() < 0.02))
+                source: LimitSource = "SO" if dice.random() < 0.3 else "EMS"
+                received = NOW - dice.randint(0, WINDOW)
+                installed.append(Installed(evse, profile, received, source, outlived=dice.random() < 0.02))
     offline = NOW - dice.randint(0, WINDOW) if dice.random() < 0.2 else None
     around = {}
     for evse in (1, 2):

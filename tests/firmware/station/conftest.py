@@ -351,7 +351,13 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
 
 @contextlib.asynccontextmanager
 async def open_bench(
-    folder: Path, *, peer: GuardPeer | None = None, office: Office | None = None, lock: bool = True, **settings: Any
+    folder: Path,
+    *,
+    peer: GuardPeer | None = None,
+    office: Office | None = None,
+    lock: bool = True,
+    prepare: Callable[[Station], object] = lambda station: None,
+    **settings: Any,
 ) -> AsyncIterator[Bench]:
     made = make_settings(folder, **settings)
     if peer is None:
@@ -360,6 +366,7 @@ async def open_bench(
     assert isinstance(peer.clock, HandClock)
     station = build_station(made, peer.clock)
     station.back_office = office
+    prepare(station)
     facts: list[AnyFact] = []
     station.subscribe(facts.append)
     bench = Bench(station, peer, peer.clock, facts)
