@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from hal.contracts import DeviceError, Meter, MeterReading, Place
+from hil.devices.http_meters import HttpMeter, IemDcr, LemDcbm
 from hil.devices.modbus_meters import MeterRegisters
 from hil.devices.modbus_slave import Device, Slaves
 from hil.devices.plant_values import PlantValues, Trouble
@@ -73,7 +74,20 @@ def modbus(
     )
 
 
+def over_http(driver: str, meter: type[HttpMeter]) -> Specimen:
+    return Specimen(
+        keys=f'driver = "{driver}"\ntimeout_s = 0.3\n',
+        plant=direct_current,
+        serve=meter,
+        buses=lambda peer: "",
+        fill=lambda keys, peer: keys + f'host = "{peer.host}"\n',
+        resolution_wh=10.0,
+    )
+
+
 SPECIMENS: dict[str, Specimen] = {
+    "lem": over_http("lem_dcbm", LemDcbm),
+    "iem": over_http("isabellenhuette_iem_dcr", IemDcr),
     "sdm630": modbus("eastron_sdm630"),
     "sdm630-tcp": modbus("eastron_sdm630", transport="tcp"),
     "sdm630-mbap": modbus("eastron_sdm630", transport="mbap"),
@@ -140,7 +154,7 @@ class Bench:
 
 
 #: one of each driver and transport; other models differ in their tables only, which are read below
-EACH_DRIVER = ("sdm630", "sdm630-tcp", "sdm630-mbap", "em24", "em580", "iskra", "djsf1352")
+EACH_DRIVER = ("sdm630", "sdm630-tcp", "sdm630-mbap", "em24", "em580", "iskra", "djsf1352", "lem", "iem")
 
 
 @pytest.fixture(params=EACH_DRIVER)
