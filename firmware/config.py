@@ -54,6 +54,7 @@ class AuthorizationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     offline_unknown: bool = False  # accept unknown tokens while the back office is out of reach
     cache: bool = True
     connection_timeout_s: Seconds = 60.0  # from token to plug-in
+    autocharge: Literal["off", "evccid", "mac"] = "off"  # the car as its own token; anybody can imitate both
 
 
 class SlacSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ from firmware.station.evse import Evse
 from firmware.station.facts import (
     ClearFault,
     Command,
+    IdentifyCar,
     IdToken,
     Outcome,
     Reset,
@@ -41,6 +42,8 @@ async def carry_out(station: "Station", command: Command) -> Outcome:
     match command:
         case SwipeToken():
             return await swipe(station, command.id_token, command.evse)
+        case IdentifyCar():
+            return await identify(station, command.id_token, command.evse)
         case StartTransaction():
             return await start(station, command)
         case StopTransaction():
@@ -82,6 +85,21 @@ async def swipe(station: "Station", id_token: IdToken, number: int) -> Outcome:
     if refusal:
         station.refuse(evse, id_token, Verdict("Invalid", source="station", reason=refusal))
         return Outcome("Rejected", refusal)
+    return await _authorise(station, evse, id_token)
+
+
+async def identify(station: "Station", id_token: IdToken, number: int) -> Outcome:
+    """A car that is its own token: it is asked about where nobody else pays. It never stops anything, and after a
+    transaction ended it begins no other before it was unplugged: whoever stopped it meant it."""
+    evse = station.evses.get(number)
+    if evse is None:
+        return Outcome("Rejected", f"there is no EVSE {number}")
+    if evse.id_token is not None:
+        return Outcome("Rejected", f"somebody is authorised at EVSE {number} already")
+    refusal = cannot_start(evse, anew=False)
+    if refusal:
+        return Outcome("Rejected", refusal)
+    station.token_presented(id_token, number)
     return await _authorise(station, evse, id_token)
 
 

@@ -441,6 +441,13 @@ class SwipeToken(Command, frozen=True, kw_only=True, tag="swipe"):
     evse: int = 0
 
 
+class IdentifyCar(Command, frozen=True, kw_only=True, tag="identify_car"):
+    """A car at this EVSE is its own token (autocharge)."""
+
+    id_token: IdToken
+    evse: int
+
+
 class ClearFault(Command, frozen=True, kw_only=True, tag="clear_fault"):
     evse: int
     code: str

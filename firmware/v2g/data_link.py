@@ -89,6 +89,11 @@ class DataLink:
         return self.slac is not None and self.slac.linked
 
     @property
+    def car_mac(self) -> str:
+        """Address of the car's modem that is matched, "" while none is."""
+        return spelled(self.slac.matched.mac) if self.slac is not None and self.slac.matched is not None else ""
+
+    @property
     def status(self) -> str:
         """For people who wonder why a plugged-in car does not talk."""
         if self.slac is None:
