@@ -41,7 +41,7 @@ class CarLink:
         self._evse = evse
         self._settings = settings
         self._facts = CarFacts(station, evse.id)
-        self._security = LinkSecurity(settings, station.clock, self._facts)
+        self._security = LinkSecurity(settings, station, self._facts)
         self._discovery = Discovery(evse.id, settings, self._security, self._accepted)
         self._data_link: DataLink | None = None  # made by run(): None = no modem
         self._tap: Tap = NO_TAP  # what the car and we say; a recorder where one is configured
@@ -80,6 +80,7 @@ class CarLink:
             unsubscribe()
             self._session.end("car link stops")
             self._discovery.close()
+            self._security.close()
             if self._data_link is not None:
                 self._data_link.close("car link stops")
             if self._timer is not None:

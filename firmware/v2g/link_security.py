@@ -4,11 +4,13 @@ TLS itself is `tls/`'s, the folder of certificates `pki/`'s; both are loaded onl
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from firmware.config import V2gSettings
+from firmware.station.certificate_status import StatusSource
 from firmware.station.clock import Clock
 from firmware.v2g.car_facts import CarFacts
 from firmware.v2g.recording.tap import Tap
@@ -19,19 +21,32 @@ if TYPE_CHECKING:
 
     from firmware.v2g.tls.service import TlsService
 
+log = logging.getLogger(__name__)
+
 CERTIFICATE_CHECK_S: Final = 5.0  # certificates may be replaced at any time
+STAPLES_AGAIN_S: Final = 300.0  # between two looks for OCSP responses that are missing or due
 FINDINGS_AGAIN_S: Final = 86_400.0  # what is wrong with them is told again every day
 
 
-class LinkSecurity:
-    """`start()` once, then `look()` every second."""
+class Desk(Protocol):
+    """What is needed of the station."""
 
-    def __init__(self, settings: V2gSettings, clock: Clock, facts: CarFacts) -> None:
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def certificate_status(self) -> StatusSource | None: ...
+
+
+class LinkSecurity:
+    """`start()` once, then `look()` every second; `close()` at the end."""
+
+    def __init__(self, settings: V2gSettings, desk: Desk, facts: CarFacts) -> None:
         self._settings = settings
-        self._clock = clock
+        self._desk = desk
         self._facts = facts
         self._tls: TlsService | None = None  # None = nothing but plain TCP
-        self._seen = self._told = float("-inf")
+        self._seen = self._told = self._asked = float("-inf")
+        self._renewing: asyncio.Task[None] | None = None
         if settings.tls != "prohibit":  # 100 ms on a desktop: now, before READY, not on a turning loop
             from firmware.v2g.tls import service  # noqa: F401, PLC0415
 
@@ -43,7 +58,9 @@ class LinkSecurity:
 
         key_log = self._key_log(tap)
         folder, conformance = Path(self._settings.pki), self._settings.conformance
-        self._tls = TlsService(folder, self._clock.utc, self._facts.found, conformance=conformance, key_log=key_log)
+        self._tls = TlsService(
+            folder, self._desk.clock.utc, self._facts.found, conformance=conformance, key_log=key_log
+        )
 
     def _key_log(self, tap: Tap) -> Callable[[bytes], None] | None:
         if self._settings.tls_key_log is None:
@@ -91,4 +108,21 @@ class LinkSecurity:
         if now - self._told >= FINDINGS_AGAIN_S:
             self._tls.forget()
             self._told = now
-        await self._tls.look()
+        changed = await self._tls.look()
+        source = self._desk.certificate_status
+        idle = self._renewing is None or self._renewing.done()
+        if source is not None and idle and (changed or now - self._asked >= STAPLES_AGAIN_S):
+            self._asked = now
+            self._renewing = asyncio.ensure_future(self._tls.renew_staples(source.get_certificate_status))
+            self._renewing.add_done_callback(_tell_failure)
+
+    def close(self) -> None:
+        if self._renewing is not None:
+            self._renewing.cancel()
+
+
+def _tell_failure(task: "asyncio.Task[None]") -> None:
+    """An error of whoever was asked costs the response, not the link."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("OCSP responses could not be renewed", exc_info=error)

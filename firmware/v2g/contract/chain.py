@@ -69,12 +69,7 @@ class Contract:
         for index, certificate in enumerate(certificates):
             query = query_for(Chain(certificate, certificates[index + 1 :]), self.root)
             if query is not None:
-                yield OcspRequestData(
-                    issuer_name_hash=query.issuer_name_hash,
-                    issuer_key_hash=query.issuer_key_hash,
-                    serial_number=query.serial_number,
-                    responder_url=query.responder_url,
-                )
+                yield query.request
 
 
 def fingerprint(certificate: x509.Certificate) -> bytes:

@@ -1,4 +1,4 @@
-"""OCSP responses for our own leaves: kept in files, checked for age, renewed through a hook that a back office fills.
+"""OCSP responses for our own leaves: kept in files, checked for age, renewed in time by asking whoever can be asked.
 
 A station that does not reach the responder itself asks its CSMS (OCPP GetCertificateStatus), so a query carries what
 OCPP wants to know. The signature of a response is the car's to check, not ours: we only do not send nonsense.
@@ -17,8 +17,11 @@ from cryptography import x509
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
+from firmware.station.authorization import Unreachable
+from firmware.station.contracts import OcspRequestData
 from firmware.v2g.pki.certificates import Chain, common_name
 from firmware.v2g.pki.certificates import der as der_of
+from firmware.v2g.pki.store import Finding
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +54,15 @@ class Query:
     def serial_number(self) -> str:
         return f"{self.certificate.serial_number:x}"
 
+    @property
+    def request(self) -> OcspRequestData:
+        return OcspRequestData(
+            self.issuer_name_hash, self.issuer_key_hash, self.serial_number, responder_url=self.responder_url
+        )
 
-#: asks for one response (DER); None = not to be had now
-Fetch = Callable[[Query], Awaitable[bytes | None]]
+
+#: asks for one response (DER). Raises Unreachable when it is not to be had now.
+Fetch = Callable[[OcspRequestData], Awaitable[bytes]]
 
 
 def key_bits(certificate: x509.Certificate) -> bytes:
@@ -82,8 +91,23 @@ def _responder(certificate: x509.Certificate) -> str:
     return str(urls[0]) if urls else ""
 
 
-def check(response: bytes, leaf: x509.Certificate, now: datetime) -> datetime:
-    """May this response go out for the leaf? Returns when it was made. Raises StapleError."""
+@dataclass(frozen=True)
+class Validity:
+    """When a response was made, and until when it may be used by its own word (None: it does not say)."""
+
+    made: datetime
+    until: datetime | None
+
+    @property
+    def renew_at(self) -> datetime:
+        """Early enough that a back office may be away for days: after three of the seven days that cars accept, or at
+        half the time that the responder gives, whichever comes first."""
+        by_age = self.made + RENEW_AFTER
+        return by_age if self.until is None else min(by_age, self.made + (self.until - self.made) / 2)
+
+
+def check(response: bytes, leaf: x509.Certificate, now: datetime) -> Validity:
+    """May this response go out for the leaf? Raises StapleError."""
     try:
         parsed = ocsp.load_der_ocsp_response(response)
         if parsed.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
@@ -104,7 +128,7 @@ def check(response: bytes, leaf: x509.Certificate, now: datetime) -> datetime:
         raise StapleError(f"it was good until {until:%Y-%m-%d %H:%M} UTC")
     if made - now > timedelta(minutes=5):
         raise StapleError(f"it is from the future ({made:%Y-%m-%d %H:%M} UTC): is the clock right?")
-    return made
+    return Validity(made, until)
 
 
 class Staples:
@@ -146,7 +170,7 @@ class Staples:
         if not response:
             return "no OCSP response"
         try:
-            return f"OCSP response of {check(response, leaf, now):%Y-%m-%d %H:%M} UTC"
+            return f"OCSP response of {check(response, leaf, now).made:%Y-%m-%d %H:%M} UTC"
         except StapleError as error:
             return f"OCSP response not sent: {error}"
 
@@ -162,21 +186,26 @@ class Staples:
         os.replace(part, path)
         self._known[der_of(leaf)] = response
 
-    async def renew(self, queries: Sequence[Query], fetch: Fetch, now: datetime) -> None:
-        """Ask for every response that is missing or older than three days; what is not to be had now, later."""
+    async def renew(self, queries: Sequence[Query], fetch: Fetch, now: datetime) -> list[Finding]:
+        """Ask for every response that is missing or due; what is not to be had now, later. Returns what is wrong with
+        those that came."""
+        wrong = []
         for query in queries:
-            if self._fresh(query.certificate, now):
+            if not self._due(query.certificate, now):
                 continue
-            response = await fetch(query)
-            if response is None:
-                continue
+            name = common_name(query.certificate)
             try:
-                self.put(query.certificate, response, now)
+                self.put(query.certificate, await fetch(query.request), now)
+            except Unreachable as reason:
+                log.info("no OCSP response for %s now: %s", name, reason)
             except (StapleError, OSError) as error:
-                log.warning("OCSP response for %s not kept: %s", common_name(query.certificate), error)
+                wrong.append(Finding("warning", f"ocsp/{name}", f"a fresh OCSP response is of no use: {error}"))
+            else:
+                log.info("OCSP response for %s renewed", name)
+        return wrong
 
-    def _fresh(self, leaf: x509.Certificate, now: datetime) -> bool:
+    def _due(self, leaf: x509.Certificate, now: datetime) -> bool:
         try:
-            return now - check(self._known.get(der_of(leaf), b""), leaf, now) < RENEW_AFTER
+            return now >= check(self._known.get(der_of(leaf), b""), leaf, now).renew_at
         except StapleError:
-            return False
+            return True

@@ -68,11 +68,13 @@ class TlsService:
         self._state = None
 
     async def renew_staples(self, fetch: Fetch) -> None:
-        """Ask for the OCSP responses that are missing or old."""
+        """Ask for the OCSP responses that are missing or due; call it every few minutes."""
         if self._contexts is None:
             return
         asked = [query_for(each.chain, each.root) for each in self._contexts.installed.chains]
-        await self._staples.renew([each for each in asked if each is not None], fetch, self._now())
+        staples = self._staples
+        if wrong := await staples.renew([each for each in asked if each is not None], fetch, self._now()):
+            self._found(tuple(wrong))
 
     async def _load(self) -> None:
         installed, contexts, failure = await asyncio.to_thread(self._made)

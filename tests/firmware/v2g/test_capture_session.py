@@ -46,6 +46,7 @@ class Desk:
 
     def __init__(self, storage: Path) -> None:
         self.clock = SystemClock()
+        self.certificate_status = None
         self.settings = SimpleNamespace(storage=storage)
         self.facts: list[AnyFact] = []
 

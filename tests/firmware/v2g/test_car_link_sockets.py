@@ -40,6 +40,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.clock = SystemClock()
+        self.certificate_status = None
         self.facts: list[AnyFact] = []
         self.commands: list[Command] = []
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,17 @@ import pytest
 
 from firmware.check import check
 from firmware.config import V2gSettings
+from firmware.station.authorization import Unreachable
 from firmware.station.clock import SystemClock
+from firmware.station.contracts import OcspRequestData
 from firmware.station.facts import AnyFact, CarTls, CertificateHealth, SecurityEvent
+from firmware.v2g.car_facts import CarFacts
 from firmware.v2g.car_link import CarLink
+from firmware.v2g.link_security import LinkSecurity
 from firmware.v2g.pki.make_test import make_test
-from firmware.v2g.pki.staples import MAX_AGE, Query, Staples, query_for
+from firmware.v2g.pki.staples import MAX_AGE, Staples, Validity, query_for
 from firmware.v2g.pki.store import Finding, load
+from firmware.v2g.recording.tap import NO_TAP
 from firmware.v2g.server import CarConnection
 from firmware.v2g.tls.key_log import MAX_BYTES, KeyLogFile
 from firmware.v2g.tls.service import TlsService
@@ -112,22 +117,91 @@ def test_responses_are_fetched_kept_and_never_sent_when_old_or_foreign(folder: P
     staples, asked = Staples(folder), []
     answers = iter((None, b"nonsense", other, good))
 
-    async def fetch(query: Query) -> bytes | None:
-        asked.append(query.serial_number)
-        return next(answers)
+    async def fetch(request: OcspRequestData) -> bytes:
+        asked.append(request)
+        answer = next(answers)
+        if answer is None:
+            raise Unreachable("no back office")
+        return answer
 
     async def main() -> None:
-        for expected in (b"", b"", b"", good, good):
-            await staples.renew([query], fetch, now)
+        for expected, wrong in ((b"", ""), (b"", "no OCSP response"), (b"", "another"), (good, ""), (good, "")):
+            found = await staples.renew([query], fetch, now)
             assert staples.staple(chain.chain.leaf, now) == expected
+            assert [wrong in each.text for each in found] == [True] * bool(wrong), found
 
     asyncio.run(main())
-    assert len(asked) == 4  # the fresh one is not asked for again
+    assert asked == [query.request] * 4  # the fresh one is not asked for again
     assert staples.staple(chain.chain.leaf, now + MAX_AGE * 1.01) == b""  # [V2G2-649]
     assert "more than 7 days ago" in staples.state(chain.chain.leaf, now + MAX_AGE * 1.01)
     again = Staples(folder)
     again.load([chain.chain.leaf])
     assert again.staple(chain.chain.leaf, now) == good
+
+
+@pytest.mark.parametrize(
+    ("lives", "due_after"),
+    [(None, timedelta(days=3)), (timedelta(days=30), timedelta(days=3)), (timedelta(hours=24), timedelta(hours=12))],
+)
+def test_a_response_is_due_long_before_it_may_not_be_sent(lives: timedelta | None, due_after: timedelta) -> None:
+    made = datetime(2026, 5, 1, tzinfo=UTC)
+    validity = Validity(made, made + lives if lives is not None else None)
+    assert validity.renew_at == made + due_after
+
+
+class Source:
+    """A back office that answers GetCertificateStatus, once it is asked to be there."""
+
+    def __init__(self, responses: dict[str, bytes]) -> None:
+        self.responses = responses  # by serial number
+        self.asked: list[str] = []
+        self.there = False
+
+    async def get_certificate_status(self, request: OcspRequestData) -> bytes:
+        self.asked.append(request.serial_number)
+        if not self.there:
+            raise Unreachable("no back office")
+        return self.responses[request.serial_number]
+
+
+def test_the_station_asks_its_back_office_until_every_response_is_there(folder: Path, tmp_path: Path) -> None:
+    installed = load(folder, datetime.now(UTC))
+    leaves = [each.chain.leaf for each in installed.chains]
+    responses = {f"{leaf.serial_number:x}": Staples(folder).file_of(leaf).read_bytes() for leaf in leaves}
+    shutil.rmtree(folder / "ocsp")
+    source = Source(responses)
+
+    async def main() -> None:
+        desk: Any = Desk()
+        desk.certificate_status = source
+        settings = V2gSettings(evse=1, interface="no-such-if", tls="allow", pki=str(folder))
+        security = LinkSecurity(settings, desk, CarFacts(desk, 1))
+        security.start(NO_TAP)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        ahead = [0.0]
+        loop.time = lambda began=began: began + ahead[0]  # type: ignore[method-assign, misc]
+
+        async def looks(seconds: float) -> None:
+            ahead[0] += seconds
+            await security.look()
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+        await looks(0.0)
+        assert len(source.asked) == len(leaves)  # with the certificates, at once
+        await looks(10.0)
+        assert len(source.asked) == len(leaves)  # no hurry after a refusal
+        source.there = True
+        await looks(300.0)
+        assert len(source.asked) == 2 * len(leaves)
+        assert all(Staples(folder).file_of(leaf).read_bytes() in responses.values() for leaf in leaves)
+        await looks(10.0)
+        await looks(300.0)
+        assert len(source.asked) == 2 * len(leaves)  # fresh ones are left alone
+        security.close()
+
+    asyncio.run(main())
 
 
 # --- wires ------------------------------------------------------------------------------------------------------------
@@ -184,6 +258,7 @@ def test_a_car_that_never_shakes_hands_is_let_go() -> None:
 class Desk:
     def __init__(self) -> None:
         self.clock = SystemClock()
+        self.certificate_status = None
         self.facts: list[AnyFact] = []
 
     def emit(self, fact: AnyFact) -> None:
@@ -237,7 +312,7 @@ def test_the_key_log_is_private_and_bounded(tmp_path: Path) -> None:
 
 UNDER_MDWE = """
 import ctypes, sys, time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
     sys.exit(77)
