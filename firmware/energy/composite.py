@@ -114,4 +114,22 @@ class View:
 
     def composite(self, evse: int, start: float, duration_s: float, *, chosen: int | None = None) -> Composite:
         """The schedule of one EVSE, or (0) of the station, from `start` for `duration_s`."""
-        return schedule(lambda when: self.at(evse, when, asked=start, chosen=chosen), evse, start, duration_s)
+        if evse != 0:
+            return schedule(lambda when: self.at(evse, when, asked=start, chosen=chosen), evse, start, duration_s)
+        around = Circumstances(offline_since=self.offline_since)
+        alone = _Memory(lambda when: instant(self.station, when, around, self.site))
+        parts = [_Memory(lambda when, each=each: self.at(each, when, asked=start)) for each in self.evses]  # type: ignore[misc]
+        return schedule(lambda when: total(alone(when), [part(when) for part in parts]), 0, start, duration_s)
+
+
+class _Memory:
+    """Asks anew only when the last answer has run out; time only moves on."""
+
+    def __init__(self, evaluate: Callable[[float], Instant]) -> None:
+        self._evaluate = evaluate
+        self._last: Instant | None = None
+
+    def __call__(self, when: float) -> Instant:
+        if self._last is None or when >= self._last.until:
+            self._last = self._evaluate(when)
+        return self._last
