@@ -155,6 +155,11 @@ class Evse:
         return stop.reason if stop is not None else None
 
     @property
+    def paused(self) -> str:
+        """What the car's protocol left for the time after a pause; "" = the car is awake."""
+        return self.transaction.paused if self.transaction is not None else ""
+
+    @property
     def charging_state(self) -> ChargingState:
         return self.wishes.charging_state
 
@@ -218,6 +223,10 @@ class Evse:
         if self.seen is not None:  # else the next observation tells it with the guard's own
             self._reports.faults(self.faults, self.connector, self._station.moment())
         self._advance()
+
+    def pause(self, context: str) -> None:
+        """The car sleeps and will go on with this transaction, also after a restart of ours; "" = it is awake."""
+        self._ledger.pause(context)
 
     def authorise(self, id_token: IdToken, verdict: Verdict, remote_start_id: int | None = None) -> None:
         """This token may charge here, from plug-in on or from now on."""
@@ -584,6 +593,12 @@ class Evse:
         self._restored = None
         self._ledger.resume(kept)
         grant = seen.grant
+        if self._sleeps(kept, seen):
+            self.id_token = kept.id_token
+            self._verdict = Verdict(group=kept.group)
+            self.wishes = replace(self.wishes, charged=True)
+            self._station.share_out()
+            return
         if grant is not None and grant.session == kept.transaction_id:
             self.id_token = kept.id_token
             self._verdict = Verdict(group=kept.group)
@@ -602,6 +617,13 @@ class Evse:
         self._end(stop, sample)
         if self._station.free_token is not None:
             self.ended = None  # who charges for free need not unplug because we were away
+
+    def _sleeps(self, kept: Open, seen: Observation) -> bool:
+        """A paused car has no grant that could tell us that it is the same: v2g makes it prove that. A machine that was
+        off may have lost anything."""
+        left = wire.UNPLUGGED in (seen.grant_ended or "") or seen.level not in {"B", "C", "D"}
+        awake = not kept.paused or kept.stop is not None or seen.grant is not None
+        return not awake and not left and kept.boot_id == self._station.boot_id
 
     # --- telling ------------------------------------------------------------------------------------------------
 

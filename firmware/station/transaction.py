@@ -48,6 +48,7 @@ class Open(msgspec.Struct, frozen=True):
     charged_s: float = 0.0
     remote_start_id: int | None = None
     stop: Stop | None = None  # decided, but current may still flow
+    paused: str = ""  # what the car's protocol needs to go on after a pause; "" = it is not paused
 
 
 #: What a stop command or an event means in OCPP 2.0.1 words. The reasons that only OCPP 1.6 has keep their trigger, so

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from firmware.v2g.evse_link import Session
 
 
@@ -12,6 +14,18 @@ class Resume:
     session_id: bytes
     sa_schedule_tuple_id: int
     payment: str = "ExternalPayment"
+
+    def written(self) -> str:
+        """For the disk."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def read(cls, text: str) -> "Resume | None":
+        """What `written` made; None where it is something else."""
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.MsgspecError:
+            return None
 
 
 @dataclass(frozen=True)
