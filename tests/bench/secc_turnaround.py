@@ -65,6 +65,8 @@ class Outlet:
     limit = Limit(16.0, "hardware")
     stop_wanted = None
     transaction_id = None
+    paused = ""
+    nominal = False
 
     def __init__(self) -> None:
         self.changed = Signal()
@@ -73,6 +75,9 @@ class Outlet:
     @property
     def closed(self) -> bool:
         return self.digital is not None and self.digital.energise
+
+    def pause(self, context: str) -> None:
+        self.paused = context
 
     def set_digital(self, wish: Digital | None) -> None:
         if wish != self.digital:

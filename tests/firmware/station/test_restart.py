@@ -87,6 +87,52 @@ def test_without_its_grant_it_is_closed_with_reason_and_the_meter_of_now(bench: 
     play(scenario())
 
 
+def test_a_paused_transaction_needs_no_grant_to_go_on(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench(**ASKED) as b:
+            running = await charge(b)
+            b.station.evses[1].pause("what the car needs to go on")
+            await b.settle()
+        b.peer.move(grant=None, level="B", grant_ended="the car's session needs no current now")
+        async with bench(peer=b.peer, **ASKED) as again:
+            await again.settle()
+            evse = again.station.evses[1]
+            assert (evse.transaction_id, evse.paused) == (running, "what the car needs to go on")
+            assert evse.id_token == IdToken("04A2")
+            assert [each.kind for each in again.transactions()] == ["Updated"]  # it charges no longer
+            await again.move(level="A")
+            assert again.transactions()[-1].stopped_reason == "EVDisconnected"
+            assert evse.paused == ""
+
+    play(scenario())
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"level": "A"}, "EVDisconnected"),
+        ({"grant_ended": wire.UNPLUGGED}, "Reboot"),  # somebody else is plugged in
+        ({"power": "off"}, "PowerLoss"),
+    ],
+)
+def test_a_paused_transaction_ends_where_the_car_may_be_another(
+    bench: Any, play: Any, change: dict[str, str], reason: str
+) -> None:
+    async def scenario() -> None:
+        async with bench(**ASKED) as b:
+            await charge(b)
+            b.station.evses[1].pause("context")
+            await b.settle()
+        if change.pop("power", ""):
+            edit_record(b.station.journal.path, boot_id="another boot of the machine")
+        b.peer.move(**{"grant": None, "level": "B", **change})
+        async with bench(peer=b.peer, **ASKED) as again:
+            await again.until(again.transactions)
+            assert again.transactions()[-1].stopped_reason == reason
+
+    play(scenario())
+
+
 @pytest.mark.parametrize(
     ("gone", "reason"), [("unplugged", "EVDisconnected"), ("power", "PowerLoss"), ("reset", "ImmediateReset")]
 )

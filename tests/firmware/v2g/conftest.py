@@ -48,6 +48,7 @@ class Bay:
     faults: tuple[Fault, ...] = ()
     obedient: bool = True
     nominal: bool = False
+    paused: str = ""  # as kept with the transaction
     settings: EvseSettings = field(default_factory=lambda: EvseSettings(id=1, evse_id="DE*PLT*E000001"))
 
     @property
@@ -77,6 +78,9 @@ class Bay:
             meter=meter,
             faults=self.faults,
         )
+
+    def pause(self, context: str) -> None:
+        self.paused = context
 
     def follow(self, wish: Wish) -> None:
         """Do at once what is asked for."""

@@ -7,7 +7,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pytest
 
@@ -18,6 +18,7 @@ from firmware.station.facts import AnyFact, CarMessage, CarSession, Command, Out
 from firmware.station.signal import Signal
 from firmware.v2g import exi, v2gtp
 from firmware.v2g.car_link import CarLink
+from firmware.v2g.ending import Resume
 from firmware.v2g.evse_link import FIVE_PERCENT, X1, Phase
 from firmware.v2g.messages import iso2
 from firmware.v2g.server import CarConnection
@@ -371,3 +372,64 @@ def test_a_missing_interface_is_waited_for(make_bay: Any) -> None:
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(main())
+
+
+PAUSED: Final = Resume(b"before!!", 1)
+
+
+def test_a_pause_is_kept_with_the_transaction_until_the_car_goes_on(on_site: Any) -> None:
+    async def test(site: Site) -> None:
+        site.evse.report(level="B")
+        await site.connect()
+        for name in ("SupportedAppProtocol", *TO_LOOP[:1], "SessionStop Pause"):
+            await site.ask(name)
+        await site.until(lambda: site.evse.paused != "")
+        kept = Resume.read(site.evse.paused)
+        assert kept is not None
+        assert kept.session_id == site.session_id
+        await site.hang_up()
+        site.evse.report(level="C")  # B-C-B: the car wakes
+        site.evse.report(level="B")
+        await site.connect()
+        await site.ask("SupportedAppProtocol")
+        assert (await site.ask("SessionSetup")).response_code == iso2.ResponseCode.OK_OldSessionJoined
+        await site.until(lambda: not site.evse.paused)
+        assert site.desk.commands == []
+
+    on_site(test)
+
+
+def test_after_a_restart_the_car_that_paused_goes_on_by_its_session_id(on_site: Any) -> None:
+    async def test(site: Site) -> None:
+        site.evse.report(level="B", paused=PAUSED.written())
+        await site.connect()
+        await site.ask("SupportedAppProtocol")
+        site.session_id = PAUSED.session_id
+        assert (await site.ask("SessionSetup")).response_code == iso2.ResponseCode.OK_OldSessionJoined
+        await site.until(lambda: not site.evse.paused)
+        assert site.desk.commands == []
+
+    on_site(test)
+
+
+def test_after_a_restart_another_session_ends_the_transaction_of_the_car_that_paused(on_site: Any) -> None:
+    async def test(site: Site) -> None:
+        site.evse.report(level="B", paused=PAUSED.written())
+        await site.connect()
+        await site.ask("SupportedAppProtocol")
+        assert (await site.ask("SessionSetup")).response_code == iso2.ResponseCode.OK_NewSessionEstablished
+        await site.until(lambda: site.desk.commands != [])
+        [stop] = site.desk.commands
+        assert isinstance(stop, StopTransaction)
+        assert (stop.transaction_id, stop.reason) == ("tx1", "EVDisconnected")
+
+    on_site(test)
+
+
+def test_after_a_restart_basic_charging_ends_the_transaction_of_the_car_that_paused(on_site: Any) -> None:
+    async def test(site: Site) -> None:
+        site.evse.report(level="B", paused=PAUSED.written(), nominal=True)
+        await site.until(lambda: site.desk.commands != [])
+        assert not site.evse.paused
+
+    on_site(test)
