@@ -195,4 +195,5 @@ class CarLink:
         if self._session.state is Session.RUNNING or not self.link.findable:
             connected.close()
             return
+        self._session.car_mac = self._data_link.car_mac if self._data_link is not None else ""
         self._session.begin(connected, self._tap)

@@ -4,10 +4,12 @@ Which protocols can be spoken is `offers`', what is talked about the scripts'. W
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Sequence
 
 from firmware.config import V2gSettings
+from firmware.station.autocharge import Autocharge
 from firmware.station.evse import Evse
 from firmware.station.facts import StopTransaction
 from firmware.station.station import Station
@@ -26,6 +28,8 @@ from firmware.v2g.server import CarConnection
 from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
 from firmware.v2g.sessions.iso2_terms import PLAIN, Terms
 from firmware.v2g.wire import Wire
+
+log = logging.getLogger(__name__)
 
 
 class CarSession:
@@ -49,6 +53,8 @@ class CarSession:
         self._facts = facts
         self._changed = changed
         self._terms = self._make_terms()
+        self._autocharge = Autocharge(station, evse)
+        self.car_mac = ""  # of the modem that is matched; the link's to set
         self._car = self._new_car()
         self._used = False
         self._id = ""  # once the car was told one
@@ -75,6 +81,8 @@ class CarSession:
     def look(self) -> None:
         """The EVSE changed: what follows for the wish."""
         self._car.look()
+        if self._evse.nominal and self._evse.paused:
+            self._goes_on(b"")  # with basic charging, so it may be anybody
 
     def poke(self) -> None:
         """The EVSE changed: an answer may wait for it."""
@@ -90,6 +98,7 @@ class CarSession:
         """The next car is another."""
         self.state = Session.NONE
         self._resume = None
+        self._autocharge.forget()
         if self._used:
             self._car, self._used = self._new_car(), False
 
@@ -123,7 +132,7 @@ class CarSession:
     def _converse(self, wire: Wire, now: float) -> Conversation:
         """The wire is open."""
         self._facts.tls(wire)
-        ground = Ground(transport_of(wire), self._resume, self._terms())
+        ground = Ground(transport_of(wire), self._paused(), self._terms())
         here = offers(self._settings.protocols, self._car, ground)
         return Conversation(lambda ev: _talk(ev, here), Peer(self._car.release), now)
 
@@ -132,13 +141,32 @@ class CarSession:
             return
         if self._connection is not None and self._connection.conversation is None:
             self._facts.tls(self._connection.wire, ending.reason)
-        self.state, self._resume = ending.outcome, ending.resume
+        self.state = ending.outcome
+        if self._id or ending.resume is not None:  # a connection that came to no session ends no pause
+            self._resume = ending.resume
+            self._evse.pause("" if ending.resume is None else ending.resume.written())
         self._facts.session_ended(self._id, self.wish.protocol, self.wish.evccid, ending.outcome, ending.reason)
         transaction = self._evse.transaction_id
         if ending.outcome is Session.TERMINATED and transaction is not None and self._evse.stop_wanted is None:
             stop = StopTransaction(by="car", transaction_id=transaction, reason="StoppedByEV")
             self._keep(asyncio.ensure_future(self._station.do(stop)))
         self._changed()
+
+    def _paused(self) -> Resume | None:
+        """What the car's last session left: in this run, or in an earlier one that kept it with the transaction."""
+        return self._resume or Resume.read(self._evse.paused)
+
+    def _goes_on(self, session_id: bytes) -> None:
+        """The car is awake. After a restart only its session id shows that it is still the one that paused; another one
+        must not charge on its account."""
+        paused, transaction = self._paused(), self._evse.transaction_id
+        same = paused is None or paused.session_id == session_id
+        if not same and self._resume is None and transaction is not None:
+            log.warning("EVSE %d: not the car that paused: its transaction ends", self._evse.id)
+            stop = StopTransaction(by="local", transaction_id=transaction, reason="EVDisconnected")
+            self._keep(asyncio.ensure_future(self._station.do(stop)))
+        self._resume = paused if same else None
+        self._evse.pause("")
 
     def _keep(self, task: "asyncio.Task[object]") -> None:
         """Hold on to a short task until it is done."""
@@ -150,7 +178,9 @@ class CarSession:
         peer = conversation.peer if conversation is not None else None
         if peer is not None and peer.session_id and not self._id:
             self._id = peer.session_id.hex().upper()
+            self._goes_on(peer.session_id)
             self._facts.session_began(self._id, self.wish.protocol, self.wish.evccid)
+            self._autocharge.met(self.wish.evccid, self.car_mac)
         self._facts.said(self._id, messages)
 
 

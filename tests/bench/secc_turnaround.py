@@ -16,7 +16,7 @@ import time
 from collections import defaultdict
 from typing import Any, Final
 
-from firmware.config import EvseSettings, V2gSettings
+from firmware.config import EvseSettings, Settings, V2gSettings
 from firmware.station.charging import Digital
 from firmware.station.clock import SystemClock
 from firmware.station.facts import AnyFact, Command, IdToken, Outcome
@@ -40,6 +40,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.clock = SystemClock()
+        self.settings = Settings()
         self.facts: list[AnyFact] = []
 
     def emit(self, fact: AnyFact) -> None:

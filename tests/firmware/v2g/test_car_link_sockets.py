@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 import pytest
 
-from firmware.config import V2gSettings
+from firmware.config import Settings, V2gSettings
 from firmware.station.charging import Digital
 from firmware.station.clock import SystemClock
 from firmware.station.facts import AnyFact, CarMessage, CarSession, Command, Outcome, StopTransaction
@@ -41,6 +41,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.clock = SystemClock()
+        self.settings = Settings()
         self.certificate_status = None
         self.facts: list[AnyFact] = []
         self.commands: list[Command] = []
