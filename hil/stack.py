@@ -141,10 +141,10 @@ class Stack:
         self.start("station", command, prefix=self.prefix)
         self.wait("station", lambda: "controller ready" in self.log("station"))
 
-    def start_office(self, version: str) -> str:
+    def start_office(self, version: str, *options: str) -> str:
         """Start a back office on a free port; the URL that goes into the station's [ocpp] section."""
         control = str(self.folder / "csms.sock")
-        command = ["-m", "hil.csms", "--port", "0", "--version", version, "--control", control]
+        command = ["-m", "hil.csms", "--port", "0", "--version", version, "--control", control, *options]
         self.start("csms", command, prefix=self.prefix)
         self.wait("csms", lambda: '"event": "ready"' in self.log("csms"))
         ready = json.loads(next(line for line in self.log("csms").splitlines() if '"event": "ready"' in line))

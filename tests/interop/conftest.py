@@ -81,7 +81,7 @@ def cable() -> Iterator[Cable]:
 
 @dataclass(frozen=True)
 class Site:
-    """A station in its namespace, its back office there too, and what both say of energy."""
+    """A station in its namespace, its back office there too, which knows cards and contracts."""
 
     stack: Stack
 
@@ -124,10 +124,10 @@ def site_of(cable: Cable, pki: Path, tmp_path_factory: pytest.TempPathFactory) -
         stacks.append(stack)
         stack.start_plant()
         stack.start_guard()
-        url = stack.start_office("2.0.1")
+        url = stack.start_office("2.0.1", "--contracts", str(pki / "ours/others/iso2"))
         v2g = f'interface = "{cable.station_interface}"\ntls = "allow"\npki = "{pki / "ours"}"'
         ocpp = f'url = "{url}"\nidentity = "JOSEV"\nversions = ["2.0.1"]'
-        stack.station_file.write_text(station_toml(folder, v2g=v2g, ocpp=ocpp))
+        stack.station_file.write_text(station_toml(folder, authorization='mode = "csms"', v2g=v2g, ocpp=ocpp))
         stack.start_controller()
         return Site(stack)
 

@@ -66,6 +66,7 @@ class RigEv(SimEVController):  # type: ignore[misc] # the package has no types
         self.job = job
         self.dc = job.energy.startswith("DC")
         self.joined = False
+        self.gone = False  # Josev opens S2 two seconds after its session: by then the next one may have begun
 
     async def continue_charging(self) -> bool:
         """A real charger ramps down before its EVCC sends PowerDeliveryReq(Stop)."""
@@ -77,6 +78,8 @@ class RigEv(SimEVController):  # type: ignore[misc] # the package has no types
 
     async def enable_charging(self, enabled: bool) -> None:
         await super().enable_charging(enabled)
+        if self.gone:
+            return
         if not enabled and self.joined:
             self.joined = False
             await self.do("car", dc_relay=False)
@@ -165,8 +168,11 @@ async def drive(interface: str, rig: Rig, job: Job, codec: ExificientEXICodec) -
     except TimeoutError:
         return {"ok": False, "reason": f"no end within {job.within:.0f} s", "session": ""}
     finally:
+        ev.gone = True
         running.cancel()
         await asyncio.wait([running])
+        if handler.session is not None:
+            handler.session.writer.close()
         rig.do("set_state", state="B")
     stopped = handler.session.stop_reason
     return {

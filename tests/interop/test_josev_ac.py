@@ -12,7 +12,8 @@ import pytest
 
 pytestmark = [pytest.mark.interop, pytest.mark.privileged, pytest.mark.timeout(180)]
 
-ENERGY = 0.005  # relative; the register moves in steps of 1 Wh
+ENERGY = 0.005  # relative
+EMAID = "DEPLTC12345674"  # of the test PKI
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,7 @@ def plugged(site: Any) -> Iterator[Any]:
 
 
 def test_in_clear(site: Any, josev: Any, plugged: Any) -> None:
+    plugged.do("swipe", token=plugged.token)
     before = plugged.status()["energy_wh"]
     over = josev.charge(energy="AC_three_phase_core", cycles=8)
     assert over["ok"], over
@@ -46,6 +48,7 @@ def test_in_clear(site: Any, josev: Any, plugged: Any) -> None:
 
 
 def test_over_tls_1_2(site: Any, josev: Any, plugged: Any) -> None:
+    plugged.do("swipe", token=plugged.token)
     over = josev.charge(energy="AC_single_phase_core", tls=True, pay="eim")
     assert over["ok"], over
     assert site.last_transaction()["energy_wh"] > 0
@@ -53,6 +56,7 @@ def test_over_tls_1_2(site: Any, josev: Any, plugged: Any) -> None:
 
 
 def test_paused_and_resumed(site: Any, josev: Any, plugged: Any) -> None:
+    plugged.do("swipe", token=plugged.token)
     first = josev.charge(pause=True, cycles=3)
     assert first["ok"], first
     plugged.wait(lambda seen: seen["pilot"] == "x1" and not seen["closed"], within=10)
@@ -65,6 +69,19 @@ def test_paused_and_resumed(site: Any, josev: Any, plugged: Any) -> None:
     assert second["session"] == first["session"]
     assert "OK_OldSessionJoined" in josev.log.read_text()
     assert len(site.last_transaction()["events"]) > 2  # one transaction for both
+
+
+@pytest.mark.parametrize("install", [False, True], ids=["contract", "installation"])
+def test_by_contract(site: Any, josev: Any, plugged: Any, install: bool) -> None:
+    """Plug & Charge: nobody holds a card. After an installation the new contract pays."""
+    before = plugged.status()["energy_wh"]
+    over = josev.charge(tls=True, install=install)
+    assert over["ok"], (over, site.stack.tail("station"))
+    assert "PNC" in over["paid"]
+    transaction = site.last_transaction()
+    assert transaction["energy_wh"] == pytest.approx(plugged.status()["energy_wh"] - before, rel=ENERGY)
+    assert transaction["id_token"] == EMAID
+    assert ("contract stored" in josev.log.read_text()) == install
 
 
 def test_we_authenticate_each_other_over_tls_1_3(site: Any, josev: Any, plugged: Any) -> None:

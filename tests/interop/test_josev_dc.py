@@ -12,6 +12,7 @@ import pytest
 pytestmark = [pytest.mark.interop, pytest.mark.privileged, pytest.mark.timeout(180)]
 
 ENERGY = 0.005  # relative
+EMAID = "DEPLTC12345674"  # of the test PKI
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,7 @@ def plugged(site: Any) -> Iterator[Any]:
     [("DIN_SPEC_70121", "DC_extended"), ("ISO_15118_2", "DC_extended"), ("ISO_15118_2", "DC_core")],
 )
 def test_paid_on_the_spot(site: Any, josev: Any, plugged: Any, protocol: str, energy: str) -> None:
+    plugged.do("swipe", token=plugged.token)
     before = plugged.status()["energy_wh"]
     over = josev.charge(protocol=protocol, energy=energy)
     assert over["ok"], (over, site.stack.tail("station"))
@@ -48,3 +50,14 @@ def test_paid_on_the_spot(site: Any, josev: Any, plugged: Any, protocol: str, en
     assert seen["soc_percent"] > 20.0
     assert seen["dc_voltage_v"] < 60.0
     assert "FAILED" not in josev.log.read_text()
+
+
+def test_by_contract(site: Any, josev: Any, plugged: Any) -> None:
+    """Plug & Charge: nobody holds a card."""
+    before = plugged.status()["energy_wh"]
+    over = josev.charge(energy="DC_extended", tls=True)
+    assert over["ok"], (over, site.stack.tail("station"))
+    assert "PNC" in over["paid"]
+    transaction = site.last_transaction()
+    assert transaction["energy_wh"] == pytest.approx(plugged.status()["energy_wh"] - before, rel=ENERGY)
+    assert transaction["id_token"] == EMAID
