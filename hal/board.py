@@ -31,11 +31,12 @@ Percent = Annotated[float, Meta(ge=0, le=100)]
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-#: what a connector is: ConnectorEnumType of OCPP 2.0.1 (part 2, 3.20)
+#: what a connector is: ConnectorEnumType of OCPP 2.0.1 (part 2, 3.20), and what 2.1 adds to it
 Kind = Literal[
     "cCCS1", "cCCS2", "cG105", "cTesla", "cType1", "cType2", "s309-1P-16A", "s309-1P-32A", "s309-3P-16A", "s309-3P-32A",
     "sBS1361", "sCEE-7-7", "sType2", "sType3", "Other1PhMax16A", "Other1PhOver16A", "Other3Ph", "Pan", "wInductive",
     "wResonant", "Undetermined", "Unknown",
+    "cChaoJi", "cGBT", "OppCharge",
 ]  # fmt: skip
 
 
@@ -77,6 +78,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     over_voltage_percent: Annotated[float, Meta(ge=100, le=150)] = 112.0
     lost_phase_percent: Percent = 40.0
     mains_s: Seconds = 1.0
+    isolation_samples: Annotated[int, Meta(ge=1, le=5)] = 1  # values of the insulation monitor in a cable check
+    isolation_self_test: Literal["closed", "open"] = "closed"  # contactor during the monitor's self test
     temperature_warn_c: Celsius = 70.0  # from here the limit falls linearly to the connector's minimum
     temperature_stop_c: Celsius = 85.0
     temperature_hysteresis_k: Annotated[float, Meta(ge=3, le=50)] = 5.0  # hal reference 6: at least 3 K
@@ -123,6 +126,7 @@ CONTRACTS: Final[dict[str, type]] = {
     "lock": contracts.CableLock,
     "thermometer": contracts.Thermometer,
     "dc_supply": contracts.DcSupply,
+    "dc_enable": contracts.DcEnable,
     "isolation_monitor": contracts.IsolationMonitor,
     "emergency_stop": contracts.SafetyInput,
     "pe_monitor": contracts.SafetyInput,

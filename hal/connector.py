@@ -1,6 +1,7 @@
 """One connector inside the guard: reads its parts, runs the pure steps in order, applies their result.
 
-The steps decide (pilot, interlocks, grants, dc_path); here only reading, applying and remembering what was applied.
+The steps decide (pilot, interlocks, grants); here only reading, applying and remembering what was applied. The DC side
+has a file of its own (hal/dc_output.py).
 The guard calls `tick` every 10 ms and carries the intents; reports are built by hal/observation.py.
 """
 
@@ -15,14 +16,12 @@ from hal.contracts import (
     CableLock,
     Contactor,
     ControlPilot,
-    DcReading,
-    DcSupply,
     DeviceError,
     Indicator,
-    IsolationMonitor,
     Light,
     Meter,
     MeterReading,
+    PilotMode,
     PilotOutput,
     PilotSample,
     Plug,
@@ -33,6 +32,8 @@ from hal.contracts import (
     Thermometer,
     Watchdog,
 )
+from hal.dc_output import DcOutput, Seen
+from hal.faults import FAULTS
 from hal.plug_lock import PlugLock
 from hal.polling import Poller
 
@@ -71,10 +72,7 @@ class ConnectorGuard:
         self.cap_a = 0.0
         self.policed_a = 0.0
         self.wish = pilot.X1
-        self.dc_wish = dc_path.Wish()
         self.lock_wish = False
-        self._set_point = dc_path.OFF
-        self._set_point_reached: dc_path.SetPoint | None = None  # the last one the supply took; its thread's
         self._clear = NOTHING_CLEARED
         self._device = ""  # what a part said in this tick
         self._plug_before: Plug | None = None
@@ -84,8 +82,6 @@ class ConnectorGuard:
         self._tripped_upstream = False
         self._light = Light.OFF
         self._light_due = False  # asked for, and not yet begun in the indicator's thread
-        self._imd_on = False
-        self._imd_tested = False  # a resistance counts only after the monitor's self test; set in its thread
         self._take_parts(connector.parts, now)
 
     def _take_parts(self, parts: dict[str, Part], now: float) -> None:
@@ -101,8 +97,7 @@ class ConnectorGuard:
         self._shunt_trip: ShuntTrip | None = _driver(parts, "shunt_trip")
         self._watchdog: Watchdog | None = _driver(parts, "watchdog")
         self._indicator: Indicator | None = _driver(parts, "indicator")
-        self._imd: IsolationMonitor | None = _driver(parts, "isolation_monitor")
-        self._supply: DcSupply | None = _driver(parts, "dc_supply")
+        self.dc: DcOutput | None = DcOutput(self.board, parts, now) if self.board.dc else None
         meter: Meter | None = _driver(parts, "meter")
         thermometer: Thermometer | None = _driver(parts, "thermometer")
         lock: CableLock | None = _driver(parts, "lock")
@@ -112,10 +107,6 @@ class ConnectorGuard:
 
         self.meter: Poller[MeterReading] | None = poller("meter", meter.read) if meter else None
         self.thermometer: Poller[float] | None = poller("thermometer", thermometer.read) if thermometer else None
-        self.supply: Poller[DcReading] | None = poller("dc_supply", self._work_supply) if self._supply else None
-        self.isolation: Poller[float | None] | None = (
-            poller("isolation_monitor", self._read_isolation) if self._imd else None
-        )
         self.lock: PlugLock | None = PlugLock(lock, poller("lock", lock.state)) if lock else None
         self.lights: Poller[None] | None = (
             Poller(f"{self.board.id}.indicator", _nothing, 3600.0, 3600.0, now) if self._indicator else None
@@ -125,8 +116,7 @@ class ConnectorGuard:
             for part in (
                 self.meter,
                 self.thermometer,
-                self.supply,
-                self.isolation,
+                *(self.dc.pollers if self.dc else ()),
                 self.lock.poller if self.lock else None,
                 self.lights,
             )
@@ -153,11 +143,17 @@ class ConnectorGuard:
     def give(self, grant: grants.Grant) -> None:
         self.granted = grants.give(self.granted, grant, self.fault_text)
 
+    def ask_dc(self, wish: dc_path.Wish) -> None:
+        if self.dc:
+            self.dc.ask(wish)
+
     def revoke(self, reason: str, *, now: bool) -> None:
         self.granted = grants.end(self.granted, reason, now=now)
 
     def open(self) -> None:
         """Open now, outside of any tick."""
+        if self.dc:
+            self.dc.block()
         with contextlib.suppress(DeviceError):
             self._contactor.open()
 
@@ -174,7 +170,7 @@ class ConnectorGuard:
     def fault_text(self) -> str:
         """Text of the first fault that forbids energy, '' when none does."""
         for fault in self.interlocks.faults:
-            if interlocks.FAULTS[fault.code].opens:
+            if FAULTS[fault.code].opens:
                 return fault.text
         return ""
 
@@ -218,7 +214,7 @@ class ConnectorGuard:
                     granted=self.granted.grant is not None,
                 ),
                 allowed=self._allowed,
-                healthy=self.interlocks.healthy and not self.granted.open_now,
+                healthy=self._healthy and not self.granted.open_now,
                 ready=self.interlocks.ready,
                 unloaded=self._unloaded(),
             ),
@@ -227,8 +223,8 @@ class ConnectorGuard:
         self._apply(now)
 
     def _step_grants(self, now: float, *, lease: bool) -> None:
-        if self.granted.grant is None and not self.pilot.closed:
-            self.dc_wish = dc_path.Wish()  # of a session that is over: the next begins with its own
+        if self.dc and self.granted.grant is None and not self.pilot.closed:
+            self.dc.forget()
         self.granted = grants.step(
             self.granted,
             grants.Inputs(
@@ -245,8 +241,10 @@ class ConnectorGuard:
         if not lease and self.granted.riding_since is None:
             self.wish = pilot.X1
             self.lock_wish = False
-            if self.dc_wish.phase != "idle":
-                self.dc_wish = self.dc_wish._replace(phase="ramp_down" if self.pilot.closed else "idle")
+            if self.dc and self.pilot.closed:
+                self.dc.ramp_down()
+            elif self.dc:
+                self.dc.forget()
         temperature = self.thermometer.latest.value if self.thermometer else None
         most = min(self.granted.limit_a, self.rating_a, self.board.max_current_a)
         self.cap_a = interlocks.derated_a(most, self.board, temperature)
@@ -257,8 +255,8 @@ class ConnectorGuard:
     def _unloaded(self) -> bool:
         """Nothing flows that opening would interrupt. An AC meter's word counts once it measured after we began to
         stop (and its own averaging has passed); without a meter nobody knows."""
-        if self.board.dc:
-            return dc_path.unloaded(self.supply.latest.value if self.supply else None)
+        if self.dc:
+            return self.dc.unloaded(self.pilot.blocked_since or self.pilot.stopping_since)
         since, latest = self.pilot.stopping_since, self.meter.latest if self.meter else None
         if since is None or latest is None or latest.value is None or latest.at < since + METER_SETTLE_S:
             return False
@@ -268,7 +266,12 @@ class ConnectorGuard:
     def _allowed(self) -> bool:
         if self.granted.grant is None:
             return False
-        return not self.board.dc or self.dc_wish.phase in ("cable_check", "precharge", "deliver")
+        return self.dc is None or self.dc.wanted
+
+    @property
+    def _healthy(self) -> bool:
+        """Nothing demands open; a fault that has time lets a DC output ramp down (it has taken the grant already)."""
+        return self.interlocks.healthy or (self.dc is not None and self.interlocks.ramps)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -306,9 +309,9 @@ class ConnectorGuard:
             meter_fresh=self.meter.fresh(now) if self.meter else True,
             temperature_c=self.thermometer.latest.value if self.thermometer else None,
             temperature_fresh=self.thermometer.fresh(now) if self.thermometer else True,
-            supply_fresh=self.supply.fresh(now) if self.supply else True,
+            supply_fresh=self.dc.supply.fresh(now) if self.dc else True,
             silent=self._silent(),
-            isolation_fault=self._isolation_fault(now),
+            dc=self.dc.judge(self._seen(), now) if self.dc else (),
             device=self._device or failed_before or station.device,
             clear=self._clear,
         )
@@ -319,7 +322,21 @@ class ConnectorGuard:
             return "meter"
         if self.thermometer and self.thermometer.latest.value is None:
             return "thermometer"
-        return ""
+        return "DC supply" if self.dc and self.dc.reading is None else ""
+
+    def _seen(self) -> Seen:
+        """This connector as its DC output needs to know it."""
+        grant, p = self.granted.grant, self.pilot
+        return Seen(
+            granted=grant is not None,
+            closed=p.closed,
+            confirmed=p.closed and self.feedback is not False,
+            gone=p.level is pilot.Level.A,
+            held_up=self._held_up(),
+            fault=self.fault_text,
+            limit_a=self.cap_a,
+            limit_w=grant.limit_w if grant is not None else None,
+        )
 
     def _read_plug(self) -> None:
         if self._proximity is None:
@@ -329,18 +346,16 @@ class ConnectorGuard:
             self.plug, self.rating_a = plug, float(plug.rating_a)
         self._plug_before = plug
 
-    def _read_isolation(self) -> float | None:
-        return self._imd.read() if self._imd and self._imd_tested else None
-
-    def _isolation_fault(self, now: float) -> str:
-        if self.isolation is None:
+    def _held_up(self) -> str:
+        """What keeps the contactor open that is not its own fault, '' = nothing."""
+        p = self.pilot
+        if p.closed:
             return ""
-        if self._imd_tested and not self.isolation.fresh(now):
-            return "insulation monitor does not answer"
-        reading = self.supply.latest.value if self.supply else None
-        return self.isolation.action_error or dc_path.isolation_fault(
-            self.dc_wish, reading, self.isolation.latest.value
-        )
+        if p.waiting:
+            return self.interlocks.hold_up
+        if p.level not in (pilot.Level.C, pilot.Level.D):
+            return f"car in state {p.level}"
+        return "" if p.output.mode is PilotMode.DUTY else "no duty cycle on the pilot"
 
     # --- applying ---------------------------------------------------------------------------------------------------
 
@@ -358,8 +373,8 @@ class ConnectorGuard:
             wish = self.lock_wish and not self._mains_failed  # nobody's cable stays trapped by a power cut
             needed = wish or self.pilot.waiting or self.pilot.closed or bool(self.feedback)
             self.lock.keep(locked=needed, now=now)
-        if self.supply:
-            self._apply_dc()
+        if self.dc:
+            self._apply_dc(self.dc)
 
     def _do(self, action: Callable[[], None]) -> bool:
         try:
@@ -389,43 +404,12 @@ class ConnectorGuard:
         if self._watchdog:
             self._do(self._watchdog.feed)
 
-    def _apply_dc(self) -> None:
-        assert self.supply is not None  # noqa: S101 - for the type checker; the caller asked
-        closed = self.pilot.closed and self.feedback is not False
-        limit_a = 0.0 if self.pilot.stopping_since is not None else self.cap_a
-        wanted = dc_path.step(self.dc_wish, self.board, limit_a, self.supply.latest.value, closed=closed)
-        if wanted != self._set_point:
-            self._set_point = wanted
-            self.supply.request_refresh()
-        monitor = self.dc_wish.phase in ("cable_check", "precharge", "deliver") and closed
-        if self.isolation and monitor is not self._imd_on:
-            self._imd_on = monitor
-            self.isolation.request(self._start_isolation if monitor else self._stop_isolation)
-
-    def _work_supply(self) -> DcReading:
-        """In the supply's thread: hand over a new set point, again and again until it is taken, and measure."""
-        supply, wanted = self._supply, self._set_point
-        if supply is None:
-            raise DeviceError(f"connector {self.board.id}: no DC supply")
-        if wanted != self._set_point_reached:
-            supply.set(wanted.voltage_v, wanted.current_a, on=wanted.on)
-            self._set_point_reached = wanted
-        return supply.read()
-
-    def _start_isolation(self) -> None:
-        if self._imd:
-            self._imd.start()
-            passed = self._imd.self_test()
-            if self.isolation:
-                self.isolation.refresh()  # the long test has not made the reading old
-            self._imd_tested = passed
-            if not passed:
-                raise DeviceError(f"connector {self.board.id}: insulation monitor failed its self test")
-
-    def _stop_isolation(self) -> None:
-        self._imd_tested = False
-        if self._imd:
-            self._imd.stop()
+    def _apply_dc(self, dc: DcOutput) -> None:
+        p = self.pilot
+        blocked = p.blocked_since is not None
+        # a first sample that is no state C any more blocks until the next one decides: 30 ms are less than two ticks
+        enable = p.closed and not blocked and p.pending is p.level and self.feedback is not False
+        self._do(lambda: dc.apply(self._seen(), stopping=p.stopping_since is not None, blocked=blocked, enable=enable))
 
 
 def _driver(parts: dict[str, Part], name: str) -> T | None:

@@ -1,26 +1,25 @@
-"""Set points of a DC output as a pure step: what the supply gets for the controller's intent, and how it ramps down.
+"""Set points of a DC output as a pure step: what the supply gets for the controller's intent and the cable check.
 
-Cable check, precharge and delivery are the car script's; over-voltage within 9 ms and the 30 ms emergency ramp are
-hardware's (named in the board file). Contactor and grace are the pilot step's: it opens below 5 A or after 1 s.
+Limits are in `dc_limits`; how fast a set point is reached is the supply's. Contactor and grace are the pilot step's.
 """
 
 from typing import Final, NamedTuple
 
+from hal import dc_limits
 from hal.board import ConnectorSettings
+from hal.cable_check import CableCheck
 from hal.contracts import DcReading
 
-PHASES: Final = ("idle", "cable_check", "precharge", "deliver", "ramp_down")
-TEST_CURRENT_A: Final = 2.0  # cable check and precharge (hal reference 7)
-UNLOADED_A: Final = 5.0
-ISOLATION_OHM_PER_V: Final = 100.0  # IEC 61851-23: below is a fault
+ENERGISED: Final = ("cable_check", "precharge", "deliver")
 
 
 class Wish(NamedTuple):
-    """What the controller asks of the DC output, V and A."""
+    """What the controller asks of the DC output, V and A. `max_voltage_v`: the car's maximum, 0 = not told."""
 
     phase: str = "idle"
     voltage_v: float = 0.0
     current_a: float = 0.0
+    max_voltage_v: float = 0.0
 
 
 class SetPoint(NamedTuple):
@@ -29,30 +28,42 @@ class SetPoint(NamedTuple):
     on: bool = False
 
 
+class Bounds(NamedTuple):
+    """What the grant leaves, A and W; 0 A ramps down."""
+
+    limit_a: float
+    limit_w: float | None = None
+
+
 OFF: Final = SetPoint()
 
 
-def step(wish: Wish, board: ConnectorSettings, limit_a: float, reading: DcReading | None, *, closed: bool) -> SetPoint:
-    """The set point of this tick. Without closed contactor the output is off; a limit of 0 (no grant) ramps down."""
+def step(
+    wish: Wish, check: CableCheck, board: ConnectorSettings, bounds: Bounds, reading: DcReading | None, *, closed: bool
+) -> SetPoint:
+    """The set point of this tick. Without closed contactor the output is off."""
     if not closed or reading is None:
         return OFF
-    voltage = min(wish.voltage_v, board.dc_max_voltage_v)
-    if wish.phase in ("idle", "ramp_down") or limit_a <= 0.0:
-        return SetPoint(voltage, 0.0, on=True)
-    most = TEST_CURRENT_A if wish.phase in ("cable_check", "precharge") else min(limit_a, board.dc_max_current_a)
-    if voltage > 0:
-        most = min(most, board.dc_max_power_w / voltage)
+    if wish.phase == "cable_check" and bounds.limit_a > 0.0:
+        volts = check.voltage_v
+        return SetPoint(volts, dc_limits.TEST_A, on=True) if volts > 0.0 else OFF
+    voltage = min(wish.voltage_v, board.dc_max_voltage_v, wish.max_voltage_v or board.dc_max_voltage_v)
+    if wish.phase not in ENERGISED or bounds.limit_a <= 0.0:
+        return SetPoint(voltage or reading.voltage_v, 0.0, on=True)
+    most = dc_limits.TEST_A if wish.phase == "precharge" else min(bounds.limit_a, board.dc_max_current_a)
+    most = min(most, reading.max_current_a)
+    if voltage > 0.0:
+        watts = min(board.dc_max_power_w, reading.max_power_w)
+        watts = watts if bounds.limit_w is None else min(watts, bounds.limit_w)
+        most = min(most, watts / voltage)
     return SetPoint(voltage, min(wish.current_a, most), on=True)
+
+
+def testing_v(wish: Wish, board: ConnectorSettings) -> float:
+    """Voltage of the cable check for this wish, V."""
+    return dc_limits.cable_check_voltage(wish.max_voltage_v or wish.voltage_v, board.dc_max_voltage_v)
 
 
 def unloaded(reading: DcReading | None) -> bool:
     """Whether the contactor may open without drawing an arc; unknown counts as loaded."""
-    return reading is not None and abs(reading.current_a) < UNLOADED_A
-
-
-def isolation_fault(wish: Wish, reading: DcReading | None, ohm: float | None) -> str:
-    """Text of a too low insulation resistance while energy flows, else ''."""
-    if wish.phase not in ("precharge", "deliver") or reading is None or ohm is None:
-        return ""
-    least = ISOLATION_OHM_PER_V * max(reading.voltage_v, 500.0)
-    return f"{ohm / 1000:.0f} kOhm, at least {least / 1000:.0f} kOhm" if ohm < least else ""
+    return reading is not None and abs(reading.current_a) < dc_limits.UNLOADED_A

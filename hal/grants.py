@@ -66,6 +66,7 @@ class Grant(msgspec.Struct, frozen=True):
     limit_a: float
     failsafe_limit_a: float
     ride_through_s: float
+    limit_w: float | None = None  # DC: of the output, W
 
 
 class Granted(msgspec.Struct, frozen=True):

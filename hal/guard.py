@@ -279,12 +279,19 @@ def _apply(connector: ConnectorGuard, message: FromController) -> None:
             connector.wish = PilotOutput(message.mode, message.duty_percent)
         case GrantIntent():
             connector.give(
-                grants.Grant(message.session, message.limit_a, message.failsafe_limit_a, message.ride_through_s)
+                grants.Grant(
+                    message.session,
+                    message.limit_a,
+                    message.failsafe_limit_a,
+                    message.ride_through_s,
+                    message.limit_w,
+                )
             )
         case Revoke():
             connector.revoke(message.reason, now=message.now)
         case DcIntent():
-            connector.dc_wish = dc_path.Wish(message.phase, message.voltage_v, message.current_a)
+            wish = dc_path.Wish(message.phase, message.voltage_v, message.current_a, message.max_voltage_v)
+            connector.ask_dc(wish)
         case LockIntent():
             connector.lock_wish = message.locked
         case IndicatorIntent():

@@ -13,6 +13,7 @@ import msgspec
 
 from hal.board import ConnectorSettings
 from hal.contracts import LockState, MeterReading, Plug
+from hal.faults import FAULTS, headline
 from hal.wire import Fault
 
 HOLD_S: Final = 1.0  # so that a flicker is seen by the controller, and a grant that was under way does not re-close
@@ -21,54 +22,6 @@ CLEAR_S: Final = 1.0
 TEST_VALID_S: Final = 10.0  # a passed self test serves one closing, and no longer than this
 EDGE_S: Final = 0.015  # a mirror contact bounces: an edge counts when two ticks see it
 FOLLOW_S: Final = 5.0  # a car must follow a new duty within this; do not police before
-
-
-class Rule(NamedTuple):
-    """How one fault behaves. `latched`: needs clear_fault or (if `leaves`) the car's departure."""
-
-    name: str
-    latched: bool = False
-    leaves: bool = True  # the departure of the car clears it
-    opens: bool = True
-
-
-FAULTS: Final[dict[str, Rule]] = {
-    "pilot_short": Rule("control pilot shorted to PE"),
-    "pilot_diode": Rule("no diode in the car's pilot circuit"),
-    "pilot_fault": Rule("control pilot voltage is that of no state"),
-    "pilot_stale": Rule("control pilot is not being measured"),
-    "ventilation": Rule("car asks for ventilation, which this place has not"),
-    "cable_invalid": Rule("proximity resistor between the windows"),
-    "cable_button": Rule("release button of the plug is pressed"),
-    "rcd_tripped": Rule("residual current", latched=True),
-    "rcd_self_test": Rule("RCD self test failed", latched=True),
-    "emergency_stop": Rule("emergency stop pressed"),
-    "pe_lost": Rule("protective earth or PEN conductor lost", latched=True),
-    "mains_fail": Rule("mains supply failed"),
-    "tamper": Rule("housing opened", opens=False),
-    "weld": Rule("contactor does not open", latched=True, leaves=False),
-    "stuck_open": Rule("contactor does not close", latched=True),
-    "unexpected_edge": Rule("contactor moved without command", latched=True),
-    "over_current": Rule("car draws more than offered", latched=True),
-    "bad_limit": Rule("limit outside what the connector carries", latched=True),
-    "under_voltage": Rule("mains voltage too low"),
-    "over_voltage": Rule("mains voltage too high"),
-    "lost_phase": Rule("a phase is missing"),
-    "over_temperature": Rule("contacts too hot"),
-    "temperature_sensor": Rule("temperature is not being measured"),
-    "meter_stale": Rule("meter does not answer"),
-    "lock_open": Rule("plug is not locked"),
-    "lock_failed": Rule("plug lock does not reach its place"),
-    "supply_stale": Rule("DC supply does not answer"),
-    "isolation": Rule("insulation of the DC output too low", latched=True),
-    "device": Rule("part of the board does not answer"),
-}
-
-
-def headline(code: str, detail: str) -> str:
-    """A fault in one line for people, the back office and the report: what it is, then what was seen of it."""
-    name = FAULTS[code].name
-    return f"{name}: {detail}" if detail else name
 
 
 class SelfTest(StrEnum):
@@ -103,7 +56,7 @@ class Inputs(NamedTuple):
     temperature_c: float | None = None
     temperature_fresh: bool = True  # True without a thermometer
     supply_fresh: bool = True  # True without a DC supply
-    isolation_fault: str = ""
+    dc: tuple[tuple[str, str], ...] = ()  # (code, detail) of what the DC output's own steps found
     silent: str = ""  # a part that must be read has not said anything yet
     device: str = ""  # a part failed: what it said
     clear: frozenset[str] = frozenset()  # codes the controller asks to clear
@@ -115,6 +68,7 @@ class Interlocks(msgspec.Struct, frozen=True, gc=False):
     faults: tuple[Fault, ...] = ()
     seen: tuple[float, ...] = ()  # when each fault was last true
     healthy: bool = True
+    ramps: bool = True  # what is unhealthy leaves a DC output the time to ramp down
     ready: bool = False
     hold_up: str = ""  # what `ready` waits for, for people
     self_test: SelfTest = SelfTest.IDLE
@@ -147,7 +101,8 @@ def step(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> Inte
     hot = _hot(s, board, i)
     conditions = _conditions(s, board, i, hot, now)
     faults, seen = _merge(s, i, conditions, now)
-    healthy = all(not FAULTS[fault.code].opens for fault in faults)
+    opening = [rule for fault in faults if (rule := FAULTS[fault.code]).opens]
+    healthy = not opening
     hold_up = _hold_up(s, board, i, now) if healthy else ""
     return _changed(
         s,
@@ -155,6 +110,7 @@ def step(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> Inte
         seen=seen,
         hot=hot,
         healthy=healthy,
+        ramps=all(rule.ramps for rule in opening),
         ready=healthy and not hold_up,
         hold_up=hold_up,
         shunt_trip=any(fault.code == "weld" for fault in faults),
@@ -349,9 +305,10 @@ def _conditions(s: Interlocks, board: ConnectorSettings, i: Inputs, hot: bool, n
             found[code] = ""
     if hot:
         found["over_temperature"] = f"{i.temperature_c:.0f} °C" if i.temperature_c is not None else ""
-    for code, text in (("lock_failed", i.lock_failed), ("isolation", i.isolation_fault), ("device", i.device)):
+    for code, text in (("lock_failed", i.lock_failed), ("device", i.device)):
         if text:
             found[code] = text
+    found.update(i.dc)
     if not 0.0 <= i.limit_a <= board.max_current_a:
         found["bad_limit"] = f"{i.limit_a:g} A is not between 0 and {board.max_current_a:g} A"
     if s.mains and now - s.mains_since >= board.policy.mains_s and (mains := _mains(board, i)):

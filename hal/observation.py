@@ -8,7 +8,7 @@ from typing import Final
 from hal.connector import ConnectorGuard
 from hal.contracts import LockState, PilotMode, Plug
 from hal.pilot import Level
-from hal.wire import DcSample, MeterSample, Observation, RunningGrant
+from hal.wire import MeterSample, Observation, RunningGrant
 
 PERIOD_S: Final = 0.25
 DC_PERIOD_S: Final = 0.05
@@ -38,7 +38,7 @@ class Reporter:
         picture = _picture(c, epoch, why)
         elapsed = now - self._sent_at
         if picture == self._sent:
-            if elapsed < (DC_PERIOD_S if c.board.dc and c.pilot.closed else PERIOD_S):
+            if elapsed < (DC_PERIOD_S if c.board.dc and c.pilot.closed else PERIOD_S) - 1e-6:
                 return None
         elif not self._may_change(now) and elapsed < PERIOD_S:
             return None
@@ -67,7 +67,7 @@ def _picture(c: ConnectorGuard, epoch: int, why: str) -> tuple[object, ...]:
         c.lock.state if c.lock else None,
         c.interlocks.faults,
         c.granted,
-        c.dc_wish.phase,
+        (c.dc.wish.phase, c.dc.check.step) if c.dc else None,
         why,
     )
 
@@ -95,8 +95,8 @@ def why_open(c: ConnectorGuard) -> str:
         )
     if p.level is Level.B:
         return "car is not ready (state B)"
-    if c.board.dc and c.dc_wish.phase in ("idle", "ramp_down"):
-        return "waiting for the car's session to ask for power"
+    if c.dc and not c.dc.wanted:
+        return c.dc.check.why or "waiting for the car's session to ask for power"
     if p.waiting:
         return c.interlocks.hold_up or "closing"
     return "control pilot is settling"
@@ -122,13 +122,17 @@ def observation(c: ConnectorGuard, why: str, tick: int, epoch: int, now: float) 
         limit_a=c.policed_a,
         lock=c.lock.state if c.lock else LockState.UNKNOWN,
         meter=_meter(c, now),
-        dc=_dc(c),
+        dc=c.dc.sample(welded=_welded(c)) if c.dc else None,
         temperature_c=c.thermometer.latest.value if c.thermometer else None,
         faults=c.interlocks.faults,
         grant=_running(c, now),
         grant_ended=c.granted.ended or None,
         why_open=why,
     )
+
+
+def _welded(c: ConnectorGuard) -> bool:
+    return any(fault.code in ("weld", "dc_weld") for fault in c.interlocks.faults)
 
 
 def _running(c: ConnectorGuard, now: float) -> RunningGrant | None:
@@ -156,19 +160,4 @@ def _meter(c: ConnectorGuard, now: float) -> MeterSample | None:
         current_a=reading.current_a,
         export_wh=reading.export_wh,
         quality="good" if c.meter.fresh(now) else "stale",
-    )
-
-
-def _dc(c: ConnectorGuard) -> DcSample | None:
-    if c.supply is None or (reading := c.supply.latest.value) is None:
-        return None
-    return DcSample(
-        at=c.supply.latest.at,
-        voltage_v=reading.voltage_v,
-        current_a=reading.current_a,
-        max_voltage_v=reading.max_voltage_v,
-        max_current_a=reading.max_current_a,
-        max_power_w=reading.max_power_w,
-        isolation_ohm=c.isolation.latest.value if c.isolation else None,
-        phase=c.dc_wish.phase,
     )

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from hal import dc_limits
 from hal.contracts import PilotMode, PilotOutput, PilotSample
 from hal.duty import current_for
 
@@ -29,7 +30,6 @@ class Level(StrEnum):
 FRESH_S: Final = 0.030  # an older sample is a fault
 SETTLE_S: Final = 0.050  # after a change of output the line is not judged by the new one's rules
 GRACE_S: Final = 6.0  # X1 under load: then open, car or no car (sequence 10 of Table A.6)
-DC_GRACE_S: Final = 1.0  # ramp-down of a DC output
 DIODE_MV: Final = 1200  # closer than this, the negative half follows the positive: no diode
 NEGATIVE_MV: Final = -10_000  # a healthy negative half of PWM lies below
 SHORT_MV: Final = 2000
@@ -111,26 +111,33 @@ class Pilot(msgspec.Struct, frozen=True, gc=False):
     closed: bool = False
     stopping_since: float | None = None
     waiting: bool = False
+    blocked_since: float | None = None  # DC: the output is being cut off, the contactor opens when nothing flows
 
 
 def step(p: Pilot, circuit: Circuit, i: Inputs, now: float) -> Pilot:
     """One tick. The contactor closes only in C (D with a fan) with a proven diode; it opens at once when the car lets
-    go or anything is wrong; when only we want to stop, once nothing flows any more, at the latest after the grace."""
+    go or anything is wrong; when only we want to stop, once nothing flows any more, at the latest after the grace.
+    A DC contactor cannot break its current: the output is blocked first, and has BLOCK_S to lose it."""
     level, pending, diode_fault, fault = _sense(p, circuit, i, now)
     safe = not fault and i.healthy and (level is Level.C or (level is Level.D and circuit.ventilation))
     wanted = i.allowed and i.wish.mode is PilotMode.DUTY
     stopping_since: float | None = None
+    blocked_since: float | None = None
     waiting = False
     if not p.closed:
         # nothing closes on a sample that already says something else than the debounced state
         waiting = safe and wanted and pending is level and _diode_proven(p, i, now)
         closed = waiting and i.ready
+    elif circuit.dc and (not safe or p.blocked_since is not None):
+        blocked_since = now if p.blocked_since is None else p.blocked_since
+        closed = now - blocked_since < dc_limits.BLOCK_S and not (i.unloaded and p.blocked_since is not None)
     elif not safe or wanted:
         closed = safe
     else:
         stopping_since = now if p.stopping_since is None else p.stopping_since
-        over = now - stopping_since >= (DC_GRACE_S if circuit.dc else GRACE_S)
-        closed = not over and not i.unloaded
+        over = now - stopping_since >= (dc_limits.RAMP_S if circuit.dc else GRACE_S)
+        blocked_since = now if over and circuit.dc else None
+        closed = not i.unloaded and (circuit.dc or not over)
     output = _output(p, circuit, i, fault, stopping=closed and not wanted, closed=closed)
     changed = output != p.output
     return Pilot(
@@ -144,6 +151,7 @@ def step(p: Pilot, circuit: Circuit, i: Inputs, now: float) -> Pilot:
         closed=closed,
         stopping_since=stopping_since if closed else None,
         waiting=waiting and not closed,
+        blocked_since=blocked_since if closed else None,
     )
 
 

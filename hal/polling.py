@@ -77,8 +77,8 @@ class Poller(Generic[T]):
         while not self._actions.empty():
             if (action := self._actions.get()) is not None:
                 self._do(action)
-        if now >= self._due:
-            self._due = now + self._period_s
+        if now >= self._due - 1e-6:
+            self._due = max(self._due + self._period_s, now)  # a late tick does not move the next
             self._poll(now)
 
     def _run(self) -> None:

@@ -197,7 +197,8 @@ class SetPilot(_Message, frozen=True, tag="pilot"):
 
 
 class GrantIntent(_Message, frozen=True, tag="grant"):
-    """Connector may energise for `session` up to limit_a. A repeated grant for the same session changes its limits."""
+    """Connector may energise for `session` up to limit_a: A per phase, of a DC output its A. A repeated grant for the
+    same session changes its limits."""
 
     epoch: Number
     connector: ConnectorNumber
@@ -205,6 +206,7 @@ class GrantIntent(_Message, frozen=True, tag="grant"):
     limit_a: Amps
     failsafe_limit_a: Amps = 6.0
     ride_through_s: Seconds = 120.0
+    limit_w: Annotated[float, Meta(ge=0, le=5e6)] | None = None  # DC: of the output; None = what the board can
 
 
 class Revoke(_Message, frozen=True, tag="revoke"):
@@ -217,11 +219,15 @@ class Revoke(_Message, frozen=True, tag="revoke"):
 
 
 class DcIntent(_Message, frozen=True, tag="dc"):
+    """What the DC output shall do; V and A are set points. `max_voltage_v`: the car's maximum, 0 = not told; in a cable
+    check without it `voltage_v` is taken for it (the guard derives the test voltage)."""
+
     epoch: Number
     connector: ConnectorNumber
     phase: Literal["idle", "cable_check", "precharge", "deliver", "ramp_down"]
     voltage_v: Volts = 0.0
     current_a: Amps = 0.0
+    max_voltage_v: Volts = 0.0
 
 
 class LockIntent(_Message, frozen=True, tag="lock"):

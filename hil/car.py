@@ -22,7 +22,7 @@ from hil.cars.session import charge
 from hil.cars.vehicle import Vehicle
 from hil.cars.wish import PROTOCOLS, Wish
 from hil.places import PlaceError, control_socket
-from hil.plant.commands import RigError
+from hil.plant.command import RigError
 from hil.rig import Rig, SocketLink
 
 AC_A, DC_A = 16.0, 125.0

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from hil.plant.commands import RigError
+from hil.plant.command import RigError
 
 JsonObject = dict[str, Any]
 CARD: Final = "04A2B3C4D5E680"  # what the rig holds to the reader

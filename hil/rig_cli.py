@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 import msgspec
 
 from hil.places import PlaceError, control_socket
-from hil.plant.commands import COMMANDS, Command, RigError
+from hil.plant.command import Command, RigError
+from hil.plant.commands import COMMANDS
 from hil.rig import JsonObject, SocketLink
 
 #: unit by the field's last word, or by its whole name

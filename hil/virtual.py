@@ -31,8 +31,6 @@ class VirtualBench:
             Registers.create(folder / "registers", len(self.board.connectors)),
             dc=any(connector.settings.dc for connector in self.board.connectors),
         )
-        for connector in self.plant.connectors.values():
-            connector.isolation.instant = True
         self.board.attach(folder / "registers")
         self.now = 1000.0
         self.guard = Guard(self.board, self.now)

@@ -17,7 +17,7 @@ from typing import Final
 
 from hal.contracts import DeviceError
 
-_MAGIC: Final = 0x50494C4F54_0001  # "PILOT", layout 1
+_MAGIC: Final = 0x50494C4F54_0002  # "PILOT", layout 2
 _HEADER: Final = 8  # slots before the first connector
 _TEXT: Final = 64  # bytes of the token text
 
@@ -38,6 +38,7 @@ ACTUATORS: Final = (
     "indicator",  # index into hal.contracts.Light
     "watchdog",  # counts up with every feed
     "dc_coil",  # 1 = DC output contactor energised
+    "dc_enable",  # 1 = the modules' output stage may work
 )
 SENSORS: Final = (
     "cp_high_mv",
@@ -68,8 +69,12 @@ SENSORS: Final = (
     "dc_max_voltage_v",
     "dc_max_current_a",
     "dc_max_power_w",
-    "isolation_ohm",
-    "imd_self_test_ok",  # echoes imd_self_test when passed
+    "isolation_ohm",  # -1 = no valid value
+    "dc_plug_voltage_v",  # at the car's side of the contactor
+    "dc_supply_silent",  # 1 = it does not answer on its bus
+    "dc_supply_failed",  # 1 = no module works
+    "imd_self_test_ok",  # echoes imd_self_test when passed, its negative when failed
+    "imd_fault",  # 1 = the monitor does not answer
     "dc_contactor_closed",
     "token_count",  # counts up with every swipe; the text is in the token area
     "adc_fault",  # 1 = the pilot's converter does not answer

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from hil.plant.commands import RigError
+from hil.plant.command import RigError
 from hil.plant.ev import is_digital
 from hil.rig import JsonObject, Rig
 

@@ -17,8 +17,8 @@ STEP_S: Final = 0.005
 LONGEST_GAP_S: Final = 0.5  # after a stop of the machine, time is not made up beyond this
 
 
-def run(plant: Plant, server: RigServer) -> None:
-    """Step the plant with the monotonic clock until SIGTERM or SIGINT."""
+def run(plant: Plant, server: RigServer, ready: str) -> None:
+    """Step the plant with the monotonic clock until SIGTERM or SIGINT; `ready` is said once both are heard."""
     running = True
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -27,6 +27,7 @@ def run(plant: Plant, server: RigServer) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    print(ready, flush=True)
     stepped = time.monotonic()
     while running:
         server.serve(stepped + STEP_S - time.monotonic())
@@ -61,8 +62,7 @@ def _serve(path: Path, control: Path, connectors: int, *, dc: bool) -> int:
         server = RigServer(plant, control)
         try:
             kind = "dc" if dc else "ac"
-            print(f"plant ready: {connectors} x {kind}, registers {path}, control {control}", flush=True)
-            run(plant, server)
+            run(plant, server, f"plant ready: {connectors} x {kind}, registers {path}, control {control}")
         finally:
             server.close()
     finally:

@@ -1,12 +1,27 @@
-"""The traction battery: state of charge, voltage, and how much it takes near the top."""
+"""The traction battery: state of charge, cell voltage, inner resistance, and how much it takes near the top."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 TAPER_FROM_PERCENT: Final = 80.0
 EFFICIENCY: Final = 0.92  # on-board charger and battery together
-EMPTY_V: Final = 340.0
-FULL_V: Final = 410.0
+CELLS: Final = 100  # in series
+CELL_OHM: Final = 0.0008
+#: open-circuit voltage of one cell of the usual lithium chemistry (NMC), % -> V
+CELL_CURVE: Final = (
+    (0.0, 3.10), (5.0, 3.40), (10.0, 3.48), (20.0, 3.56), (30.0, 3.61), (40.0, 3.65), (50.0, 3.70),
+    (60.0, 3.78), (70.0, 3.88), (80.0, 3.97), (90.0, 4.07), (100.0, 4.18),
+)  # fmt: skip
+
+
+def cell_voltage(soc_percent: float) -> float:
+    """Open-circuit voltage of one cell, V."""
+    soc = min(100.0, max(0.0, soc_percent))
+    for (low, low_v), (high, high_v) in pairwise(CELL_CURVE):
+        if soc <= high:
+            return low_v + (high_v - low_v) * (soc - low) / (high - low)
+    return CELL_CURVE[-1][1]
 
 
 @dataclass
@@ -17,6 +32,8 @@ class Battery:
     soc_percent: float = 42.0
     target_percent: float = 100.0
     charged_wh: float = 0.0  # since plug-in, at the car's inlet
+    cells: int = CELLS
+    cell_ohm: float = CELL_OHM
 
     @property
     def full(self) -> bool:
@@ -25,7 +42,12 @@ class Battery:
     @property
     def voltage_v(self) -> float:
         """Open-circuit voltage."""
-        return EMPTY_V + (FULL_V - EMPTY_V) * self.soc_percent / 100.0
+        return self.cells * cell_voltage(self.soc_percent)
+
+    @property
+    def ohm(self) -> float:
+        """Inner resistance."""
+        return self.cells * self.cell_ohm
 
     def taken(self, wanted: float) -> float:
         """How much of `wanted` (W or A) it takes: all of it up to 80 %, then less and less, 5 % of it at the top."""

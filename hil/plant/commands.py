@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from hil.plant import dc_commands
+from hil.plant.command import Command, RigError
 from hil.plant.connector import Connector
 from hil.plant.ev import Policy
 from hil.plant.lock import UNLOCKED
@@ -22,27 +24,6 @@ from hil.plant.plant import Plant
 Percent = Annotated[float, Meta(ge=0, le=100)]
 _UID = re.compile("(?:[0-9A-Fa-f]{2}){4,10}")
 Amps = Annotated[float, Meta(ge=0, le=500)]
-
-
-class RigError(ValueError):
-    """The request cannot be done; the text says what is wrong with it and, where that is known, what would be right."""
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True):
-    """Base: which connector, counted from 1."""
-
-    connector: Annotated[int, Meta(ge=1, le=64)] = 1
-
-    def apply(self, plant: Plant) -> dict[str, object]:
-        """Do it. Returns what the answer shall carry besides `ok`; raises RigError."""
-        if self.connector not in plant.connectors:
-            raise RigError(f"connector {self.connector}: this plant has connectors 1 to {len(plant.connectors)}")
-        self.touch(plant.connectors[self.connector])
-        return {}
-
-    def touch(self, connector: Connector) -> None:
-        """What it does to one connector."""
-        raise NotImplementedError
 
 
 # --- plug and pilot -----------------------------------------------------------------------------------------------
@@ -165,12 +146,15 @@ class EmergencyStop(Command, frozen=True, kw_only=True, tag="emergency_stop"):
 
 
 class Weld(Command, frozen=True, kw_only=True, tag="weld"):
-    """Weld the contactor: contacts that have met stay together."""
+    """Weld the contactor: contacts that have met stay together. `hidden`: its mirror contact does not show it."""
 
     on: bool = True
+    hidden: bool = False
 
     def touch(self, connector: Connector) -> None:
-        connector.contactor.welded = connector.dc_contactor.welded = self.on
+        for contactor in (connector.contactor, connector.power.contactor):
+            contactor.welded = self.on
+            contactor.mirror_lies = self.on and self.hidden
 
 
 class StuckOpen(Command, frozen=True, kw_only=True, tag="stuck_open"):
@@ -179,7 +163,7 @@ class StuckOpen(Command, frozen=True, kw_only=True, tag="stuck_open"):
     on: bool = True
 
     def touch(self, connector: Connector) -> None:
-        connector.contactor.stuck_open = connector.dc_contactor.stuck_open = self.on
+        connector.contactor.stuck_open = connector.power.contactor.stuck_open = self.on
 
 
 class MeterFault(Command, frozen=True, kw_only=True, tag="meter_fault"):
@@ -260,16 +244,6 @@ class Tamper(Command, frozen=True, kw_only=True, tag="tamper"):
         connector.tamper = self.on
 
 
-class Isolation(Command, frozen=True, kw_only=True, tag="isolation"):
-    """Set the insulation resistance of the DC side in Ohm; `broken`: the monitor fails its self test."""
-
-    ohm: Annotated[float, Meta(ge=0, le=1e9)] = 1_000_000.0
-    broken: bool = False
-
-    def touch(self, connector: Connector) -> None:
-        connector.isolation.real_ohm, connector.isolation.broken = self.ohm, self.broken
-
-
 # --- the grid -----------------------------------------------------------------------------------------------------
 
 
@@ -325,12 +299,13 @@ class Heal(Command, frozen=True, kw_only=True, tag="heal"):
 
     def touch(self, connector: Connector) -> None:
         healthy = Connector(connector.registers, dc=connector.dc)
-        for part in ("grid", "lock", "rcd", "contacts", "car", "isolation"):
+        for part in ("grid", "lock", "rcd", "contacts", "car"):
             setattr(connector, part, getattr(healthy, part))
+        connector.power.heal()
         for name in ("emergency_stop", "pe_fault", "tamper", "mains_fail", "meter_fault", "adc_fault"):
             setattr(connector, name, False)
-        for contactor in (connector.contactor, connector.dc_contactor):
-            contactor.welded = contactor.stuck_open = False
+        for contactor in (connector.contactor, connector.power.contactor):
+            contactor.welded = contactor.stuck_open = contactor.mirror_lies = False
         connector.registers["shunt_trip"] = 0.0
 
 
@@ -361,7 +336,13 @@ AnyCommand = (
     | LockJam
     | PeFault
     | Tamper
-    | Isolation
+    | dc_commands.Isolation
+    | dc_commands.ModuleFailure
+    | dc_commands.SupplyOverVoltage
+    | dc_commands.SupplyOverCurrent
+    | dc_commands.SupplySilent
+    | dc_commands.DcReversed
+    | dc_commands.DcShort
     | PhaseLoss
     | GridVoltage
     | MainsFail

@@ -5,7 +5,7 @@ from typing import Final
 
 from hal.sim.registers import PILOT_MODES, ConnectorRegisters
 from hil.plant.contactor import Contactor
-from hil.plant.dc_side import DcSupply, IsolationMonitor
+from hil.plant.dc_connector import DcConnector
 from hil.plant.ev import Car
 from hil.plant.grid import Grid
 from hil.plant.lock import UNLOCKED, Lock
@@ -26,13 +26,11 @@ class Connector:
         self.noise = Random(seed)
         self.grid = Grid()
         self.contactor = Contactor()
-        self.dc_contactor = Contactor()
+        self.power = DcConnector()  # of a DC connector; at rest on an AC one
         self.rcd = ResidualCurrentMonitor()
         self.lock = Lock()
         self.contacts = Contacts()
         self.car = Car()
-        self.supply = DcSupply()
-        self.isolation = IsolationMonitor()
         self.cable_a = 32.0  # rating that the plug's resistor tells; -1 = a value between the windows
         self.energy_wh = 0.0
         self.emergency_stop = self.pe_fault = self.tamper = self.mains_fail = False
@@ -51,33 +49,22 @@ class Connector:
             self.grid.breaker_tripped = True
         # the residual-current monitor's trip path breaks the coil supply in hardware
         self.contactor.step(dt, registers["coil"] == 1.0 and powered and not self.rcd.tripped)
-        self.dc_contactor.step(dt, registers["dc_coil"] == 1.0 and powered)
         self._volts = self.grid.voltages(self.car.current_a)
         inlet = self._volts if self.contactor.closed and not self.dc else _NO_VOLTS
         self.car.step(dt, *self._pilot, inlet)
         self.rcd.step(dt, self.contactor.closed, registers["rcd_test"] == 1.0, registers["rcd_reset"] == 1.0)
         self.lock.step(dt, registers["lock_command"])
         if self.dc:
-            self._step_dc(dt, powered)
+            self.power.step(dt, registers, self.car, powered=powered)
         self.contacts.step(dt, max(self.car.current_a))
         self.energy_wh += max(0.0, self.power_w) * dt / 3600.0
         self._write()
-
-    def _step_dc(self, dt: float, powered: bool) -> None:
-        registers, car = self.registers, self.car
-        joined = self.dc_contactor.closed and car.plugged and car.dc_relay
-        on = registers["dc_on"] == 1.0 and powered
-        battery_v = car.battery.voltage_v if joined else None
-        self.supply.step(dt, on, registers["dc_voltage_v"], registers["dc_current_a"], battery_v)
-        if joined:
-            car.battery.store(self.supply.voltage_v * self.supply.current_a * dt / 3600.0)
-        self.isolation.step(dt, registers["imd_on"] == 1.0, registers["imd_self_test"])
 
     @property
     def power_w(self) -> float:
         """At the connector."""
         if self.dc:
-            return self.supply.voltage_v * self.supply.current_a
+            return self.power.power_w
         return sum(volts * amps for volts, amps in zip(self._volts, self.car.current_a, strict=True))
 
     @property
@@ -92,7 +79,7 @@ class Connector:
     @property
     def de_energised(self) -> bool:
         """No contact closed and nothing flows."""
-        return not (self.contactor.closed or self.dc_contactor.closed) and self.power_w == 0.0
+        return not (self.contactor.closed or self.power.contactor.closed) and self.power_w == 0.0
 
     def _write(self) -> None:
         registers = self.registers
@@ -102,7 +89,6 @@ class Connector:
         registers["cp_low_mv"] = low
         registers["plug_rating_a"] = self.cable_a if self.car.plugged else 0.0
         registers["contactor_closed"] = self.contactor.closed
-        registers["dc_contactor_closed"] = self.dc_contactor.closed
         registers["lock_state"] = self.lock.state
         registers["rcd_tripped"] = self.rcd.tripped
         registers["emergency_stop"] = self.emergency_stop
@@ -114,7 +100,7 @@ class Connector:
         registers["temperature_fault"] = self.contacts.sensor_fault
         self._write_meter()
         if self.dc:
-            self._write_dc()
+            self.power.write(registers)
 
     def _write_meter(self) -> None:
         registers = self.registers
@@ -122,22 +108,13 @@ class Connector:
         registers["frequency_hz"] = self.grid.frequency_hz
         volts, amps = self._volts, self.car.current_a
         if self.dc:
-            volts, amps = (self.supply.voltage_v, 0.0, 0.0), (self.supply.current_a, 0.0, 0.0)
+            supply = self.power.supply
+            volts, amps = (supply.voltage_v, 0.0, 0.0), (supply.current_a, 0.0, 0.0)
         for phase, voltage, current in zip(_PHASES, volts, amps, strict=True):
             registers[f"voltage_{phase}_v"] = voltage
             registers[f"current_{phase}_a"] = current
         registers["power_w"] = self.power_w
         registers["energy_wh"] = self.energy_wh
-
-    def _write_dc(self) -> None:
-        registers, supply = self.registers, self.supply
-        registers["dc_present_voltage_v"] = supply.voltage_v
-        registers["dc_present_current_a"] = supply.current_a
-        registers["dc_max_voltage_v"] = supply.max_voltage_v
-        registers["dc_max_current_a"] = supply.max_current_a
-        registers["dc_max_power_w"] = supply.max_power_w
-        registers["isolation_ohm"] = self.isolation.reading_ohm
-        registers["imd_self_test_ok"] = self.isolation.passed
 
     def status(self) -> dict[str, object]:
         """What the rig can see of this connector; numbers rounded for people."""
@@ -158,11 +135,13 @@ class Connector:
             "duty_percent": round(duty, 2) if mode == "duty" else None,
             "line_v": [round(volts, 2) for volts in self._line_v],
             "coil": self.registers["coil"] == 1.0,
-            "closed": self.contactor.closed or self.dc_contactor.closed,
-            "operations": self.contactor.operations + self.dc_contactor.operations,
+            "closed": self.contactor.closed or self.power.contactor.closed,
+            "operations": self.contactor.operations + self.power.contactor.operations,
             "voltage_v": [round(volts, 1) for volts in self._volts],
-            "dc_voltage_v": round(self.supply.voltage_v, 1),
-            "dc_current_a": round(self.supply.current_a, 2),
+            "dc_voltage_v": round(self.power.supply.voltage_v, 1),
+            "plug_v": round(self.power.plug_v, 1),
+            "mismatch_v": round(self.power.mismatch_v, 1),
+            "dc_current_a": round(self.power.supply.current_a, 2),
             "power_w": round(self.power_w, 1),
             "energy_wh": round(self.energy_wh, 3),
             "temperature_c": round(self.contacts.temperature_c, 1),
@@ -177,8 +156,8 @@ class Connector:
         present = {
             "diode_fault": not car.diode,
             "short": car.short,
-            "weld": self.contactor.welded,
-            "stuck_open": self.contactor.stuck_open,
+            "weld": self.contactor.welded or self.power.contactor.welded,
+            "stuck_open": self.contactor.stuck_open or self.power.contactor.stuck_open,
             "emergency_stop": self.emergency_stop,
             "pe_fault": self.pe_fault,
             "tamper": self.tamper,
@@ -191,6 +170,6 @@ class Connector:
             "rcd_dead": rcd.dead,
             "temperature": self.contacts.forced_c is not None or self.contacts.sensor_fault,
             "lock_jam": self.lock.jammed,
-            "isolation": self.isolation.real_ohm < 500_000.0 or self.isolation.broken,
+            **self.power.faults(),
         }
         return [name for name, is_present in present.items() if is_present]

@@ -33,8 +33,10 @@ class Wiring:
     leak: bool = False
     rcd_dead: bool = False
     lock_jammed: bool = False
-    imd_quick: bool = False  # virtual time: the self test is passed when it is asked for
+    imd_echo: float = 1.0  # what the insulation monitor makes of a self test: 1 passed, -1 failed, 0 no result
     dc_current_a: float | None = None  # None: the supply follows its set point
+    dc_voltage_v: float | None = None
+    plug_voltage_v: float = 0.0  # behind the open DC contactor
     _moving_s: float = 0.0
     _dc_moving_s: float = 0.0
 
@@ -57,16 +59,18 @@ class Wiring:
             level = low = {"e": 0, "f": -12_000}[mode]
         slots["cp_high_mv"], slots["cp_low_mv"] = level, low
         slots["rcd_tripped"] = self.leak or (slots["rcd_test"] != 0.0 and not self.rcd_dead)
-        slots["imd_self_test_ok"] = slots["imd_self_test"] + self.imd_quick
+        slots["imd_self_test_ok"] = slots["imd_self_test"] * self.imd_echo
         if slots["lock_command"] and not self.lock_jammed:
             slots["lock_state"] = {1.0: 1.0, 2.0: 0.0}[slots["lock_command"]]
         self._moving_s = self._contact("coil", "contactor_closed", self._moving_s, dt)
         self._dc_moving_s = self._contact("dc_coil", "dc_contactor_closed", self._dc_moving_s, dt)
-        if slots["dc_on"]:
-            slots["dc_present_voltage_v"] = slots["dc_voltage_v"]
-            slots["dc_present_current_a"] = slots["dc_current_a"] if self.dc_current_a is None else self.dc_current_a
-        else:
-            slots["dc_present_current_a"] = 0.0
+        works = slots["dc_on"] and slots["dc_enable"]
+        asked = slots["dc_voltage_v"] if works else 0.0
+        slots["dc_present_voltage_v"] = asked if self.dc_voltage_v is None else self.dc_voltage_v
+        asked = slots["dc_current_a"] if works else 0.0
+        slots["dc_present_current_a"] = asked if self.dc_current_a is None else self.dc_current_a
+        joined = slots["dc_contactor_closed"]
+        slots["dc_plug_voltage_v"] = slots["dc_present_voltage_v"] if joined else self.plug_voltage_v
 
     def _contact(self, coil: str, mirror: str, moving_s: float, dt: float) -> float:
         slots = self.registers.connector(1)
@@ -207,7 +211,7 @@ def make_bench(tmp_path: Path) -> BenchMaker:
         path = tmp_path / "board.toml"
         path.write_text(text)
         registers = tmp_path / "registers"
-        wiring = Wiring(Registers.create(registers), imd_quick=True)
+        wiring = Wiring(Registers.create(registers))
         loaded = load(path)
         loaded.attach(registers)
         parts = loaded.connectors[0].parts

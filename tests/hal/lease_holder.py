@@ -18,11 +18,14 @@ def main() -> None:
     options = parser.parse_args()
     link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     link.connect(options.socket)
-    asked_in, charging, said = 0, False, ""
+    asked_in, charging, said, checked = 0, False, "", False
     while packet := link.recv(wire.MAX_PACKET):
         message = wire.decode_from_guard(packet)
         if isinstance(message, wire.Observation):
             charging = charging or message.closed
+            if options.dc and not checked and message.dc is not None and message.dc.cable_check == "passed":
+                checked = True
+                link.send(wire.encode(wire.DcIntent(asked_in, 1, "deliver", 400.0, 16.0)))
             if message.why_open != said:  # a test that fails shows it
                 said = message.why_open
                 print(f"{message.at:.2f} {said or 'closed'}", file=sys.stderr, flush=True)
@@ -36,7 +39,7 @@ def main() -> None:
         link.send(wire.encode(wire.SetPilot(epoch, 1, PilotMode.DUTY, options.duty)))
         link.send(wire.encode(wire.GrantIntent(epoch, 1, "s1", 16.0, options.failsafe, options.ride_through)))
         if options.dc:
-            link.send(wire.encode(wire.DcIntent(epoch, 1, "deliver", 400.0, 16.0)))
+            link.send(wire.encode(wire.DcIntent(epoch, 1, "cable_check", 450.0)))
         print("asked", flush=True)
 
 

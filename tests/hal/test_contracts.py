@@ -18,6 +18,7 @@ from hal.contracts import (
     CableLock,
     Contactor,
     ControlPilot,
+    DcEnable,
     DeviceError,
     Light,
     LockState,
@@ -58,6 +59,7 @@ class World(Protocol):
     def jam(self, on: bool) -> None: ...
     def activate(self, part: str, on: bool) -> None: ...
     def fed(self) -> object: ...
+    def enabled(self) -> bool: ...
 
 
 class SimWorld:
@@ -109,6 +111,9 @@ class SimWorld:
     def fed(self) -> object:
         return self.slots["watchdog"]
 
+    def enabled(self) -> bool:
+        return bool(self.slots["dc_enable"])
+
 
 class LinuxWorld:
     """sysfs, converters and lines made of files."""
@@ -159,6 +164,9 @@ class LinuxWorld:
 
     def fed(self) -> object:
         return (self.linux.dev / "watchdog0").read_bytes()
+
+    def enabled(self) -> bool:
+        return self.linux.line("DIGITAL_OUT_6")  # an AC board: none of its lines is named in its board file
 
 
 WORLDS: dict[str, Callable[[Path, Callable[[Registers], Wiring]], World]] = {
@@ -413,6 +421,7 @@ def test_the_dc_supply_is_off_when_taken_and_left(world: World, part: str) -> No
     supply = attached(world, part)
     assert isinstance(world, SimWorld)
     supply.set(400.0, 100.0, on=True)
+    world.slots["dc_enable"] = 1.0
     world.step()
     assert supply.read()[:2] == (400.0, 100.0)
     assert supply.read().max_power_w > 0
@@ -420,14 +429,35 @@ def test_the_dc_supply_is_off_when_taken_and_left(world: World, part: str) -> No
     assert world.slots["dc_on"] == 0.0 and world.slots["dc_current_a"] == 0.0
 
 
+@having("dc_enable")
+def test_the_output_stage_is_blocked_when_taken_and_left(world: World, part: str) -> None:
+    line: DcEnable = attached(world, part)
+    assert not world.enabled()
+    line.enable(True)
+    assert world.enabled()
+    line.enable(False)
+    assert not world.enabled()
+    line.enable(True)
+    parts_of(world.board)[part].driver.detach()
+    assert not world.enabled()
+
+
 @having("isolation_monitor")
-def test_the_isolation_monitor_tests_itself_and_measures(world: World, part: str, alive: None) -> None:
+def test_the_isolation_monitor_tests_itself_and_measures(world: World, part: str) -> None:
     monitor = attached(world, part)
     assert isinstance(world, SimWorld)
     monitor.start()
     assert world.slots["imd_on"] == 1.0
-    assert monitor.self_test()
-    assert monitor.read() == 1e6
+    assert monitor.read() == (1e6, "none")
+    monitor.self_test()
+    assert monitor.read().self_test == "running"
+    world.step()
+    assert monitor.read() == (1e6, "passed")
+    world.slots["isolation_ohm"] = -1.0
+    assert monitor.read().ohm is None
+    world.slots["imd_fault"] = 1.0
+    with pytest.raises(DeviceError, match="does not answer"):
+        monitor.read()
     monitor.stop()
     assert world.slots["imd_on"] == 0.0
 

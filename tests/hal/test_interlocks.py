@@ -9,7 +9,8 @@ import pytest
 from hal import wire
 from hal.board import ConnectorSettings
 from hal.contracts import MeterReading, PilotMode
-from hal.interlocks import FAULTS, Inputs, Interlocks, SelfTest, derated_a, step
+from hal.faults import FAULTS
+from hal.interlocks import Inputs, Interlocks, SelfTest, derated_a, step
 
 if TYPE_CHECKING:
     from tests.hal.conftest import Bench, BenchMaker

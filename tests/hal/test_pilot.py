@@ -251,8 +251,12 @@ def test_a_dc_output_opens_below_5_a_or_after_1_s_and_keeps_its_duty_until_then(
     charging = Pilot(level=C, pending=C, output=DIGITAL, closed=True)
     p = step(charging, dc, inputs(wish=X1, allowed=False), 1.0)
     assert (p.closed, p.output) == (True, DIGITAL)
-    assert step(p, dc, inputs(wish=X1, allowed=False), 1.99).closed
-    assert not step(p, dc, inputs(wish=X1, allowed=False), 2.0).closed
+    ramping = step(p, dc, inputs(wish=X1, allowed=False), 1.89)
+    assert ramping.closed and ramping.blocked_since is None
+    blocked = step(p, dc, inputs(wish=X1, allowed=False), 1.91)
+    assert (blocked.closed, blocked.blocked_since, blocked.output) == (True, 1.91, DIGITAL)
+    assert step(blocked, dc, inputs(wish=X1, allowed=False), 1.95).closed
+    assert not step(blocked, dc, inputs(wish=X1, allowed=False), 1.97).closed
     unloaded = step(p, dc, inputs(wish=X1, allowed=False, unloaded=True), 1.01)
     assert (unloaded.closed, unloaded.output) == (False, X1)
 

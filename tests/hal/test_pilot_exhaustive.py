@@ -7,9 +7,11 @@ lease x readiness x freshness x output x contactor and its times at each limit +
 from collections.abc import Iterator
 from itertools import product
 
+import msgspec
 import pytest
 
 from hal.contracts import PilotMode, PilotOutput, PilotSample
+from hal.dc_limits import BLOCK_S, RAMP_S
 from hal.pilot import Circuit, Inputs, Level, Pilot, level_of, step
 
 NOW = 1000.0
@@ -25,7 +27,7 @@ CHARGEABLE = {Level.C: (False, True), Level.D: (True,)}  # with which `ventilati
 # (closed, stopping since): open, closed, and stopping at each limit +-1 tick
 OPEN = (False, None)
 AC_STATES = [(True, None), *((True, NOW - 6.0 + off) for off in (TICK, 0.0, -TICK)), (True, NOW)]
-DC_STATES = [(True, None), *((True, NOW - 1.0 + off) for off in (TICK, 0.0, -TICK)), (True, NOW)]
+DC_STATES = [(True, None), *((True, NOW - RAMP_S + off) for off in (TICK, 0.0, -TICK)), (True, NOW)]
 # (output, since): PWM too young to prove the diode, just old enough, old
 OUTPUTS = [(X1, 0.0), (NOMINAL, NOW - 0.04), (NOMINAL, NOW - 0.06), (NOMINAL, 0.0), (DIGITAL, 0.0), (F, 0.0)]
 AGES = (0.0, 0.030, 0.030 + TICK)
@@ -126,7 +128,7 @@ def test_nothing_closes_without_lease_and_grant_or_while_something_is_left_to_do
 @pytest.mark.parametrize("allowed", [True, False], ids=["granted", "not granted"])
 def test_under_load_it_opens_when_it_must_and_never_before_its_time(allowed: bool, dc: bool) -> None:
     circuit = Circuit(dc=dc)
-    grace = 1.0 if dc else 6.0
+    grace = RAMP_S if dc else 6.0
     kept = opened = 0
     for closed in DC_STATES if dc else AC_STATES:
         over = not allowed and closed[1] is not None and NOW - closed[1] >= grace
@@ -136,12 +138,26 @@ def test_under_load_it_opens_when_it_must_and_never_before_its_time(allowed: boo
                     for age, healthy in ((0.0, True), (0.030, True), (0.030 + TICK, True), (0.0, False)):
                         n = step(p, circuit, Inputs(PilotSample(high, low), age, NOMINAL, allowed, healthy, True), NOW)
                         must_open = age > 0.030 or not healthy or n.fault != "" or n.level is not Level.C or over
-                        assert n.closed is not must_open
+                        if dc:  # it breaks no current: the output is blocked first
+                            assert n.closed and (n.blocked_since == NOW) is must_open
+                        else:
+                            assert n.closed is not must_open
                         kept += n.closed
                         opened += must_open
                         if n.closed and not allowed and not dc:
                             assert n.output == X1
     assert kept > 100 and opened > 100
+
+
+def test_a_blocked_dc_output_opens_once_nothing_flows_and_in_any_case_in_time() -> None:
+    circuit = Circuit(dc=True)
+    for p in pilots((True, None)):
+        for high, healthy, unloaded in product(VOLTS_MV, (True, False), (True, False)):
+            i = Inputs(PilotSample(high, -12_000), 0.0, DIGITAL, True, healthy, True, unloaded)
+            for ago in (TICK, BLOCK_S - TICK, BLOCK_S + 1e-6, BLOCK_S + TICK):
+                n = step(msgspec.structs.replace(p, blocked_since=NOW - ago), circuit, i, NOW)
+                assert n.closed is (not unloaded and ago < BLOCK_S)  # nor does it begin anew when all is well again
+                assert n.blocked_since == (NOW - ago if n.closed else None)
 
 
 def test_one_sample_of_another_state_never_opens_under_load() -> None:

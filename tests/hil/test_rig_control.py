@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hal.sim.registers import Registers
-from hil.plant.commands import COMMANDS, RigError, answer, read
+from hil.plant.command import RigError
+from hil.plant.commands import COMMANDS, answer, read
 from hil.plant.plant import Plant
 from hil.plant.rig_server import LONGEST_LINE, RigServer
 from hil.rig import Rig, SocketLink

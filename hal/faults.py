@@ -1,0 +1,62 @@
+"""Everything that can be wrong with a connector: the codes of the link, their names for people, and how each behaves.
+
+Which condition raises which code is `interlocks` (and `pilot`, `cable_check`, `dc_watch`).
+"""
+
+from typing import Final, NamedTuple
+
+
+class Rule(NamedTuple):
+    """How one fault behaves. `latched`: needs clear_fault or (if `leaves`) the car's departure."""
+
+    name: str
+    latched: bool = False
+    leaves: bool = True  # the departure of the car clears it
+    opens: bool = True
+    ramps: bool = False  # time to ramp a DC output down first; without it the output is blocked at once
+
+
+FAULTS: Final[dict[str, Rule]] = {
+    "pilot_short": Rule("control pilot shorted to PE"),
+    "pilot_diode": Rule("no diode in the car's pilot circuit"),
+    "pilot_fault": Rule("control pilot voltage is that of no state"),
+    "pilot_stale": Rule("control pilot is not being measured"),
+    "ventilation": Rule("car asks for ventilation, which this place has not"),
+    "cable_invalid": Rule("proximity resistor between the windows"),
+    "cable_button": Rule("release button of the plug is pressed"),
+    "rcd_tripped": Rule("residual current", latched=True),
+    "rcd_self_test": Rule("RCD self test failed", latched=True),
+    "emergency_stop": Rule("emergency stop pressed"),
+    "pe_lost": Rule("protective earth or PEN conductor lost", latched=True),
+    "mains_fail": Rule("mains supply failed"),
+    "tamper": Rule("housing opened", opens=False),
+    "weld": Rule("contactor does not open", latched=True, leaves=False),
+    "stuck_open": Rule("contactor does not close", latched=True),
+    "unexpected_edge": Rule("contactor moved without command", latched=True),
+    "over_current": Rule("car draws more than offered", latched=True),
+    "bad_limit": Rule("limit outside what the connector carries", latched=True),
+    "under_voltage": Rule("mains voltage too low"),
+    "over_voltage": Rule("mains voltage too high"),
+    "lost_phase": Rule("a phase is missing"),
+    "over_temperature": Rule("contacts too hot", ramps=True),
+    "temperature_sensor": Rule("temperature is not being measured", ramps=True),
+    "meter_stale": Rule("meter does not answer", ramps=True),
+    "lock_open": Rule("plug is not locked"),
+    "lock_failed": Rule("plug lock does not reach its place"),
+    "supply_stale": Rule("DC supply does not answer"),
+    "supply_fault": Rule("DC supply reports a failure"),
+    "isolation": Rule("insulation of the DC output too low", latched=True),
+    "isolation_monitor": Rule("insulation monitor failed", latched=True),
+    "cable_check": Rule("cable check failed", latched=True),
+    "dc_over_voltage": Rule("voltage of the DC output too high", latched=True),
+    "dc_over_current": Rule("DC output gives more than asked for", latched=True),
+    "dc_polarity": Rule("DC output has the wrong polarity", latched=True),
+    "dc_weld": Rule("voltage stays behind the open DC contactor", latched=True, leaves=False),
+    "device": Rule("part of the board does not answer"),
+}
+
+
+def headline(code: str, detail: str) -> str:
+    """A fault in one line for people, the back office and the report: what it is, then what was seen of it."""
+    name = FAULTS[code].name
+    return f"{name}: {detail}" if detail else name
