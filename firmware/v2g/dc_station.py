@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from firmware.station.charging import DC_IDLE, DcWish
 from firmware.v2g.ev_station import EvseView, EvStation, Wish
+from firmware.v2g.quirks import QuirkName
 from hal.wire import ConnectorCapability, DcSample
 
 FRESH_S: Final = 0.25  # older measurements must not be told to a car that draws current: malfunction stop
@@ -64,9 +65,10 @@ class DcStation(EvStation):
         self._want("cable_check", ev_max_voltage_v, PRECHARGE_A)
 
     def start_precharge(self, voltage_v: float, current_a: float) -> None:
-        """Bring the cable to the battery's voltage with at most 2 A (IEC 61851-23 CC.5); cars that ask for 0 A (Tesla,
-        Polestar) mean the voltage all the same."""
-        self._want("precharge", voltage_v, min(current_a, PRECHARGE_A) if current_a > 0 else PRECHARGE_A)
+        """Bring the cable to the battery's voltage with at most 2 A (IEC 61851-23 CC.5)."""
+        if current_a <= 0 and self.quirk(QuirkName.PRECHARGE_WITHOUT_CURRENT):
+            current_a = PRECHARGE_A
+        self._want("precharge", voltage_v, min(current_a, PRECHARGE_A))
 
     def deliver(self, voltage_v: float, current_a: float) -> None:
         """Set points of this moment; more than our limits is legal to ask for and clamped."""

@@ -13,6 +13,7 @@ from firmware.station.charging import DcWish
 from firmware.station.connector_status import forbidding
 from firmware.station.facts import IdToken
 from firmware.station.limits import Limit
+from firmware.v2g.quirks import Quirk, QuirkName, known
 from hal.wire import ConnectorCapability, Observation
 
 
@@ -47,6 +48,7 @@ class Wish:
     soc_percent: float | None = None
     status: str = ""
     dc: DcWish | None = None  # None = an AC session
+    quirks: tuple[str, ...] = ()  # what of the car's ways we had to put up with
 
 
 class EvStation:
@@ -82,6 +84,15 @@ class EvStation:
                 soc_percent=self.wish.soc_percent if soc_percent is None else soc_percent,
             )
         )
+
+    def quirk(self, name: QuirkName) -> Quirk | None:
+        """The car shows this quirk: None where it is not one that we put up with from this car."""
+        quirk = known()[name]
+        if not quirk.concerns(self.wish.evccid):
+            return None
+        if name not in self.wish.quirks:
+            self._set(replace(self.wish, quirks=(*self.wish.quirks, str(name))))
+        return quirk
 
     def _set(self, wish: Wish) -> None:
         if wish != self.wish:

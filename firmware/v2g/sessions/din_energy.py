@@ -23,11 +23,12 @@ from firmware.v2g.messages.din import (
 )
 from firmware.v2g.messages.replies import failure_reply, smallest
 from firmware.v2g.peer import Peer
+from firmware.v2g.quirks import QuirkName
 from firmware.v2g.sessions.din_words import amps, learn, status, volts, watts
 from firmware.v2g.when import When, when
 
 CABLE_CHECK_S: Final = 38.0  # the car waits for 40 s
-PRECHARGE_S: Final = 20.0  # ours to 5 s, cars give up after 7 s; recorded ones went on for 12 s and more
+PRECHARGE_S: Final = 10.0  # 5 s are asked of us, cars give up after 7 s
 RAMP_DOWN_S: Final = 1.3  # the answer to PowerDelivery(false) within 1.5 s; the guard opens 1 s after the wish
 GRAVE: Final = frozenset({StationState.EMERGENCY_SHUTDOWN, StationState.MALFUNCTION, StationState.UTILITY_INTERRUPT})
 
@@ -62,8 +63,10 @@ async def check_cable(
         request = await ev.next(CableCheckReq, reply=ongoing)
     done = CableCheckRes(dc_evse_status=status(station), evse_processing=EvseProcessing.Finished)
     follows = await ev.next(PreChargeReq, PowerDeliveryReq, reply=done)
-    if isinstance(follows, PowerDeliveryReq) and follows.ready_to_charge_state:
-        ev.refuse_order("PowerDelivery(true) before PreCharge")
+    if isinstance(follows, PowerDeliveryReq):
+        stops = not follows.ready_to_charge_state
+        if not stops or station.quirk(QuirkName.STOP_BEFORE_PRECHARGE) is None:
+            ev.refuse_order("PowerDelivery before PreCharge")
     return follows
 
 
@@ -74,7 +77,7 @@ async def precharge(ev: Peer, station: DcStation, request: PreChargeReq, ready_b
     while isinstance(follows, PreChargeReq):
         learn(station, follows.dc_ev_status)
         target_v = float(follows.ev_target_voltage)
-        late = ev.now >= ready_by or (ev.asking_for_s >= PRECHARGE_S and not station.precharged(target_v))
+        late = ev.now >= ready_by or (not station.precharged(target_v) and too_long(ev, station))
         if late:
             station.fail(f"pre-charge reached only {station.present_voltage_v:.0f} V of {target_v:.0f} V")
         else:
@@ -86,6 +89,14 @@ async def precharge(ev: Peer, station: DcStation, request: PreChargeReq, ready_b
         )
         follows = await ev.next(PreChargeReq, PowerDeliveryReq, reply=reply)
     return follows
+
+
+def too_long(ev: Peer, station: DcStation) -> bool:
+    """Has pre-charge had its time? Some cars give more."""
+    if ev.asking_for_s < PRECHARGE_S:
+        return False
+    patient = station.quirk(QuirkName.PATIENT_PRECHARGE)
+    return patient is None or ev.asking_for_s >= (patient.value or PRECHARGE_S)
 
 
 async def charge(ev: Peer, station: DcStation, start: PowerDeliveryReq) -> PowerDeliveryReq:

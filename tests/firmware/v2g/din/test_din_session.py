@@ -53,6 +53,7 @@ def test_the_session_id_is_new_whatever_the_car_names(rig: Any, walk: Any, reque
     assert answer.response_code == "OK_NewSessionEstablished"
     assert len(rig.session_id) == 8
     assert any(rig.session_id)
+    assert rig.car.wish.quirks == ("short_session_id",)
 
 
 def test_only_charging_by_external_payment_is_offered(walk: Any, to_precharge: Any) -> None:
@@ -263,17 +264,32 @@ def test_precharge_goes_to_the_cars_voltage_also_when_it_asks_for_no_current(
     assert rig.car.wish.dc == DcWish("precharge", 390, 2, max_voltage_v=410)
 
 
-def test_precharge_that_does_not_get_there_fails_after_20_seconds(rig: Any, walk: Any, to_precharge: Any) -> None:
+@pytest.mark.parametrize(("evccid", "limit_s"), [("020000000001", 10), ("98ED5CDAD998", 20)])
+def test_precharge_that_does_not_get_there_fails_in_time_for_the_car(
+    rig: Any, walk: Any, request_named: Any, evccid: str, limit_s: float
+) -> None:
     rig.bay.obedient = False
     rig.see(closed=True, cable_check="passed", voltage_v=30.0)
-    walk(*to_precharge)
-    rig.wait(19.9)
+    walk("SupportedAppProtocol")
+    rig.ask(replace(request_named("SessionSetup"), evcc_id=bytes.fromhex(evccid)))
+    walk("ServiceDiscovery", "ServicePaymentSelection", "ContractAuthentication", "ChargeParameterDiscovery")
+    walk("CableCheck", "PreCharge")
+    rig.wait(limit_s - 0.1)
     assert walk("PreCharge").response_code == "OK"
     rig.wait(0.2)
     answer = walk("PreCharge")
     assert answer.response_code == "FAILED"
     assert float(answer.evse_present_voltage) == 30
     assert rig.car.failure == "pre-charge reached only 30 V of 390 V"
+    assert rig.car.wish.quirks == (("patient_precharge",) if limit_s > 10 else ())
+
+
+def test_a_car_that_stops_before_precharge_is_let_go_and_noted(rig: Any, walk: Any, to_precharge: Any) -> None:
+    walk(*to_precharge[:7])
+    assert walk("PowerDelivery false").response_code == "OK"
+    assert walk("SessionStop").response_code == "OK"
+    assert rig.ended.outcome is Session.TERMINATED
+    assert rig.car.wish.quirks == ("stop_before_precharge",)
 
 
 def test_ready_to_charge_is_148_seconds_from_authorisation(rig: Any, walk: Any, to_precharge: Any) -> None:
