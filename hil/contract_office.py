@@ -33,7 +33,7 @@ from firmware.v2g.messages.iso2 import (
     V2gMessage,
 )
 from firmware.v2g.pki.authority import Authority, Leaf
-from firmware.v2g.pki.certificates import Chain, common_name, der, in_order, read_certificates
+from firmware.v2g.pki.certificates import UNREADABLE, Chain, common_name, der, in_order, read_certificates
 from firmware.v2g.pki.make_test import EMAID
 from hil.contract_keys import encrypt
 
@@ -171,7 +171,7 @@ def _certificate_of(request: CertificateInstallationReq | CertificateUpdateReq) 
         data = request.oem_provisioning_cert
     try:
         return x509.load_der_x509_certificate(data)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise NoCertificate(f"the car's certificate cannot be read: {error}") from None
 
 

@@ -93,7 +93,8 @@ def install_request(pki: TestPki, key: Any = None) -> str:
         oem_provisioning_cert=der(pki.provisioning.certificate),
         list_of_root_certificate_ids=(X509IssuerSerial(x509_issuer_name="CN=V2G", x509_serial_number=1),),
     )
-    signature = sign([Part(request, "id1")], key or pki.provisioning.key)
+    signer: Any = key or pki.provisioning.key
+    signature = sign([Part(request, "id1")], signer)
     header = iso2.MessageHeader(session_id=b"12345678", signature=signature)
     return base64.b64encode(exi.encode(iso2.V2gMessage(header=header, body=request))).decode()
 

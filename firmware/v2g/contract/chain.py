@@ -4,6 +4,7 @@ Pure and bounded: no files, no clock, at most MAX_CERTIFICATES certificates. Tha
 proven later, by its signature in AuthorizationReq. ISO 15118-2 clauses 7.9.2.2, 8.4.3.7; annex F (profiles).
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +18,17 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from firmware.station.contracts import OcspRequestData
 from firmware.v2g.contract.emaid import compact, same_emaid
 from firmware.v2g.messages.iso2 import CertificateChain, ResponseCode
-from firmware.v2g.pki.certificates import Chain, Curve, PkiError, common_name, constraints, curve, in_order, root_of
+from firmware.v2g.pki.certificates import (
+    UNREADABLE,
+    Chain,
+    Curve,
+    PkiError,
+    common_name,
+    constraints,
+    curve,
+    in_order,
+    root_of,
+)
 from firmware.v2g.pki.staples import query_for
 
 MAX_CERTIFICATES: Final = 4  # leaf, two sub CAs, and the root that some cars send along
@@ -77,6 +88,16 @@ def fingerprint(certificate: x509.Certificate) -> bytes:
     return certificate.fingerprint(hashes.SHA256())
 
 
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Parts of a certificate are parsed when they are first looked at: what does not parse refuses the contract."""
+    try:
+        yield
+    except UNREADABLE:
+        raise _broken("a certificate cannot be read") from None
+
+
+@reading()
 def read_chain(sent: CertificateChain) -> Chain:
     """The car's certificates as a chain, whatever their order. Raises ContractRefused."""
     parts = (sent.certificate, *(sent.sub_certificates or ()))
@@ -86,13 +107,12 @@ def read_chain(sent: CertificateChain) -> Chain:
         chain = in_order([x509.load_der_x509_certificate(part) for part in parts])
     except PkiError as error:
         raise _broken(f"the chain {error}") from None
-    except ValueError:
-        raise _broken("what was sent is no certificate") from None
     if len(chain.sub_cas) > MAX_SUB_CAS:
         raise _broken(f"{len(chain.sub_cas)} sub CAs where {MAX_SUB_CAS} are allowed")
     return chain
 
 
+@reading()
 def examine(
     emaid: str, sent: CertificateChain, roots: Sequence[x509.Certificate], now: datetime, *, clock_trusted: bool = True
 ) -> Contract:
@@ -120,10 +140,7 @@ def examine(
 def _check_purpose(certificate: x509.Certificate, below: int) -> None:
     """May it do what it does in this chain? `below`: how many certificates of the chain are below it."""
     name = common_name(certificate)
-    try:
-        extensions = list(certificate.extensions)
-    except ValueError:
-        raise _broken(f"an extension of {name!r} does not parse") from None
+    extensions = list(certificate.extensions)
     for extension in extensions:
         if extension.critical and not isinstance(extension.value, HANDLED):
             raise _broken(f"{name!r} has a critical extension that is not known here")
@@ -139,6 +156,7 @@ def _check_purpose(certificate: x509.Certificate, below: int) -> None:
         raise _broken(f"{name!r} allows {allowed} CAs below it, and {below - 1} are there")
 
 
+@reading()
 def check_age(certificate: x509.Certificate, now: datetime) -> None:
     """Raises ContractRefused outside its validity."""
     name, begins, ends = common_name(certificate), certificate.not_valid_before_utc, certificate.not_valid_after_utc

@@ -10,10 +10,9 @@ from datetime import datetime
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from firmware.station.contracts import Action, CertificateAnswer
-from firmware.v2g.contract.chain import ContractRefused, check_age, read_chain
+from firmware.v2g.contract.chain import ContractRefused, check_age, read_chain, reading
 from firmware.v2g.contract.signatures import BadSignature, Part, verify
 from firmware.v2g.exi import ExiError, decode, encode
 from firmware.v2g.messages.declare import replace
@@ -25,6 +24,7 @@ from firmware.v2g.messages.iso2 import (
 )
 from firmware.v2g.messages.xmldsig import Signature
 from firmware.v2g.peer import Relayed
+from firmware.v2g.pki.certificates import UNREADABLE
 
 MAX_FORWARDED: Final = 4200  # bytes: 5600 characters of base64 (OCPP Get15118EVCertificate)
 MAX_ANSWER: Final = 8192  # bytes; OCPP 2.0.1 allows 5625
@@ -52,18 +52,15 @@ def check_request(
         check_age(leaf, now)
     try:
         verify(signature, [Part(request, request.id)], leaf.public_key())
-    except (BadSignature, ValueError, UnsupportedAlgorithm) as bad:
+    except (BadSignature, *UNREADABLE) as bad:
         raise ContractRefused(ResponseCode.FAILED_SignatureError, str(bad)) from None
 
 
 def _signer(request: CertificateRequest) -> x509.Certificate:
     if isinstance(request, CertificateUpdateReq):
         return read_chain(request.contract_signature_cert_chain).leaf
-    try:
+    with reading():
         return x509.load_der_x509_certificate(request.oem_provisioning_cert)
-    except ValueError:
-        reason = "the provisioning certificate cannot be read"
-        raise ContractRefused(ResponseCode.FAILED_CertChainError, reason) from None
 
 
 def relay(answer: CertificateAnswer, request: CertificateRequest, session_id: bytes) -> Relayed:

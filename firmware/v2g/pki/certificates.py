@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -18,6 +18,19 @@ from cryptography.x509.oid import NameOID
 
 MAX_FILE: Final = 262_144  # bytes of one PEM file; a chain has some 6,000
 MAX_SUB_CAS: Final = 3  # -20; -2 has two
+
+
+#: what `cryptography` raises for a certificate of somebody else's making that is none; parts of it are parsed only when
+#: they are looked at, so any look may raise
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    KeyError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class Curve(StrEnum):

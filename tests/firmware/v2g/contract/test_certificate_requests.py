@@ -4,6 +4,7 @@ The other end is the rig's contract office, which makes real certificates of the
 """
 
 import base64
+import random
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,8 @@ from cryptography import x509
 
 from firmware.station.contracts import CertificateAnswer
 from firmware.v2g import exi
+from firmware.v2g.contract.chain import ContractRefused
+from firmware.v2g.contract.installation import check_request
 from firmware.v2g.contract.signatures import verify
 from firmware.v2g.messages import iso2
 from firmware.v2g.messages.declare import replace
@@ -214,3 +217,16 @@ def test_a_car_may_leave_while_its_certificate_is_made(contract_rig: Rig, instal
     rig.talk.lost("the car is gone", rig.now)
     assert rig.work[0].over
     assert rig.talk.ended is not None
+
+
+def test_damaged_provisioning_certificates_are_refused_by_name(
+    contract_rig: Rig, install: Any, pki: Any, noon: Any
+) -> None:
+    rng = random.Random(12118)
+    for _ in range(800):
+        data = bytearray(install.oem_provisioning_cert)
+        for _ in range(rng.randint(1, 3)):
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        request = replace(install, oem_provisioning_cert=bytes(data))
+        with pytest.raises(ContractRefused):
+            check_request(request, contract_rig.signed(install, pki.provisioning), 1000, noon, clock_trusted=True)
