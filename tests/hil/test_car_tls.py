@@ -2,16 +2,23 @@
 
 import asyncio
 import json
+import re
 import shutil
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from firmware.v2g.pki.make_test import make_test
+from firmware.v2g.pki.authority import Authority, Leaf, key_pem
+from firmware.v2g.pki.certificates import Chain
+from firmware.v2g.pki.make_test import build, make_test
+from firmware.v2g.pki.store import read_key
 from hil.cars.discovery import TLS, find_station
 from hil.stack import Stack, station_toml
 
@@ -114,6 +121,76 @@ def s_client(port: int, *arguments: str) -> str:
     command = ["openssl", "s_client", "-connect", f"[::1]:{port}", "-status", *arguments]
     done = subprocess.run(command, input="", capture_output=True, text=True, timeout=20, check=False)
     return done.stdout + done.stderr
+
+
+def vehicles(folder: Path) -> dict[str, Leaf]:
+    """Vehicle certificates of the station's own OEM root, each with one thing wrong; and one of a foreign root."""
+    place = folder / "others/iso20"
+    certificates, keys = {}, {}
+    for name in ("oem-root", "oem-sub1", "oem-sub2", "v2g-sub2"):
+        certificates[name] = x509.load_pem_x509_certificate((place / f"{name}.pem").read_bytes())
+        keys[name] = read_key(place / f"{name}.key")
+    path = (certificates["oem-sub2"], certificates["oem-sub1"])
+    leaf = Authority(certificates["oem-sub2"], keys["oem-sub2"], path).leaf
+    contract = Authority(certificates["v2g-sub2"], keys["v2g-sub2"], (certificates["v2g-sub2"],)).leaf
+    now, day = datetime.now(UTC), timedelta(days=1)
+    alone = leaf("vehicle", "ALONE", "OEM")
+    return {
+        "expired": leaf("vehicle", "EXPIRED", "OEM", not_before=now - 10 * day, days=9),
+        "early": leaf("vehicle", "EARLY", "OEM", not_before=now + day, days=9),
+        "server": leaf("vehicle", "SERVER", "OEM", purpose=ExtendedKeyUsageOID.SERVER_AUTH),
+        "foreign": build("iso20").oem.sub2.leaf("vehicle", "FOREIGN", "OEM"),
+        "contract": contract("contract", "DEPLTC0000012X", "MO"),
+        "alone": Leaf(Chain(alone.certificate, ()), alone.key),
+    }
+
+
+SHOWN = {
+    "expired": "vehicle certificate 'EXPIRED': has expired",
+    "early": "vehicle certificate 'EARLY': is not valid yet",
+    "server": "vehicle certificate 'SERVER': may not be used by a TLS client",
+    "foreign": "CA certificate 'OEM sub CA 1 iso20': its issuer is not installed here",
+    "contract": "its issuer is not installed here|is a contract certificate",
+    "alone": "vehicle certificate 'ALONE': its issuer is not installed here",
+}
+TLS_1_0 = ("-tls1", "-cipher", "ALL:@SECLEVEL=0")
+WEAK = ("-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-SHA:@SECLEVEL=0")
+OFFERED = {
+    "a weaker suite": (WEAK, "no cipher suite of ISO 15118, but 0xc00a"),
+    "an old version": (TLS_1_0, "the car offers TLS 1.0 only"),
+}
+
+
+@pytest.mark.timeout(150)
+def test_whoever_is_refused_finds_the_reason_in_the_facts(pki: Path, tmp_path: Path) -> None:
+    """OpenSSL's own client at a running station: bad vehicle certificates, weak offers, a car that does not know us."""
+    port, refused = free_port(), 0
+    foreign_root = ("-verify_return_error", "-CAfile", str(pki / "roots/v2g/iso2.pem"))
+    cases: dict[str, tuple[tuple[str, ...], str]] = {
+        "a car that does not know our root": (("-tls1_3", *foreign_root), "unknown ca: it does not know the root of our chain"),
+        **OFFERED,
+    }
+    for name, leaf in vehicles(pki).items():
+        chain, key = tmp_path / f"{name}.pem", tmp_path / f"{name}.key"
+        chain.write_bytes(leaf.pem())
+        key.write_bytes(key_pem(leaf.key))
+        shown = ("-tls1_3", "-cert", str(chain), "-cert_chain", str(chain), "-key", str(key))
+        cases[name] = (shown, SHOWN[name])
+    with Stack(tmp_path, station_toml(tmp_path, v2g=v2g(pki, port, 'tls = "allow"'))) as stack:
+        for arguments, _ in cases.values():
+            stack.rig.do("plug")
+            found = asyncio.run(find_station("lo", port, "::1", security=TLS))
+            s_client(found.port, *arguments)
+            refused += 1
+            stack.wait("station", lambda: stack.log("station").count("TLS failed: ") == refused, within=15)  # noqa: B023
+            stack.rig.do("unplug", force=True)
+            stack.wait("station", lambda: stack.log("station").count("EVSE 1: no car") == refused, within=15)  # noqa: B023
+        stack.close()
+        told = facts(stack, "car_tls")
+    assert [each["agreed"] for each in told] == [False] * len(cases)
+    for (name, (_, reason)), fact in zip(cases.items(), told, strict=True):
+        assert re.search(reason, fact["reason"]), (name, fact)
+        assert fact["offered"], (name, fact)
 
 
 @pytest.mark.timeout(100)
