@@ -198,6 +198,10 @@ class LegalTransaction(NamedTuple):
     id_token: str = ""
     tariff: str = ""
 
+    def plain(self) -> "LegalTransaction":
+        """Without the bar, which separates OCMF's sections and must stand in none of its texts."""
+        return LegalTransaction(*(text.replace("|", " ") for text in self))
+
 
 class SigningMeter(Protocol):
     """A meter that signs a charging session. Slow. Begin before the first energy flows, end when none flows any more:

@@ -37,6 +37,11 @@ class Driver(HttpMeter):
         )
 
     def begin(self, transaction: LegalTransaction) -> None:
+        """A transaction left open is ended first; its record is lost with it."""
+        transaction = transaction.plain()
+        now = self.device.ask("GET", _API + "metervalue")
+        if isinstance(now, dict) and now.get("XT") is True:
+            self.device.text("POST", _API + "receipt", {"TX": "E"})
         if time.monotonic() - self._clock_at > _CLOCK_S or not self._clock_at:
             self.device.text("POST", _API + "datetime", {"TM": _stamp()})
             self._clock_at = time.monotonic()

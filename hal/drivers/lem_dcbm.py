@@ -33,6 +33,7 @@ class Driver(HttpMeter):
 
     def begin(self, transaction: LegalTransaction) -> None:
         """Its clock is set first: a transaction whose time is not known is not legal, and ends after 48 h anyway."""
+        transaction = transaction.plain()
         utc = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.device.ask("PUT", "/v1/settings", {"time": {"utc": utc}})
         if self._bits().get("transactionIsOnGoing") is True:
