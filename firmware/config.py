@@ -83,6 +83,8 @@ class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protocols: Annotated[tuple[V2gProtocol, ...], Meta(min_length=1)] = ("iso2", "din")  # served where they can be
     contracts: Literal["csms", "off"] = "csms"  # Plug & Charge: needs tls, contract roots in pki, and [ocpp]
     contract_roots: Annotated[tuple[Literal["mo", "v2g"], ...], Meta(min_length=1)] = ("mo",)  # who may issue contracts
+    meter_receipts_s: Seconds | None = None  # the car signs the meter reading this often (contracts only); none = never
+    renegotiate_dc: bool = False  # ask DC cars too to plan anew; they repeat cable check and pre-charge
     sdp_port: Annotated[int, Meta(ge=1, le=65535)] = 15118
     # the interface carries the car's frames without a modem (rig, bench): link is up while the plug is in
     modem: Literal["none", "qca7000", "cg5317", "simulated"] = "none"

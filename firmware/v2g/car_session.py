@@ -26,7 +26,7 @@ from firmware.v2g.peer import Exchanged, Peer
 from firmware.v2g.recording.tap import Tap
 from firmware.v2g.server import CarConnection
 from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
-from firmware.v2g.sessions.iso2_terms import PLAIN, Terms
+from firmware.v2g.sessions.iso2_terms import Terms
 from firmware.v2g.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -113,14 +113,23 @@ class CarSession:
     def _make_terms(self) -> Callable[[], Terms]:
         """What each connection may offer besides energy. Contracts are loaded only where TLS may carry them."""
         if self._settings.tls == "prohibit" or self._settings.contracts == "off":
-            return lambda: PLAIN
+            return self._plain_terms
         from firmware.station.contracts import ContractClerk  # noqa: PLC0415
         from firmware.v2g.contract.desk import ContractDesk  # noqa: PLC0415
         from firmware.v2g.sessions.iso2_contract import contract_terms  # noqa: PLC0415
 
         clerk = ContractClerk(self._station, self._evse)
         desk = ContractDesk(clerk, self._security.contract_roots, self.poke)
-        return lambda: contract_terms(desk)
+        return lambda: contract_terms(desk, self._plain_terms())
+
+    def _plain_terms(self) -> Terms:
+        """Without contracts."""
+        smart = self._station.smart_charging
+        return Terms(
+            planner=None if smart is None else smart.planner(self._evse.id),
+            receipt_every_s=self._settings.meter_receipts_s,
+            renegotiate_dc=self._settings.renegotiate_dc,
+        )
 
     async def _connect(self, connected: socket.socket, connection: CarConnection) -> None:
         try:
@@ -145,7 +154,7 @@ class CarSession:
         if self._id or ending.resume is not None:  # a connection that came to no session ends no pause
             self._resume = ending.resume
             self._evse.pause("" if ending.resume is None else ending.resume.written())
-        self._facts.session_ended(self._id, self.wish.protocol, self.wish.evccid, ending.outcome, ending.reason)
+        self._facts.session_ended(self._id, self.wish, ending.outcome, ending.reason)
         transaction = self._evse.transaction_id
         if ending.outcome is Session.TERMINATED and transaction is not None and self._evse.stop_wanted is None:
             stop = StopTransaction(by="car", transaction_id=transaction, reason="StoppedByEV")

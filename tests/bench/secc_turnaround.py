@@ -41,6 +41,7 @@ class Desk:
     def __init__(self) -> None:
         self.clock = SystemClock()
         self.settings = Settings()
+        self.smart_charging = None
         self.facts: list[AnyFact] = []
 
     def emit(self, fact: AnyFact) -> None:

@@ -43,7 +43,6 @@ from firmware.v2g.when import when
 
 NAMESPACE: Final = "urn:din:70121:2012:MsgDef"
 CHARGE_SERVICE_ID: Final = 1
-SESSION_ID_OCTETS: Final = 8
 STOPPING_S: Final = 1.3  # the answer to SessionStop within 1.5 s
 ONGOING_S: Final = 55.0  # then the station must have finished; the car waits for 60 s
 READY_TO_CHARGE_S: Final = 148.0  # from authorisation to PowerDelivery; the car waits for 150 s
@@ -69,10 +68,10 @@ async def charge_dc(ev: Peer, station: DcStation, greeting: SupportedAppProtocol
 async def set_up(ev: Peer, station: DcStation, greeting: SupportedAppProtocolRes) -> None:
     """Always a new session, whatever id the car names: DIN knows no pause."""
     request = await ev.next(SessionSetupReq, reply=greeting, may_stop=False)
-    if len(ev.claimed_session_id) != SESSION_ID_OCTETS:
-        station.quirk(QuirkName.SHORT_SESSION_ID)
     ev.new_session()
     station.tell("car and station negotiate", protocol=ev.language.name, evccid=request.evcc_id.hex().upper())
+    if len(ev.claimed_session_id) != len(ev.session_id):
+        station.quirk(QuirkName.SHORT_SESSION_ID)
     reply = SessionSetupRes(response_code=ResponseCode.OK_NewSessionEstablished, evse_id=evse_id(station.evse_id))
     await ev.next(ServiceDiscoveryReq, reply=reply)
 

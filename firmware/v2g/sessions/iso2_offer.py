@@ -58,15 +58,17 @@ def _resumed(plans: Sequence[Plan], deal: Deal) -> Sequence[Plan]:
 
 
 def listen_to(deal: Deal, needs: Needs) -> float:
-    """Tell the planner what the car wants; returns how far the schedule must reach, in s."""
-    if deal.terms.planner is not None:
+    """Tell the planner what the car wants, once in every negotiation unless it changes; returns how far the schedule
+    must reach, in s."""
+    if deal.terms.planner is not None and deal.needs != replace(needs, soc_percent=None):
         deal.terms.planner.needs(needs)
+    deal.needs = replace(needs, soc_percent=None)
     return needs.departure_s or A_DAY_S
 
 
 def finished(deal: Deal, schedule: Schedule, parameter: EvseChargeParameter) -> ChargeParameterDiscoveryRes | Signed:
     """The offer: limits, schedules, and tariffs with their signature where the back office sent some."""
-    deal.schedule = schedule
+    deal.schedule, deal.needs = schedule, None
     tariffs = deal.terms.tariffs() if deal.terms.tariffs is not None else None
     offer = ChargeParameterDiscoveryRes(
         evse_processing=EvseProcessing.Finished,

@@ -22,6 +22,7 @@ from firmware.v2g.messages.iso2 import (
 )
 from firmware.v2g.peer import Peer, is_failure
 from firmware.v2g.sessions import iso2_services as services
+from firmware.v2g.quirks import QuirkName
 from firmware.v2g.sessions.iso2_terms import Deal
 
 
@@ -52,6 +53,8 @@ async def set_up(ev: Peer, station: EvStation, greeting: SupportedAppProtocolRes
         ev.new_session()
     status = "car and station go on after a pause" if deal.joined else "car and station negotiate"
     station.tell(status, protocol=ev.language.name, evccid=request.evcc_id.hex().upper())
+    if len(ev.claimed_session_id) != len(ev.session_id):
+        station.quirk(QuirkName.SHORT_SESSION_ID)
     reply = SessionSetupRes(response_code=code, evse_id=station.evse_id)
     return await ev.next(ServiceDiscoveryReq, reply=reply)
 

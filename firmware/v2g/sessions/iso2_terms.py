@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from firmware.station.schedule import Planner
+from firmware.station.schedule import Needs, Planner
 from firmware.v2g.ending import Resume
 from firmware.v2g.ev_station import EvStation
 from firmware.v2g.messages.iso2 import (
@@ -68,6 +68,7 @@ class Deal:
     paused: Resume | None = None
     joined: bool = False
     payment: PaymentOption = PaymentOption.ExternalPayment
+    needs: Needs | None = None  # as the planner knows them
     schedule: Schedule | None = None
     tuple_id: int = 1
 

@@ -42,6 +42,7 @@ class Desk:
     def __init__(self) -> None:
         self.clock = SystemClock()
         self.settings = Settings()
+        self.smart_charging = None
         self.certificate_status = None
         self.facts: list[AnyFact] = []
         self.commands: list[Command] = []
