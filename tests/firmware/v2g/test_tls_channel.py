@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL, crypto
@@ -21,7 +22,7 @@ from firmware.v2g.pki.staples import Staples
 from firmware.v2g.pki.store import load
 from firmware.v2g.tls.channel import TlsChannel, TlsFailed
 from firmware.v2g.tls.choice import Profile
-from firmware.v2g.tls.contexts import Contexts
+from firmware.v2g.tls.contexts import Contexts, not_a_vehicle
 
 TLS12, TLS13 = SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION
 
@@ -235,6 +236,40 @@ def test_a_bad_vehicle_certificate_is_refused_and_said(channel: Any, pkis: Any, 
         shake_hands(car, station)
     assert station.take()  # the car is told too: an alert, or close_notify
     assert station.secured is None
+
+
+@pytest.mark.parametrize(
+    ("purpose", "strictly"),
+    [
+        (ExtendedKeyUsageOID.CLIENT_AUTH, ""),
+        (None, "has no extended key usage"),  # as in a provisioning certificate, which cars of the field show
+    ],
+)
+def test_conformance_wants_the_purpose_of_a_tls_client(
+    channel: Any, pkis: Any, purpose: x509.ObjectIdentifier | None, strictly: str
+) -> None:
+    pki = pkis["iso20"]
+    shown = pki.oem.sub2.leaf("vehicle" if purpose is not None else "oem", "CAR", "OEM", purpose=purpose)
+    lenient = channel("iso20")
+    shake_hands(Car([pki], lowest=TLS13, shows=shown), lenient)
+    assert lenient.secured.mutual
+    station = channel("iso20", conformance=True)
+    if not strictly:
+        shake_hands(Car([pki], lowest=TLS13, shows=shown), station)
+        assert station.secured.mutual
+        return
+    with pytest.raises(TlsFailed, match=f"vehicle certificate 'CAR': {strictly}"):
+        shake_hands(Car([pki], lowest=TLS13, shows=shown), station)
+    assert station.secured is None
+
+
+def test_conformance_accepts_no_other_purpose(pkis: Any) -> None:
+    """OpenSSL refuses these before we are asked; where it may make no callbacks, or once it is more lenient, we do."""
+    leaf = pkis["iso20"].oem.sub2.leaf
+    for purpose in (ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE, ExtendedKeyUsageOID.SERVER_AUTH):
+        shown = leaf("vehicle", "CAR", "OEM", purpose=purpose).certificate
+        assert not_a_vehicle(shown, "OEM", conformance=True) == "is not for TLS clients"
+        assert not_a_vehicle(shown, "OEM", conformance=False) == ""
 
 
 def test_vehicle_certificates_are_judged_by_the_stations_own_time(channel: Any, pkis: Any) -> None:
