@@ -306,7 +306,8 @@ def _mark(line: Line) -> tuple[str, str, str, str] | None:
         case RecordingEnded() if line.lost or line.left_out:
             return "station", "Recording ended", f"{line.left_out} lines left out, {line.lost} lost", ""
         case CarSession():
-            detail = ", ".join(text for text in (_worded(line.protocol), line.evccid, line.reason) if text)
+            quirks = "put up with " + ", ".join(each.replace("_", " ") for each in line.quirks) if line.quirks else ""
+            detail = ", ".join(text for text in (_worded(line.protocol), line.evccid, line.reason, quirks) if text)
             return "car", f"Digital session {line.kind.lower()}", detail, ""
         case CarTls():
             what = (

@@ -263,7 +263,8 @@ class CarMessage(Fact, frozen=True, kw_only=True, tag="car_message"):
 
 
 class CarSession(Fact, frozen=True, kw_only=True, tag="car_session"):
-    """A digital session began or ended, and why; at its end, how our answers kept their deadlines."""
+    """A digital session began or ended, and why; at its end, how our answers kept their deadlines, and which of the
+    car's ways we had to put up with (names of firmware/v2g/quirks.toml)."""
 
     evse: int
     session: str
@@ -272,6 +273,7 @@ class CarSession(Fact, frozen=True, kw_only=True, tag="car_session"):
     evccid: str = ""
     reason: str = ""
     answers: tuple[AnswerTimes, ...] = ()
+    quirks: tuple[str, ...] = ()
 
 
 class CarTls(Fact, frozen=True, kw_only=True, tag="car_tls"):

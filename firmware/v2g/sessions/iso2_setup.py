@@ -21,8 +21,8 @@ from firmware.v2g.messages.iso2 import (
     SessionSetupRes,
 )
 from firmware.v2g.peer import Peer, is_failure
-from firmware.v2g.sessions import iso2_services as services
 from firmware.v2g.quirks import QuirkName
+from firmware.v2g.sessions import iso2_services as services
 from firmware.v2g.sessions.iso2_terms import Deal
 
 
