@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from firmware.station.facts import CarMessage, CarSession, CarTls, CertificateHealth, PacketCapture, SecurityEvent
 from firmware.station.station import Station
 from firmware.v2g.deadlines import Deadlines
+from firmware.v2g.ev_station import Wish
 from firmware.v2g.exi import log_line
 from firmware.v2g.peer import Exchanged
 from firmware.v2g.wire import Secure, Wire
@@ -45,7 +46,7 @@ class CarFacts:
             )
         )
 
-    def session_ended(self, session: str, protocol: str, evccid: str, outcome: str, reason: str) -> None:
+    def session_ended(self, session: str, car: Wish, outcome: str, reason: str) -> None:
         name = f"session {session}" if session else "connection without a session"
         log.info("EVSE %d: %s %s: %s", self._evse, name, outcome, reason)
         self._station.emit(
@@ -54,9 +55,10 @@ class CarFacts:
                 evse=self._evse,
                 session=session,
                 kind="Ended",
-                protocol=protocol,
-                evccid=evccid,
+                protocol=car.protocol,
+                evccid=car.evccid,
                 reason=reason,
+                quirks=car.quirks,
                 answers=self._deadlines.summary(),
             )
         )
