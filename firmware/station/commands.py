@@ -6,6 +6,8 @@ A command never raises for what it asks. Rules of tokens are `authorization`'s, 
 import math
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from firmware.station import connector_status
 from firmware.station.authorization import NEVER_ASKED, Verdict, same_token
 from firmware.station.evse import Evse
@@ -70,8 +72,11 @@ async def swipe(station: "Station", id_token: IdToken, number: int) -> Outcome:
     if number != 0 and number not in station.evses:
         return Outcome("Rejected", f"there is no EVSE {number}")
     within = list(station.evses.values()) if number == 0 else [station.evses[number]]
+    group = _known_group(station, id_token)
+    if station.authorizer.is_master(group):  # C16.FR.04, 05
+        return _master(station, id_token)
     for evse in within:
-        if evse.transaction_id is not None and evse.owns(id_token, _known_group(station, id_token)):
+        if evse.transaction_id is not None and evse.owns(id_token, group):
             return _stop_by_token(evse, id_token)
     evse = choose(within, for_token=id_token)
     if evse.transaction_id is not None and len(within) == 1 and _is_free(station, evse):
@@ -127,11 +132,23 @@ def _stop_by_token(evse: Evse, id_token: IdToken) -> Outcome:
     return Outcome("Accepted", "charging stops", transaction_id)
 
 
+def _master(station: "Station", id_token: IdToken) -> Outcome:
+    """C16: a master pass ends every transaction, and begins none (C12.FR.09)."""
+    stop = msgspec.structs.replace(STOPS["MasterPass"], id_token=id_token)
+    running = [evse for evse in station.evses.values() if evse.transaction_id is not None]
+    for evse in running:
+        evse.stop(stop)
+    return Outcome("Accepted", "charging stops everywhere" if running else "a master pass begins no transaction")
+
+
 async def _foreign_token(station: "Station", evse: Evse, id_token: IdToken) -> Outcome:
     """Another token during a transaction: only one of the same group may end it (C09.FR.05: ask)."""
     running = evse.transaction_id
-    if evse.transaction is not None and evse.transaction.group is not None:
+    grouped = evse.transaction is not None and evse.transaction.group is not None
+    if grouped or station.authorizer.has_master:
         verdict = await station.authorizer.check(id_token, evse.id, station.back_office)
+        if verdict.accepted and station.authorizer.is_master(verdict.group):
+            return _master(station, id_token)
         if verdict.accepted and evse.transaction_id == running and evse.owns(id_token, verdict.group):
             return _stop_by_token(evse, id_token)
     reason = f"EVSE {evse.id} is in use with another token"
@@ -150,6 +167,8 @@ async def _authorise(
         verdict = await station.authorizer.check(id_token, evse.id, station.back_office)
     finally:
         station.asking.discard(evse.id)
+    if verdict.accepted and station.authorizer.is_master(verdict.group):
+        return _master(station, id_token)
     if verdict.accepted:
         late = cannot_start(evse, anew=True)
         if late:

@@ -5,7 +5,7 @@ Knows no protocol: dialects, car protocols and panels read its facts and give it
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,7 +64,9 @@ class Station:
         self.journal = journal
         self.boot_id = boot_id
         self.evses = {each.id: Evse(each, self) for each in settings.evse}
-        self.authorizer = Authorizer(settings.authorization, clock, self._keep, self.flag)
+        self.authorizer = Authorizer(
+            settings.authorization, clock, self._keep, self.flag, text=self.variable, keep_all=self._keep_all
+        )
         self.changed = Signal()
         self.back_office: BackOffice | None = None
         self.contract_office: ContractOffice | None = None  # None: nobody to ask about contracts of cars
@@ -236,6 +238,10 @@ class Station:
     def _keep(self, change: Change) -> None:
         self.journal.append(changes=[change])
 
+    def _keep_all(self, changes: Sequence[Change]) -> None:
+        """In one commit."""
+        self.journal.append(changes=changes)
+
     # --- what EVSEs ask of their station ------------------------------------------------------------------------
 
     def moment(self) -> Moment:
@@ -249,7 +255,8 @@ class Station:
     def free_token(self) -> IdToken | None:
         """The token of free mode, None where somebody has to be asked."""
         wanted = self.settings.authorization
-        return IdToken(wanted.free_token, "NoAuthorization") if wanted.mode == "free" else None
+        free = wanted.mode == "free" or not self.flag("AuthCtrlr.Enabled", True)
+        return IdToken(wanted.free_token, "NoAuthorization") if free else None
 
     @property
     def offline(self) -> bool:
