@@ -89,12 +89,16 @@ class Site:
         """The plug comes out, and the station has seen it."""
         self.stack.rig.do("unplug", force=True)
         self.stack.rig.wait("idle", within=10)
-        self.stack.rig.wait(lambda _: self._evse()["level"] == "A", within=10, what="seen as gone")
+        self.seen("A")
 
     def arrive(self) -> None:
         """The plug goes in, and the station has seen it."""
         self.stack.rig.do("plug")
-        self.stack.rig.wait(lambda _: self._evse()["level"] == "B", within=10, what="seen as plugged in")
+        self.seen("B")
+
+    def seen(self, level: str) -> None:
+        """Wait until the station has seen this state of the car. Raises RigError."""
+        self.stack.rig.wait(lambda _: self._evse()["level"] == level, within=10, what=f"seen in state {level}")
 
     def _evse(self) -> dict[str, Any]:
         (evse,) = ask(self.stack.control)["evses"]

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from firmware.v2g.pki.make_test import EMAID
+
 pytestmark = [pytest.mark.interop, pytest.mark.privileged, pytest.mark.timeout(180)]
 
 ENERGY = 0.005  # relative
-EMAID = "DEPLTC12345674"  # of the test PKI
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +61,9 @@ def test_paused_and_resumed(site: Any, josev: Any, plugged: Any) -> None:
     first = josev.charge(pause=True, cycles=3)
     assert first["ok"], first
     plugged.wait(lambda seen: seen["pilot"] == "x1" and not seen["closed"], within=10)
-    plugged.do("set_state", state="C")  # B-C-B: the car wakes the station
-    plugged.link.pass_time(0.3)
-    plugged.do("set_state", state="B")
+    for state in "BCB":  # the car wakes the station
+        plugged.do("set_state", state=state)
+        site.seen(state)
     plugged.wait(lambda seen: seen["duty_percent"] == 5.0, within=5)
     second = josev.charge(resume=first["session"], cycles=3)
     assert second["ok"], second
@@ -86,7 +87,7 @@ def test_by_contract(site: Any, josev: Any, plugged: Any, install: bool) -> None
 
 def test_we_authenticate_each_other_over_tls_1_3(site: Any, josev: Any, plugged: Any) -> None:
     """Nothing but the handshake: -20 is another matter."""
-    josev.begin(tls=True, tls_1_3=True, pay="eim", cycles=1)
+    josev.begin(tls=True, tls_1_3=True, pay="eim", within=5.0)
     pattern = re.compile(r"TLS TLSv1.3 TLS_AES_256_GCM_SHA384, chain iso2.*vehicle WPL1TEST")
     plugged.wait(lambda _: pattern.search(site.stack.log("station")) is not None, within=60)
     josev.finish()

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from firmware.v2g.pki.make_test import EMAID
+
 pytestmark = [pytest.mark.interop, pytest.mark.privileged, pytest.mark.timeout(180)]
 
 ENERGY = 0.005  # relative
-EMAID = "DEPLTC12345674"  # of the test PKI
 
 
 @pytest.fixture(scope="module")
