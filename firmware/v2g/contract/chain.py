@@ -124,7 +124,7 @@ def examine(
     key = chain.leaf.public_key()
     if curve(chain.leaf) is not Curve.P256 or not isinstance(key, ec.EllipticCurvePublicKey):
         raise _broken(f"{common_name(chain.leaf)!r} has no P-256 key")
-    root = root_of(chain, roots)
+    root = root_of(chain, [each for each in roots if each.subject == chain.top.issuer])
     whole = (*chain.certificates, *([root] if root is not None else []))
     for below, certificate in enumerate(whole):
         _check_purpose(certificate, below)
