@@ -29,6 +29,7 @@ from firmware.v2g.pki.certificates import Chain, der
 from firmware.v2g.pki.make_test import TestPki, build
 from firmware.v2g.sessions.iso2 import charge_ac
 from firmware.v2g.sessions.iso2_contract import contract_terms
+from firmware.v2g.sessions.iso2_terms import PLAIN, Terms
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ROOT_IDS = (X509IssuerSerial(x509_issuer_name="CN=V2G root", x509_serial_number=1),)
@@ -101,7 +102,8 @@ class ByHand:
 class ContractRig:
     """One car over TLS at one AC bay; `now` is whatever the test says."""
 
-    def __init__(self, bay: Any, pki: TestPki) -> None:
+    def __init__(self, bay: Any, pki: TestPki, terms: Terms = PLAIN) -> None:
+        self.terms = terms
         self.pki, self.bay, self.now, self.session_id = pki, bay, 100.0, bytes(8)
         bay.id_token = None
         self.clerk = Clerk()
@@ -116,7 +118,7 @@ class ContractRig:
     def connect(self) -> None:
         """A new connection, as after a pause."""
         peer = Peer(self.car.release, ISO2)
-        terms = contract_terms(self.desk)
+        terms = contract_terms(self.desk, self.terms)
         self.talk = Conversation(lambda ev: charge_ac(ev, self.car, GREETING, None, terms), peer, self.now)
         self.talk.take()
 
@@ -211,6 +213,12 @@ def pki() -> TestPki:
 @pytest.fixture
 def contract_rig(make_bay: Callable[..., Any], pki: TestPki) -> ContractRig:
     return ContractRig(make_bay(level="B"), pki)
+
+
+@pytest.fixture
+def receipt_rig(make_bay: Callable[..., Any], pki: TestPki) -> ContractRig:
+    """Every reading must be signed."""
+    return ContractRig(make_bay(level="C"), pki, Terms(receipt_every_s=0))
 
 
 @pytest.fixture
