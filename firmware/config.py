@@ -89,7 +89,10 @@ class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # the interface carries the car's frames without a modem (rig, bench): link is up while the plug is in
     modem: Literal["none", "qca7000", "cg5317", "simulated"] = "none"
     slac: SlacSettings = SlacSettings()
-    nominal_after_s: Seconds = 20.0  # authorised, but no digital session: offer nominal PWM
+    # AC, authorised, but no digital session: offer nominal PWM. Twice the 10 s a car has to begin SLAC (ISO 15118-3
+    # TP_EV_SLAC_init), because most cars at AC never do and wait that long for nothing; cars that need 30 s to begin
+    # anew after a failed session get slac.init_s there, whatever this says
+    nominal_after_s: Seconds = 20.0
 
 
 class OcppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

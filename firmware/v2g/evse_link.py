@@ -88,6 +88,7 @@ class Link:
     phase: Phase = Phase.UNPLUGGED
     since: float = 0.0
     retries: int = 0
+    failed: bool = False  # the attempt before this offer failed: some cars then need half a minute to begin anew
     authorised_since: float | None = None
     stop_since: float | None = None
     after: Phase = Phase.ENDED  # where LET_GO leads
@@ -150,7 +151,8 @@ def due(link: Link, nominal_after_s: float = 20.0, slac_init_s: float = SLAC_INI
 
 
 def _enter(link: Link, phase: Phase, now: float) -> Link:
-    return Link(phase=phase, since=now, retries=link.retries, authorised_since=link.authorised_since)
+    failed = link.failed and phase is not Phase.SESSION
+    return Link(phase, now, link.retries, failed=failed, authorised_since=link.authorised_since)
 
 
 def _note_authorisation(link: Link, inputs: Inputs, now: float) -> Link:
@@ -180,7 +182,8 @@ def _silence_ends(link: Link, nominal_after_s: float, slac_init_s: float) -> flo
         case Matching.RUNNING:
             return since + MATCHING_S
         case _ if link.authorised_since is not None:
-            return max(since, link.authorised_since) + nominal_after_s
+            slow = link.failed and link.matching is Matching.WAITING
+            return max(since, link.authorised_since) + (max(nominal_after_s, slac_init_s) if slow else nominal_after_s)
         case Matching.WAITING:
             return since + slac_init_s
         case _:
@@ -245,7 +248,7 @@ def _offer(link: Link, inputs: Inputs, now: float, silence_ends: float) -> Link:
 def _link_error(link: Link, inputs: Inputs, now: float) -> Link:
     """D-LINK_ERROR: X1, leave the network, E/F, match again [V2G3-M07-05]."""
     after = Phase.STEP_EF if link.retries < RETRIES and not inputs.stop_wanted else _resigned(inputs)
-    return replace(_enter(link, Phase.LET_GO, now), after=after)
+    return replace(_enter(link, Phase.LET_GO, now), after=after, failed=True)
 
 
 def _session(link: Link, inputs: Inputs, now: float) -> Link:
@@ -275,11 +278,11 @@ def _stopping(link: Link, inputs: Inputs, now: float) -> Link:
 def _asleep(link: Link, inputs: Inputs, now: float) -> Link:
     """5 % stays off until the car toggles B-C-B or somebody is authorised anew."""
     if link.phase in {Phase.ENDED, Phase.SILENT} and link.rearmed and inputs.authorised:
-        return replace(_enter(link, Phase.OFFER, now), retries=0)
+        return replace(_enter(link, Phase.OFFER, now), retries=0, failed=False)
     link = link if inputs.authorised or link.rearmed else replace(link, rearmed=True)
     if inputs.level != "B":
         begins = link.quiet and link.toggle_since is None
         return replace(link, toggle_since=now) if begins else link
     if link.toggle_since is not None and now - link.toggle_since <= TOGGLE_S:
-        return replace(_enter(link, Phase.OFFER, now), retries=0)
+        return replace(_enter(link, Phase.OFFER, now), retries=0, failed=False)
     return link if link.quiet and link.toggle_since is None else replace(link, quiet=True, toggle_since=None)

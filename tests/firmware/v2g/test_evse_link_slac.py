@@ -79,6 +79,21 @@ def test_a_slow_car_keeps_its_time_with_every_step_forward() -> None:
     assert step(link, at(CAR, matching=Matching.LINKED), 64.9, *LIMITS).phase is Phase.OFFER
 
 
+def test_after_a_failed_session_a_slow_car_gets_the_time_it_needs() -> None:
+    """Some need 30 s to begin SLAC anew; at the plug-in all begin within 10 s, and nobody waits longer than 20 s."""
+    charging = at(CAR, authorised=True, matching=Matching.LINKED, link_up=True, session=Session.RUNNING)
+    link = step(step(Link(), CAR, 0.0, *LIMITS), charging, 10.0, *LIMITS)
+    assert link.phase is Phase.SESSION
+    silent = at(CAR, authorised=True, session=Session.FAILED)
+    link, log = run(link, silent, 20.0, 58.0)
+    assert log == [(20.0, Phase.LET_GO), (23.0, Phase.STEP_EF), (27.0, Phase.STEP_X1), (27.75, Phase.OFFER)]
+    running = step(link, at(silent, matching=Matching.RUNNING), 58.0, *LIMITS)
+    assert running.phase is Phase.OFFER  # 30 s later: it is matched again
+    _, log = run(link, silent, 58.0, 100.0)
+    assert log[0] == (67.75, Phase.STEP_EF)  # and one that stays silent is charged the basic way
+    assert log[-1][1] is Phase.NOMINAL
+
+
 def test_a_link_without_a_session_is_an_error_after_18_s() -> None:
     linked = at(CAR, matching=Matching.LINKED, link_up=True)
     link = step(Link(), CAR, 0.0, *LIMITS)
