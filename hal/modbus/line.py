@@ -103,8 +103,11 @@ class Line:
 
 def _serial(settings: BusSettings) -> Any:
     """An open port. pyserial knows the odd baud rates and RS-485 control of each platform."""
-    import serial  # noqa: PLC0415 - only boards with a serial bus pay for it
-    import serial.rs485  # noqa: PLC0415
+    try:
+        import serial  # noqa: PLC0415 - only boards with a serial bus pay for it
+        import serial.rs485  # noqa: PLC0415
+    except ImportError as error:
+        raise LineError("pyserial is missing: install pilotline[serial]") from error
 
     port = serial.Serial(
         settings.port,
