@@ -10,11 +10,11 @@ from firmware.station.limits import MIN_A
 from firmware.station.stopped import worded
 
 if TYPE_CHECKING:
-    from firmware.station.evse import Evse
+    from firmware.station.evse_state import EvseState
     from hal.wire import Fault
 
 
-def why(evse: "Evse", now: float, connection_timeout_s: float) -> str:
+def why(evse: "EvseState", now: float, connection_timeout_s: float) -> str:
     """One line for people."""
     if evse.guard_problem and evse.seen is None:
         return evse.guard_problem
@@ -48,7 +48,7 @@ def whose(source: str) -> str:
     )
 
 
-def _afterwards(evse: "Evse", faults: "list[Fault]") -> str:
+def _afterwards(evse: "EvseState", faults: "list[Fault]") -> str:
     """What happens when the faults go."""
     if evse.transaction_id is not None and evse.stop_wanted is None and connector_status.stop_reason(faults) is None:
         return "; charging resumes by itself when this is over"
@@ -57,11 +57,11 @@ def _afterwards(evse: "Evse", faults: "list[Fault]") -> str:
     return ""
 
 
-def _last_refusal(evse: "Evse") -> str:
+def _last_refusal(evse: "EvseState") -> str:
     return f"; the last token was refused: {evse.refusal}" if evse.refusal else ""
 
 
-def _in_transaction(evse: "Evse") -> str:
+def _in_transaction(evse: "EvseState") -> str:
     if evse.stop_wanted is not None:
         return f"stopping: {worded(evse.stop_wanted)}"
     limit = f"{evse.limit.amps:g} A, set by {whose(evse.limit.source)}"

@@ -1,0 +1,267 @@
+"""What is known of one EVSE and what others read of it: pilot, faults, meter values, limits, its transaction.
+
+The base of `evse.Evse`, which moves it. Nothing here starts or ends anything.
+"""
+
+from typing import Protocol
+
+from firmware.config import BudgetSettings, EvseSettings
+from firmware.station import connector_status
+from firmware.station.authorization import Verdict
+from firmware.station.charging import Charging, Digital
+from firmware.station.clock import Clock
+from firmware.station.facts import AnyFact, ChargingState, ConnectorStatus, IdToken, Sample
+from firmware.station.guard_client import GuardClient
+from firmware.station.ledger import Ledger, Office
+from firmware.station.limits import Limit, Want, lowest
+from firmware.station.orders import Orders
+from firmware.station.reasons import why
+from firmware.station.reports import Reports, present_status
+from firmware.station.signal import Signal
+from firmware.station.transaction import Open, Stop
+from hal.contracts import PilotMode
+from hal.duty import current_for
+from hal.wire import ConnectorCapability, Fault, MeterSample, Observation
+
+
+class Surroundings(Office, Protocol):
+    """What an EVSE needs of its station."""
+
+    clock: Clock
+    guard: GuardClient
+
+    @property
+    def budget_settings(self) -> BudgetSettings: ...
+
+    @property
+    def free_token(self) -> IdToken | None: ...
+
+    @property
+    def connection_timeout_s(self) -> float: ...
+
+    @property
+    def shared_reader(self) -> bool: ...
+
+    def emit(self, fact: AnyFact) -> None: ...
+
+    def share_out(self) -> None: ...
+
+
+class EvseState:
+    """State of one EVSE. Others read the attributes and subscribe to `changed`.
+
+    `connector` counts from 1 within the EVSE (as OCPP does); `board_connector` is its number on the board.
+    """
+
+    def __init__(self, settings: EvseSettings, station: Surroundings) -> None:
+        self.id = settings.id
+        self.settings = settings
+        self.board_connector = settings.connectors[0]
+        self.capability: ConnectorCapability | None = None
+        self.seen: Observation | None = None
+        self.id_token: IdToken | None = None
+        self.limit = Limit(0.0, "hardware")
+        self.operative = True
+        self.status: ConnectorStatus | None = None  # as last reported
+        self.digital: Digital | None = None
+        self.refusal = ""  # why the last token was refused, until something better happens
+        self.ended: Stop | None = None  # how the last transaction ended, while its car is still there
+        self.authorised_at: float | None = None  # monotonic
+        self.changed = Signal()
+        self.wishes = Charging()
+        self.bounds: dict[str, float] = {}  # source -> A, set by commands
+        self.power_bounds: dict[str, float] = {}  # source -> W, where A follow from a voltage only the car knows (DC)
+        self.share_a: float | None = None  # of the station's budget; None = there is none
+        self._station = station
+        self._verdict = Verdict()
+        self._remote_start_id: int | None = None
+        self._plugged_at: float | None = None  # monotonic
+        self._meter: MeterSample | None = None  # last reading, however old; outlives the guard's own memory
+        self._opened_at: float | None = None  # the running transaction's contactor, last; on the guard's clock
+        self._unread_since: float | None = None  # a transaction could begin, but the meter was not read yet
+        self._token_last = False  # the token came after the plug
+        self._ledger = Ledger(settings.id, station, self.sample, self._advance)
+        self._restored: Open | None = None
+        self._after_reset = False
+        self._orders = Orders(station.guard)
+        self._reports = Reports(settings.id, station.emit)
+        self._modem_fault: Fault | None = None
+        self._lost_since: float | None = None
+        self._held = False  # the guard was seen holding the grant of the running transaction
+        self._view: object = None
+        self._busy = self._again = False
+
+    @property
+    def connector(self) -> int:
+        return self.settings.connectors.index(self.board_connector) + 1
+
+    @property
+    def plugged(self) -> bool:
+        return self.level in {"B", "C", "D"}
+
+    @property
+    def level(self) -> str:
+        """Debounced pilot state, "?" while nobody looks at it."""
+        return self.seen.level if self.seen is not None else "?"
+
+    @property
+    def closed(self) -> bool:
+        return self.seen is not None and self.seen.closed
+
+    @property
+    def nominal(self) -> bool:
+        """Does the guard run this transaction under a duty cycle that says a current (IEC 61851-1 Annex A)?"""
+        seen = self.seen
+        if seen is None or seen.grant is None or seen.grant.session != self.transaction_id:
+            return False
+        return seen.pilot is PilotMode.DUTY and current_for(seen.duty_percent) > 0
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What the guard says, and what the car link does."""
+        seen = self.seen.faults if self.seen is not None else ()
+        return seen if self._modem_fault is None else (*seen, self._modem_fault)
+
+    @property
+    def transaction_id(self) -> str | None:
+        return self.transaction.transaction_id if self.transaction is not None else None
+
+    @property
+    def transaction(self) -> Open | None:
+        """The running transaction as the journal has it."""
+        return self._ledger.open
+
+    @property
+    def stop_wanted(self) -> str | None:
+        """Reason for which the station wants the car to stop, None while it may charge."""
+        stop = self._ledger.stop_decided
+        return stop.reason if stop is not None else None
+
+    @property
+    def paused(self) -> str:
+        """What the car's protocol left for the time after a pause; "" = the car is awake."""
+        return self.transaction.paused if self.transaction is not None else ""
+
+    @property
+    def charging_state(self) -> ChargingState:
+        return self.wishes.charging_state
+
+    @property
+    def has_lock(self) -> bool:
+        return self.capability is not None and self.capability.lock
+
+    @property
+    def resuming(self) -> bool:
+        """The journal knows a transaction here and the guard was not heard yet."""
+        return self._restored is not None
+
+    @property
+    def guard_problem(self) -> str:
+        return self._station.guard.problem
+
+    def why(self) -> str:
+        """Why it charges or does not: one line for people, the same everywhere."""
+        return why(self, self._station.clock.mono(), self._station.connection_timeout_s)
+
+    def sample(self, context: str = "Sample.Periodic") -> Sample | None:
+        """The latest meter values, or None without a fresh reading."""
+        meter = self.seen.meter if self.seen is not None else None
+        return self._sample(meter, context) if meter is not None and meter.quality == "good" else None
+
+    def _sample(self, meter: MeterSample, context: str) -> Sample:
+        age = max(0.0, self._station.clock.mono() - meter.at)
+        return Sample(
+            at=self._station.clock.utc() - age,
+            energy_wh=meter.import_wh,
+            power_w=meter.power_w,
+            voltage_v=meter.voltage_v,
+            current_a=meter.current_a,
+            soc_percent=self.digital.soc_percent if self.digital is not None else None,
+            offered_a=self.wishes.grant.limit_a if self.wishes.grant is not None else 0.0,
+            context=context,
+        )
+
+    def _last_sample(self) -> Sample | None:
+        """The latest meter values, or the last ones that were read while the meter answered, with their time."""
+        return self.sample() or (self._sample(self._meter, "Sample.Periodic") if self._meter is not None else None)
+
+    def present_status(self) -> ConnectorStatus:
+        """The connector's status as it is now, stamped now."""
+        return present_status(
+            self.id,
+            self.connector,
+            self.wishes.detail,
+            self.seen,
+            faults=self.faults,
+            guard_problem=self.guard_problem,
+            now=self._station.moment(),
+        )
+
+    def set_bound(self, source: str, amps: float | None) -> None:
+        """An upper bound of this EVSE's current from `source`; None lifts it."""
+        if amps is None:
+            self.bounds.pop(source, None)
+        else:
+            self.bounds[source] = amps
+        self._advance()
+
+    def set_power_bound(self, source: str, watts: float | None) -> None:
+        """The same in W over all phases, or of a DC output."""
+        if self.power_bounds.get(source) == watts:
+            return
+        if watts is None:
+            self.power_bounds.pop(source, None)
+        else:
+            self.power_bounds[source] = watts
+        self._advance()
+
+    @property
+    def power_limit(self) -> Limit | None:
+        """The bound in W that counts; None = none but those in A and the board's."""
+        return (
+            lowest(Limit(watts, source) for source, watts in self.power_bounds.items()) if self.power_bounds else None
+        )
+
+    def set_share(self, amps: float | None) -> None:
+        """This EVSE's part of the station's budget; None = no budget."""
+        if amps != self.share_a:
+            self.share_a = amps
+            self._advance()
+
+    def want(self) -> Want | None:
+        """What this EVSE wants of the station's budget; None = nothing, and it cannot be drawing either."""
+        mine = self.transaction
+        if mine is None and not self.closed:
+            return None
+        meter = self.seen.meter if self.seen is not None else None
+        drawing = max(meter.current_a, default=0.0) if meter is not None and meter.quality == "good" else None
+        asks = self.level in {"C", "D"} or (self.digital is not None and not self.wishes.charged)
+        able = mine is not None and mine.stop is None and not self._forbidden
+        return Want(self.id, self._own_limit().amps if able else 0.0, drawing, asks)
+
+    def _own_limit(self) -> Limit:
+        """What may be drawn here, apart from the budget."""
+        bounds = [Limit(self.capability.max_current_a if self.capability is not None else 0.0, "hardware")]
+        if self.seen is not None and self.seen.cable_rating_a > 0:
+            bounds.append(Limit(self.seen.cable_rating_a, "cable"))
+        if self.settings.max_current_a is not None:
+            bounds.append(Limit(self.settings.max_current_a, "site"))
+        bounds += [Limit(amps, source) for source, amps in self.bounds.items()]
+        return lowest(bounds)
+
+    def _follow_limit(self) -> None:
+        limit = self._own_limit()
+        if self.transaction is not None and self.share_a is not None:
+            limit = lowest([limit, Limit(self.share_a, "budget")])
+        if limit == self.limit:
+            return
+        self.limit = limit
+        self._reports.limit(limit, self._station.moment())
+
+    @property
+    def _forbidden(self) -> bool:
+        return bool(connector_status.forbidding(self.faults))
+
+    def _advance(self) -> None:
+        """Let everything follow what changed."""
+        raise NotImplementedError

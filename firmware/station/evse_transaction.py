@@ -1,0 +1,228 @@
+"""Whose an EVSE is and what follows from it: tokens, the beginning and end of its transaction, and what becomes of one
+that an earlier run of the controller left.
+
+Between `evse_state`, what is known, and `evse`, which brings in what happens. Events and records are the ledger's.
+"""
+
+import logging
+from dataclasses import replace
+from typing import Final
+
+from firmware.station import connector_status, transaction
+from firmware.station.authorization import Verdict, same_token
+from firmware.station.charging import Grant
+from firmware.station.evse_state import EvseState
+from firmware.station.facts import IdToken, Sample
+from firmware.station.transaction import STOPS, Open, Stop
+from hal import wire
+from hal.wire import Observation
+
+log = logging.getLogger(__name__)
+
+_OPENED_BY_S: Final = 15.0  # a transaction ends at the latest this long after its stop, whatever the contactor says
+_METER_BY_S: Final = 3.0  # a start waits this long for the first reading: OCPP 1.6 has no word for "not known"
+_READ_BY_S: Final = 2.0  # the end waits this long for a reading from after the opening: half a second is 3 Wh at 22 kW
+
+
+class EvseTransaction(EvseState):
+    """Tokens and the transaction of one EVSE."""
+
+    def authorise(self, id_token: IdToken, verdict: Verdict, remote_start_id: int | None = None) -> None:
+        """This token may charge here, from plug-in on or from now on."""
+        self.id_token = id_token
+        self.refusal = ""
+        self.ended = None  # a remote start may begin anew with the plug still in
+        self.authorised_at = self._station.clock.mono()
+        self._token_last = self.plugged
+        self._verdict = verdict
+        self._remote_start_id = remote_start_id
+        self._advance()
+
+    def refuse(self, reason: str) -> None:
+        """A token was refused here: the answer to "why is it not charging?" until another one is accepted."""
+        self.refusal = reason
+        self._advance()
+
+    def stop(self, stop: Stop) -> None:
+        """End the transaction: no more current; the fact follows when the contactor is confirmed open."""
+        if self.transaction is None:
+            self._drop_token()
+        self._ledger.stop(stop, self._station.clock.mono())
+        self._advance()
+
+    def withdraw(self) -> None:
+        """The token that was authorised before the plug came is taken back."""
+        if self.transaction is None:
+            self._drop_token()
+            self._advance()
+
+    def join_group(self, group: IdToken | None) -> None:
+        """The back office told the group of the running transaction's token."""
+        self._ledger.join_group(group)
+
+    def owns(self, id_token: IdToken, group: IdToken | None) -> bool:
+        """May this token (of this group) end what runs here (E07.FR.01, C09.FR.03)?"""
+        mine = self.transaction
+        if mine is None:
+            return same_token(self.id_token, id_token)
+        return same_token(mine.id_token, id_token) or (group is not None and same_token(mine.group, group))
+
+    def restore(self, kept: Open, *, after_reset: bool) -> None:
+        """The journal knows this transaction as open: whether it runs on is decided by the guard's first word."""
+        self._restored = kept
+        self._after_reset = after_reset
+        if kept.connector <= len(self.settings.connectors):
+            self.board_connector = self.settings.connectors[kept.connector - 1]
+
+    def pause(self, context: str) -> None:
+        """The car sleeps and will go on with this transaction, also after a restart of ours; "" = it is awake."""
+        self._ledger.pause(context)
+
+    def charging_rate_changed(self) -> None:
+        """Somebody outside changed what may be drawn: the transaction tells (K11.FR.04, K13.FR.03)."""
+        self._ledger.tell("ChargingRateChanged", self.wishes.charging_state)
+
+    def _sneaked_away(self, seen: Observation) -> bool:
+        """The guard saw the car leave while nobody listened; who is plugged in now is somebody else."""
+        if seen.grant is not None and seen.grant.session == self.transaction_id:
+            self._held = True
+        return self._held and seen.grant is None and wire.UNPLUGGED in (seen.grant_ended or "")
+
+    def _forgotten(self, before: Observation | None, seen: Observation) -> bool:
+        """A guard that began anew knows nothing of our grant; where it was away for long, nobody saw whether the car
+        is still the same, and another one must not charge on this account."""
+        away_long = before is None and self._station.free_token is None
+        return away_long and self._held and seen.grant is None and not seen.grant_ended
+
+    def _begin_if_due(self) -> None:
+        """TxStartPoint PowerPathClosed: plugged in and authorised (E01.FR.05)."""
+        if self.transaction is not None or self.id_token is None or not self.plugged or self.ended is not None:
+            return
+        if not self.operative or self._forbidden or not self._station.guard.connected:
+            return
+        if self._waits_for_meter():
+            return
+        remote, self._remote_start_id = self._remote_start_id, None
+        trigger = "RemoteStart" if remote is not None else "Authorized" if self._token_last else "CablePluggedIn"
+        self.wishes = replace(self.wishes, charged=False, offered_since=None)
+        self._ledger.begin(
+            self.connector,
+            self.id_token,
+            self._verdict.group,
+            trigger,
+            remote_start_id=remote,
+            cable_a=self.seen.cable_rating_a if self.seen is not None else 0.0,
+        )
+        self._station.share_out()
+
+    def _waits_for_meter(self) -> bool:
+        """Just started, the guard may not have read its meter yet; one that stays silent keeps nobody waiting."""
+        if self.capability is None or not self.capability.meter or self.sample() is not None:
+            self._unread_since = None
+            return False
+        now = self._station.clock.mono()
+        self._unread_since = self._unread_since if self._unread_since is not None else now
+        return now - self._unread_since < _METER_BY_S
+
+    def _end_if_due(self, now: float) -> bool:
+        """The last event, once no current can flow: confirmed open, or nobody confirmed it for too long."""
+        stop = self._ledger.stop_decided
+        if stop is None:
+            return False
+        may_flow = self.seen is None or self.closed or self.wishes.grant is not None
+        if (may_flow or self._unread(now)) and self._ledger.stopping_s(now) < _OPENED_BY_S:
+            return False
+        self._end(stop, self._last_sample())
+        return True
+
+    def _unread(self, now: float) -> bool:
+        """Did energy flow since the meter, which answers, was read last?"""
+        if self._opened_at is None or self._meter is None or self.sample() is None:
+            return False
+        return self._meter.at < self._opened_at and now - self._opened_at < _READ_BY_S
+
+    def _end(self, stop: Stop, sample: Sample | None) -> None:
+        self._ledger.end(stop, "EVConnected" if self.plugged else "Idle", sample)
+        self._held = False
+        self._opened_at = None
+        self._drop_token()
+        self.bounds.pop("transaction", None)
+        self.bounds.pop("authorization", None)
+        self.ended = stop if self.level != "A" else None
+        self.wishes = replace(self.wishes, charged=False, offered_since=None, stopping_since=None)
+        self._station.share_out()
+        self._again = True
+
+    def _drop_token(self) -> None:
+        self.id_token = self.authorised_at = self._remote_start_id = None
+        self._verdict = Verdict()
+
+    def _resume_or_close(self, kept: Open, seen: Observation) -> None:
+        """design.md: adopt the grant of a transaction that the journal knows, else close it honestly."""
+        self._restored = None
+        self._ledger.resume(kept)
+        grant = seen.grant
+        if self._sleeps(kept, seen):
+            self.id_token = kept.id_token
+            self._verdict = Verdict(group=kept.group)
+            self.wishes = replace(self.wishes, charged=True)
+            self._station.share_out()
+            return
+        if grant is not None and grant.session == kept.transaction_id:
+            self.id_token = kept.id_token
+            self._verdict = Verdict(group=kept.group)
+            self._held = True
+            held = Grant(grant.session, grant.limit_a, grant.failsafe_limit_a, grant.ride_through_s)
+            charged = kept.charging_state in {"Charging", "SuspendedEV"} or kept.charged_s > 0
+            self.wishes = replace(self.wishes, grant=held, charged=charged)
+            self._station.share_out()
+            return
+        stop = transaction.interrupted(
+            kept, boot_id=self._station.boot_id, unplugged=seen.level == "A", reset=self._after_reset
+        )
+        sample = self._last_sample()
+        if sample is not None and kept.last is not None and sample.energy_wh < kept.last.energy_wh:
+            sample = None  # another meter, or one that starts anew: the last known value is the honest one
+        self._end(stop, sample)
+        if self._station.free_token is not None:
+            self.ended = None  # who charges for free need not unplug because we were away
+
+    def _sleeps(self, kept: Open, seen: Observation) -> bool:
+        """A paused car has no grant that could tell us that it is the same: v2g makes it prove that. A machine that was
+        off may have lost anything."""
+        left = wire.UNPLUGGED in (seen.grant_ended or "") or seen.level not in {"B", "C", "D"}
+        awake = not kept.paused or kept.stop is not None or seen.grant is not None
+        return not awake and not left and kept.boot_id == self._station.boot_id
+
+    def _follow_plug(self, now: float) -> None:
+        free = self._station.free_token
+        if self.plugged and self._plugged_at is None:
+            self._plugged_at = now
+        if self.level == "A":
+            self.ended = self._plugged_at = None
+            if self.transaction is not None:
+                self._ledger.stop(STOPS["EVDisconnected"], now)
+            elif free is not None:
+                self.id_token = None
+        elif self.plugged and free is not None and self.id_token is None and self.ended is None and self.operative:
+            self.id_token, self._verdict, self._token_last = free, Verdict(source="free"), False
+
+    def _follow_faults(self, now: float) -> None:
+        reason = connector_status.stop_reason(self.faults)
+        if reason is not None:
+            self._ledger.stop(STOPS[reason], now)
+
+    def _follow_timeouts(self, now: float) -> None:
+        """A token waits for its plug only so long; so does a plug for its token where the next driver's token at a
+        shared reader would start somebody else's car (OCPP 1.6 errata 3.20)."""
+        timeout = self._station.connection_timeout_s
+        if self.transaction is not None:
+            return
+        if not self.plugged:
+            if self.authorised_at is not None and now - self.authorised_at >= timeout:
+                log.info("EVSE %d: no plug in time, authorization dropped", self.id)
+                self._drop_token()
+            return
+        unclaimed_s = now - (self._plugged_at or now) if self.id_token is None and self.ended is None else 0.0
+        if self._station.shared_reader and unclaimed_s >= timeout:
+            self.ended = STOPS["Timeout"]
