@@ -90,7 +90,8 @@ class Orders:
         if pilot_changed and not lowering:
             self._guard.send(pilot)
         if new.dc != (old.dc if old is not None else DC_IDLE):  # behind its grant: without one it would be void
-            self._guard.send(wire.DcIntent(0, connector, new.dc.phase, new.dc.voltage_v, new.dc.current_a))
+            dc = new.dc
+            self._guard.send(wire.DcIntent(0, connector, dc.phase, dc.voltage_v, dc.current_a, dc.max_voltage_v))
 
     def _settled(self, seen: Observation, now: float) -> bool:
         """The guard has had time for what was sent: what it holds now is what it made of it."""

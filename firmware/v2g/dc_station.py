@@ -159,7 +159,9 @@ class DcStation(EvStation):
 
     @property
     def max_power_w(self) -> float:
-        return min(self._hardware(lambda c: c.dc_max_power_w), self._supply(lambda s: s.max_power_w))
+        hardware = min(self._hardware(lambda c: c.dc_max_power_w), self._supply(lambda s: s.max_power_w))
+        allowed = self._evse.power_limit  # in W: what charging profiles leave
+        return hardware if allowed is None else max(0.0, min(hardware, allowed.amps))
 
     @property
     def min_voltage_v(self) -> float:

@@ -65,6 +65,7 @@ class Outlet:
     operative = True
     id_token = IdToken("BENCH")
     limit = Limit(16.0, "hardware")
+    power_limit = None
     stop_wanted = None
     transaction_id = None
     paused = ""

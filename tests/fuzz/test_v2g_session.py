@@ -38,6 +38,7 @@ class Outlet:
     level = "C"
     id_token = IdToken("FUZZ")
     limit = Limit(16.0, "hardware")
+    power_limit = None
     stop_wanted = None
     closed = False
 

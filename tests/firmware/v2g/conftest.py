@@ -42,6 +42,7 @@ class Bay:
     closed: bool = False
     id_token: IdToken | None = field(default_factory=lambda: IdToken("04A1B2C3"))
     limit: Limit = field(default_factory=lambda: Limit(16.0, "hardware"))
+    power_limit: Limit | None = None
     stop_wanted: str | None = None
     phases: int = 3
     meter_wh: float | None = 1234.5

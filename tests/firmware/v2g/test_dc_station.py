@@ -61,6 +61,17 @@ def test_limits_are_the_least_of_hardware_supply_and_station(dc: Any) -> None:
     assert station.max_current_a == 40
 
 
+def test_a_profile_in_watts_bounds_the_power_and_with_the_voltage_the_current(dc: Any) -> None:
+    bay, station = dc
+    bay.power_limit = Limit(40_000.0, "csms")
+    assert station.max_power_w == 40_000
+    station.deliver(400, 200)
+    assert station.wish.dc == DcWish("deliver", 400, 100)
+    assert station.limits_reached(400, 200).power is False
+    bay.voltage_v = 400.0
+    assert station.limits_reached(400, 200).power is True
+
+
 def test_a_supply_that_says_nothing_gives_nothing(dc: Any) -> None:
     bay, station = dc
     bay.supply = None
