@@ -1,4 +1,4 @@
-"""The wire below a Modbus bus: a serial port or a TCP connection. Every call ends at its deadline.
+"""The wire below a bus: a serial port or a TCP connection. Every call ends at its deadline.
 
 A line that broke (adapter pulled out, gateway gone) raises LineError and is opened anew at the next use; where that
 fails, not again within a second.
@@ -22,8 +22,9 @@ class LineError(Exception):
 class Line:
     """Bytes out, bytes in."""
 
-    def __init__(self, settings: BusSettings) -> None:
+    def __init__(self, settings: BusSettings, baud: int = 0) -> None:
         self._settings = settings
+        self._baud = baud or settings.baud  # devices that are no Modbus have other rates
         self._serial: Any = None
         self._socket: socket.socket | None = None
         self._failed_at = -_REOPEN_S
@@ -40,7 +41,7 @@ class Line:
             raise LineError(f"{self.place}: not there")
         try:
             if self._settings.port is not None:
-                self._serial = _serial(self._settings)
+                self._serial = _serial(self._settings, self._baud)
             else:
                 host, _, port = (self._settings.host or "").rpartition(":")
                 self._socket = socket.create_connection((host.strip("[]"), int(port)), timeout=1.0)
@@ -101,7 +102,7 @@ class Line:
         return LineError(f"{self.place}: {getattr(error, 'strerror', None) or error}")
 
 
-def _serial(settings: BusSettings) -> Any:
+def _serial(settings: BusSettings, baud: int) -> Any:
     """An open port. pyserial knows the odd baud rates and RS-485 control of each platform."""
     try:
         import serial  # noqa: PLC0415 - only boards with a serial bus pay for it
@@ -111,7 +112,7 @@ def _serial(settings: BusSettings) -> Any:
 
     port = serial.Serial(
         settings.port,
-        baudrate=settings.baud,
+        baudrate=baud,
         parity=settings.parity[0].upper(),
         stopbits=settings.stop_bits,
         timeout=0,
