@@ -23,6 +23,7 @@ RETRIES: Final = 2  # ISO 15118-3 C_sequ_retry
 TOGGLE_S: Final = 3.5  # ISO 15118-3: B-C-B within this time is the car waking us
 MODEM_S: Final = 8.0  # ISO 15118-3 T_conn_max_comm: a modem is ready by then, or there is none
 MATCHING_S: Final = 60.0  # longer than any matching; SLAC's own timers end it
+SLEEPER_S: Final = 30.0  # IEC 61851-1 A.5.3: a car in B although it may draw is woken up, once
 STOP_GRACE_S: Final = 8.0  # ours: a car asked to stop and still in the loop is sent away (the station waits 10 s)
 
 
@@ -95,6 +96,8 @@ class Link:
     rearmed: bool = False  # the authorisation of the ended session is gone; the next one is new
     quiet: bool = False  # level B was seen in this phase: a C now may begin a toggle
     toggle_since: float | None = None
+    offered_since: float | None = None  # a nominal duty is shown, and the car has stayed in B ever since
+    woken: bool = False  # ... it was in C before, or had its wake-up: no other follows
     matching: Matching = Matching.NONE  # as last seen, and since when: its progress renews the car's time
     progress_since: float | None = None
 
@@ -144,6 +147,8 @@ def due(link: Link, nominal_after_s: float = 20.0, slac_init_s: float = SLAC_INI
             return link.since + STEP_X1_S
         case Phase.STEP_EF:
             return link.since + STEP_EF_S
+        case Phase.NOMINAL if link.offered_since is not None:
+            return link.offered_since + SLEEPER_S
         case Phase.STEP_X1:
             return link.since + AFTER_EF_S
         case _:
@@ -152,7 +157,7 @@ def due(link: Link, nominal_after_s: float = 20.0, slac_init_s: float = SLAC_INI
 
 def _enter(link: Link, phase: Phase, now: float) -> Link:
     failed = link.failed and phase is not Phase.SESSION
-    return Link(phase, now, link.retries, failed=failed, authorised_since=link.authorised_since)
+    return Link(phase, now, link.retries, failed=failed, authorised_since=link.authorised_since, woken=link.woken)
 
 
 def _note_authorisation(link: Link, inputs: Inputs, now: float) -> Link:
@@ -220,6 +225,8 @@ def _in_phase(link: Link, inputs: Inputs, now: float, nominal_after_s: float, sl
             return replace(_enter(link, Phase.TO_NOMINAL, now), since=link.since)  # X1 is being shown already
         case Phase.TO_NOMINAL:
             return _enter(link, Phase.NOMINAL, now) if waited >= STEP_X1_S else link
+        case Phase.NOMINAL:
+            return _nominal(link, inputs, now)
         case Phase.WAIT | Phase.SILENT | Phase.ENDED | Phase.PAUSED:
             return _asleep(link, inputs, now)
         case _:
@@ -243,6 +250,21 @@ def _offer(link: Link, inputs: Inputs, now: float, silence_ends: float) -> Link:
     if inputs.matching in {Matching.RUNNING, Matching.LINKED}:
         return _link_error(link, inputs, now)
     return _enter(link, Phase.STEP_EF if link.retries < RETRIES else _resigned(inputs), now)  # [V2G3-M06-07]
+
+
+def _nominal(link: Link, inputs: Inputs, now: float) -> Link:
+    """Basic charging, until unplugged. A car that sleeps through the offer gets one E/F, as if plugged in anew."""
+    if link.woken:
+        return link
+    if inputs.level in {"C", "D"}:
+        return replace(link, woken=True, offered_since=None)  # awake: what it does later is its own choice
+    if not inputs.nominal or inputs.closed:
+        return link if link.offered_since is None else replace(link, offered_since=None)
+    if link.offered_since is None:
+        return replace(link, offered_since=now)
+    if now - link.offered_since < SLEEPER_S:
+        return link
+    return replace(_enter(link, Phase.STEP_EF, now), after=Phase.NOMINAL, woken=True)
 
 
 def _link_error(link: Link, inputs: Inputs, now: float) -> Link:

@@ -246,6 +246,32 @@ def test_a_controller_that_comes_back_to_a_nominal_charge_leaves_it_alone(level:
     assert link.pilot is None
 
 
+def test_a_car_that_sleeps_through_the_offer_is_woken_up_once() -> None:
+    """IEC 61851-1 A.5.3."""
+    offered = at(CAR, authorised=True, nominal=True)
+    link, log = run(step(Link(), offered, 100.0), offered, 100.0, 1000.0)
+    assert log == [(130.0, Phase.STEP_EF), (134.0, Phase.STEP_X1), (134.75, Phase.NOMINAL)]
+    assert link.pilot is None
+
+
+def test_a_car_that_was_awake_is_not_woken_up() -> None:
+    """It charged, or waits for its own time: a full battery must not be plugged in anew every half minute."""
+    offered = at(CAR, authorised=True, nominal=True)
+    link = step(Link(), offered, 0.0)
+    link, _ = run(link, at(offered, level="C", closed=True), 20.0, 25.0)
+    _, log = run(link, offered, 25.0, 1000.0)
+    assert log == []
+
+
+def test_nobody_is_woken_up_while_nothing_is_offered() -> None:
+    offered = at(CAR, authorised=True, nominal=True)
+    link, _ = run(step(Link(), offered, 0.0), offered, 0.0, 29.0)
+    link, log = run(link, at(offered, nominal=False), 29.0, 500.0)  # paused by its limit
+    assert log == []
+    _, log = run(link, offered, 500.0, 531.0)
+    assert log == [(530.0, Phase.STEP_EF)]
+
+
 def test_a_session_that_comes_late_is_served_all_the_same() -> None:
     asleep, _ = run(Link(), CAR, 0.0, 200.0)
     assert step(asleep, at(CAR, session=Session.RUNNING), 200.0).phase is Phase.SESSION
