@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from firmware.v2g.contract.chain import ContractRefused, examine
+from firmware.v2g.contract.emaid import same_emaid
 from firmware.v2g.contract.signatures import BadSignature, Part, sign, verify
 from firmware.v2g.exi import ExiError, decode, encode
 from firmware.v2g.messages.iso2 import (
@@ -53,12 +54,12 @@ class NoCertificate(Exception):
 
 @dataclass
 class ContractOffice:
-    """`contracts`: eMAIDs that may charge; None = all. `revoked`: serial numbers, as hex without leading zeros."""
+    """`contracts`: eMAIDs that may charge, compact. `revoked`: serial numbers, as hex without leading zeros."""
 
     mo: Authority  # the sub CA that issues contracts
     cps: Leaf
     roots: tuple[x509.Certificate, ...]
-    contracts: set[str] | None = None
+    contracts: set[str] = field(default_factory=lambda: {EMAID})
     revoked: set[str] = field(default_factory=set)
     new_emaid: str = EMAID
     life_days: float = 365
@@ -79,6 +80,10 @@ class ContractOffice:
             office.issued.append((in_order(read_certificates(station)).leaf, cpo))
         return office
 
+    def knows(self, emaid: str) -> bool:
+        """May this contract charge, whatever its certificate?"""
+        return any(same_emaid(emaid, each) for each in self.contracts)
+
     def judge(self, emaid: str, pem: str | None, hashes: Sequence[dict[str, Any]]) -> tuple[str, str]:
         """(authorization status, certificate status) of a contract, by its chain or by its hash data."""
         status = self._certificate_status(emaid, pem, hashes)
@@ -89,7 +94,7 @@ class ContractOffice:
             return "CertificateRevoked"
         if pem is not None and (wrong := self._chain_status(emaid, pem)):
             return wrong
-        return "Accepted" if self.contracts is None or emaid.upper() in self.contracts else "ContractCancelled"
+        return "Accepted" if self.knows(emaid) else "ContractCancelled"
 
     def _chain_status(self, emaid: str, pem: str) -> str:
         try:
@@ -138,6 +143,7 @@ class ContractOffice:
         emaid = common_name(car) if isinstance(request, CertificateUpdateReq) else self.new_emaid
         leaf = self.mo.leaf("contract", emaid, "MO", not_before=_utc_now() - timedelta(minutes=5), days=self.life_days)
         self.made.append(leaf)
+        self.contracts.add(emaid)
         secret, point = encrypt(cast(ec.EllipticCurvePrivateKey, leaf.key), receiver)
         kind = CertificateUpdateRes if isinstance(request, CertificateUpdateReq) else CertificateInstallationRes
         body = kind(

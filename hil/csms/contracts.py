@@ -13,18 +13,11 @@ from hil.csms.records import JsonObject, Records
 VENDOR: Final = "org.openchargealliance.iso15118pnc"
 
 
-def token_status(records: Records, id_token: JsonObject) -> str:
-    """A contract is known by its eMAID, any other token by itself."""
-    if records.contracts is not None and id_token["type"] == "eMAID":
-        return records.contracts.judge(id_token["idToken"], None, [])[0]
-    return records.token_status(id_token["idToken"])
-
-
 def authorize(records: Records, call: JsonObject) -> JsonObject:
     """C07; a token without contract data as well."""
     hashes, pem = call.get("iso15118CertificateHashData", []), call.get("certificate")
     if records.contracts is None or not (hashes or pem):
-        return {"idTokenInfo": {"status": token_status(records, call["idToken"])}}
+        return {"idTokenInfo": {"status": records.token_status(call["idToken"]["idToken"])}}
     status, certificate_status = records.contracts.judge(call["idToken"]["idToken"], pem, hashes)
     return {"idTokenInfo": {"status": status}, "certificateStatus": certificate_status}
 

@@ -80,7 +80,9 @@ class Records:
 
     def token_status(self, token: str) -> str:
         """AuthorizationStatus of a token, in the words of both versions."""
-        return "Accepted" if self.tokens is None or token in self.tokens else "Invalid"
+        if self.tokens is None or token in self.tokens or (self.contracts is not None and self.contracts.knows(token)):
+            return "Accepted"
+        return "Invalid"
 
     def transaction(self, identity: str, station: str, evse: int) -> Transaction:
         """The transaction of this id; a new one where it is unknown."""

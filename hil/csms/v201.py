@@ -52,7 +52,7 @@ def transaction_event(records: Records, station: str, call: JsonObject) -> JsonO
     if "idToken" not in call:
         return {}
     transaction.id_token = call["idToken"]["idToken"]
-    return {"idTokenInfo": {"status": contracts.token_status(records, call["idToken"])}}
+    return {"idTokenInfo": {"status": records.token_status(call["idToken"]["idToken"])}}
 
 
 def data_transfer(records: Records, station: str, call: JsonObject) -> JsonObject:
