@@ -7,6 +7,7 @@ guard refuses what it thinks unsafe. Sending the wishes is `evse`'s, starting an
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from firmware.station.bounds import LEAST_DC_A
 from firmware.station.facts import ChargingState
 from firmware.station.limits import MIN_A
 from hal.contracts import Light, PilotMode, PilotOutput
@@ -20,8 +21,8 @@ _WIND_DOWN_S: Final = 10.0  # what a digital session gets to end itself before i
 
 @dataclass(frozen=True)
 class DcWish:
-    """What a DC session asks of its output (hal.wire.DcIntent): V and A are set points, `max_voltage_v` is the most that
-    the car takes (0 = not told)."""
+    """What a DC session asks of its output (hal.wire.DcIntent): V and A are set points, `max_voltage_v` is the most
+    that the car takes (0 = not told)."""
 
     phase: Literal["idle", "cable_check", "precharge", "deliver", "ramp_down"] = "idle"
     voltage_v: float = 0.0
@@ -53,6 +54,7 @@ class Grant:
     limit_a: float
     failsafe_limit_a: float
     ride_through_s: float
+    limit_w: float | None = None  # of a DC output
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,10 @@ class Inputs:
     ended: bool = False  # a transaction ended and the plug is still in
     faulted: bool = False
     operative: bool = True
+    reserved: bool = False
     limit_a: float = 0.0
+    limit_w: float | None = None  # of a DC output
+    dc: bool = False
     failsafe_limit_a: float = MIN_A
     ride_through_s: float = 0.0
     digital: Digital | None = None
@@ -78,6 +83,13 @@ class Inputs:
     @property
     def plugged(self) -> bool:
         return self.level in {"B", "C", "D"}
+
+    @property
+    def starved(self) -> bool:
+        """Nothing may be drawn: less than a car can follow."""
+        if self.dc:
+            return self.limit_a < LEAST_DC_A or self.limit_w == 0.0
+        return self.limit_a < MIN_A
 
 
 @dataclass(frozen=True)
@@ -136,11 +148,12 @@ def _grant(state: Charging, inputs: Inputs, now: float) -> Grant | None:
             return None
     elif inputs.stopping:
         return None
-    paused = inputs.limit_a < MIN_A
+    paused = inputs.starved
     if paused and state.grant is None:
         return None  # nothing runs yet
     limit = state.grant.limit_a if paused and state.grant is not None else inputs.limit_a
-    return Grant(inputs.session, limit, min(limit, inputs.failsafe_limit_a), inputs.ride_through_s)
+    failsafe = min(limit, inputs.failsafe_limit_a)
+    return Grant(inputs.session, limit, failsafe, inputs.ride_through_s, inputs.limit_w if inputs.dc else None)
 
 
 def _dc(grant: Grant | None, inputs: Inputs) -> DcWish:
@@ -169,7 +182,7 @@ def _charging_state(state: Charging, inputs: Inputs, charging: bool, now: float)
         return "Charging"
     if inputs.level == "A":
         return "Idle"
-    if inputs.stopping or inputs.faulted or inputs.limit_a < MIN_A:
+    if inputs.stopping or inputs.faulted or inputs.starved:
         return "SuspendedEVSE"
     if inputs.digital is not None and not state.charged:
         return "EVConnected"  # the handshake
@@ -190,6 +203,8 @@ def _detail(charging_state: ChargingState, inputs: Inputs) -> str:
         return "Unavailable"
     if inputs.ended and inputs.plugged:
         return "Finishing"
+    if inputs.reserved and not inputs.authorised:
+        return "Reserved"
     return "Preparing" if inputs.plugged or inputs.authorised else "Available"
 
 

@@ -12,11 +12,13 @@ from firmware.station import connector_status
 from firmware.station.authorization import NEVER_ASKED, Verdict, same_token
 from firmware.station.evse import Evse
 from firmware.station.facts import (
+    CancelReservation,
     ClearFault,
     Command,
     IdentifyCar,
     IdToken,
     Outcome,
+    Reserve,
     Reset,
     SetAvailability,
     SetLimit,
@@ -56,6 +58,10 @@ async def carry_out(station: "Station", command: Command) -> Outcome:
             return availability(station, command)
         case SetLimit():
             return limit(station, command)
+        case Reserve():
+            return station.reservations.reserve(command)
+        case CancelReservation():
+            return station.reservations.cancel(command)
         case Reset():
             return station.reset(command)
         case ClearFault():
@@ -78,7 +84,7 @@ async def swipe(station: "Station", id_token: IdToken, number: int) -> Outcome:
     for evse in within:
         if evse.transaction_id is not None and evse.owns(id_token, group):
             return _stop_by_token(evse, id_token)
-    evse = choose(within, for_token=id_token)
+    evse = choose(station.reservations.suited(within, id_token, group), for_token=id_token)
     if evse.transaction_id is not None and len(within) == 1 and _is_free(station, evse):
         return _stop_by_token(evse, id_token)
     if evse.transaction_id is not None:
@@ -170,7 +176,7 @@ async def _authorise(
     if verdict.accepted and station.authorizer.is_master(verdict.group):
         return _master(station, id_token)
     if verdict.accepted:
-        late = cannot_start(evse, anew=True)
+        late = cannot_start(evse, anew=True) or station.reservations.refusal(evse, id_token, verdict.group)
         if late:
             verdict = Verdict("Invalid", source="station", reason=late)
     if not verdict.accepted:
@@ -212,15 +218,16 @@ async def start(station: "Station", command: StartTransaction) -> Outcome:
     if command.evse is not None and command.evse not in station.evses:
         return Outcome("Rejected", f"there is no EVSE {command.evse}")
     within = list(station.evses.values()) if command.evse is None else [station.evses[command.evse]]
-    evse = choose(within, anew=True)
-    refusal = cannot_start(evse, anew=True)
+    group = command.group or _known_group(station, command.id_token)
+    evse = choose(station.reservations.suited(within, command.id_token, group), anew=True)
+    refusal = cannot_start(evse, anew=True) or station.reservations.refusal(evse, command.id_token, group)
     if refusal:
         return Outcome("Rejected", refusal)
     by_csms = command.by == "csms"
     trusted = not station.flag("AuthCtrlr.AuthorizeRemoteStart", False) or command.id_token.kind in NEVER_ASKED
     if by_csms and trusted:
         evse.set_bound("transaction", command.limit_a)
-        station.accept(evse, command.id_token, Verdict(source="remote"), command.remote_start_id)
+        station.accept(evse, command.id_token, Verdict(source="remote", group=group), command.remote_start_id)
         return Outcome("Accepted")
     asking = _authorise(station, evse, command.id_token, command.remote_start_id, command.limit_a)
     if by_csms:  # F01.FR.01: first answer, then ask

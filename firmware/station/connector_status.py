@@ -37,6 +37,14 @@ ERROR_CODES: Final = {
     "lost_phase": "UnderVoltage",
     "over_voltage": "OverVoltage",
     "over_temperature": "HighTemperature",
+    "isolation": "GroundFailure",
+    "isolation_monitor": "GroundFailure",
+    "dc_over_current": "OverCurrentFailure",
+    "dc_over_voltage": "OverVoltage",
+    "dc_weld": "PowerSwitchFailure",
+    "cable_check": "PowerSwitchFailure",
+    "supply_stale": "InternalError",
+    "supply_fault": "InternalError",
     "meter_stale": "PowerMeterFailure",
     "lock_open": "ConnectorLockFailure",
     MODEM: "EVCommunicationError",
@@ -52,6 +60,11 @@ STOPPING: Final = {
     "pe_lost": "GroundFault",
     "over_current": "OvercurrentFault",
     "mains_fail": "PowerLoss",
+    # a DC session ends with its output; none of these lets it go on
+    "isolation": "GroundFault",
+    "dc_over_current": "OvercurrentFault",
+    "supply_stale": "Other",
+    "supply_fault": "Other",
 }
 
 
@@ -83,6 +96,8 @@ def foremost(faults: Sequence[Fault]) -> Fault | None:
 
 def state_of(detail: str, *, plugged: bool) -> ConnectorState:
     """OCPP 1.6 status -> OCPP 2.x ConnectorStatusEnumType. A token without a plug does not occupy a connector."""
+    if detail == "Reserved" and plugged:  # by whom, nobody knows yet
+        return "Occupied"
     plain = _PLAIN.get(detail)
     if plain is not None:
         return plain

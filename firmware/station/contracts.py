@@ -125,6 +125,8 @@ class ContractClerk:
         if self._evse.id_token is not None:  # somebody else's card was quicker
             return ContractVerdict(Verdict(source="running"))
         late = cannot_start(self._evse, anew=True) if verdict.accepted else ""
+        if verdict.accepted and not late:
+            late = self._station.reservations.refusal(self._evse, contract.id_token, verdict.group)
         if late:
             verdict = Verdict("Invalid", source="station", reason=late)
         if verdict.accepted:

@@ -30,6 +30,8 @@ class Evse(EvseTransaction):
         """What the car's protocol wants now; None gives the pilot back to basic charging."""
         if wish != self.digital:
             self.digital = wish
+            if wish is not None and wish.soc_percent is not None:
+                self._soc_percent = wish.soc_percent
             self._advance()
 
     def set_modem_fault(self, text: str) -> None:
@@ -55,6 +57,11 @@ class Evse(EvseTransaction):
             self.operative = operative
             self._advance()
 
+    def set_reserved(self, reserved: bool) -> None:
+        if reserved != self.reserved:
+            self.reserved = reserved
+            self._advance()
+
     def hello(self, capabilities: Sequence[ConnectorCapability]) -> None:
         """The guard reported what the board can do."""
         self.capability = next((each for each in capabilities if each.connector == self.board_connector), None)
@@ -75,7 +82,7 @@ class Evse(EvseTransaction):
         self._lost_since = None
         if not self._concerns_us(seen):
             return
-        before, self.seen = self.seen, self._through_our_own_dark(seen)
+        before, self.seen = self.seen, self._through_a_bounce(self._through_our_own_dark(seen))
         self._meter = seen.meter or self._meter
         if before is not None and before.closed and not seen.closed:
             self._opened_at = seen.at
@@ -85,6 +92,10 @@ class Evse(EvseTransaction):
             self.stop(STOPS["EVDisconnected"])
         elif self._forgotten(before, seen):
             self.stop(STOPS["Other"])
+        if before is None:
+            self.changed.notify()  # who owns the pilot decides first: what it let go in the dark may not be offered anew
+        if self._asks_again(before, self.seen):
+            self.ended = None
         self._reports.faults(self.faults, self.connector, self._station.moment())
         self._advance()
 
@@ -93,6 +104,26 @@ class Evse(EvseTransaction):
         if seen.pilot not in {PilotMode.E, PilotMode.F} or seen.level not in {"E", "F"} or not self.plugged:
             return seen
         return msgspec.structs.replace(seen, level=self.level)
+
+    def _through_a_bounce(self, seen: Observation) -> Observation:
+        """State A for a moment is a contact that bounced: the guard has opened, but car and transaction are still the
+        same. It has gone once A has lasted, or the guard says so."""
+        if seen.level != "A" or not self.plugged:
+            self._away_since = None
+            return seen
+        if self._away_since is None:
+            self._away_since = seen.at
+        told = seen.grant is None and wire.UNPLUGGED in (seen.grant_ended or "")
+        if told or seen.at - self._away_since >= wire.GONE_S:
+            self._away_since = None
+            return seen
+        return msgspec.structs.replace(seen, level="B")
+
+    def _asks_again(self, before: Observation | None, seen: Observation) -> bool:
+        """Where nobody is asked who pays, a car that ended its session begins the next by asking for power (B to C)."""
+        if self.ended is None or self._station.free_token is None or self.ended.reason != "StoppedByEV":
+            return False
+        return before is not None and before.level == "B" and seen.level in {"C", "D"}
 
     def tick(self, now: float) -> None:
         """Once a second: what is due by time."""
@@ -155,7 +186,10 @@ class Evse(EvseTransaction):
             ended=self.ended is not None,
             faulted=self._forbidden,
             operative=self.operative,
+            reserved=self.reserved,
             limit_a=self.limit.amps,
+            limit_w=self.power_limit.amps if self.power_limit is not None else None,
+            dc=self.dc,
             failsafe_limit_a=self._station.budget_settings.failsafe_current_a,
             ride_through_s=self._station.budget_settings.ride_through_s,
             digital=self.digital,
@@ -202,6 +236,7 @@ class Evse(EvseTransaction):
                 self.transaction_id,
                 self.digital,
                 self.operative,
+                self.reserved,
             ),
             (self.wishes, self.ended, self.refusal, self.capability, self._modem_fault),
         )

@@ -111,6 +111,7 @@ class Sample(msgspec.Struct, frozen=True):
     current_a: tuple[float, ...] = ()
     soc_percent: float | None = None
     offered_a: float | None = None
+    offered_w: float | None = None  # DC: where something bounds the output's power
     context: str = "Sample.Periodic"
     signed: str | None = None
 
@@ -133,6 +134,18 @@ class Transaction(Fact, frozen=True, kw_only=True, tag="transaction"):
     meter_start_wh: float | None = None
     cable_max_current_a: float | None = None
     time_spent_charging_s: float | None = None
+    reservation_id: int | None = None  # in the first event, where one was used
+
+
+ReservationOutcome = Literal["Expired", "Removed", "NoTransaction"]
+
+
+class ReservationEnded(Fact, frozen=True, kw_only=True, tag="reservation_ended"):
+    """A reservation is over without having been used or cancelled (H04.FR.01, H01.FR.16/17), or it was used and no
+    plug came (NoTransaction, 2.1)."""
+
+    reservation_id: int
+    outcome: ReservationOutcome
 
 
 class MeterValues(Fact, frozen=True, kw_only=True, tag="meter_values"):
@@ -368,6 +381,7 @@ AnyFact = (
     | TokenPresented
     | Authorized
     | Transaction
+    | ReservationEnded
     | MeterValues
     | LimitChanged
     | ChargingLimit
@@ -403,11 +417,28 @@ class StartTransaction(Command, frozen=True, kw_only=True, tag="start"):
     evse: int | None = None
     remote_start_id: int | None = None
     limit_a: float | None = None
+    group: IdToken | None = None
 
 
 class StopTransaction(Command, frozen=True, kw_only=True, tag="stop"):
     transaction_id: str
     reason: str = "Remote"
+
+
+class Reserve(Command, frozen=True, kw_only=True, tag="reserve"):
+    """Keep an EVSE for a token until `expiry` (UTC s). evse None = any, with a plug of `connector_type` if one is
+    named (ConnectorEnumType). Outcome: Accepted, Faulted, Occupied, Unavailable, Rejected."""
+
+    reservation_id: int
+    id_token: IdToken
+    expiry: float
+    group: IdToken | None = None
+    evse: int | None = None
+    connector_type: str | None = None
+
+
+class CancelReservation(Command, frozen=True, kw_only=True, tag="cancel_reservation"):
+    reservation_id: int
 
 
 class Unlock(Command, frozen=True, kw_only=True, tag="unlock"):

@@ -6,6 +6,7 @@ The first reason that applies, from the hardware up to the car; no rule is decid
 from typing import TYPE_CHECKING
 
 from firmware.station import connector_status
+from firmware.station.bounds import LEAST_DC_A
 from firmware.station.limits import MIN_A
 from firmware.station.stopped import worded
 
@@ -27,6 +28,8 @@ def why(evse: "EvseState", now: float, connection_timeout_s: float) -> str:
         return _in_transaction(evse)
     if not evse.operative:
         return "out of service, set by the operator"
+    if evse.reserved and evse.id_token is None:
+        return f"reserved: waiting for the driver who reserved it{_last_refusal(evse)}"
     if evse.id_token is not None and not evse.plugged:
         left = connection_timeout_s - (now - evse.authorised_at if evse.authorised_at is not None else 0.0)
         return f"authorised, waiting for the plug ({max(0.0, left):.0f} s left)"
@@ -65,9 +68,11 @@ def _in_transaction(evse: "EvseState") -> str:
     if evse.stop_wanted is not None:
         return f"stopping: {worded(evse.stop_wanted)}"
     limit = f"{evse.limit.amps:g} A, set by {whose(evse.limit.source)}"
+    if evse.power_limit is not None:
+        limit += f", and {evse.power_limit.amps / 1000:.1f} kW, set by {whose(evse.power_limit.source)}"
     if evse.charging_state == "Charging":
         return f"charging, at most {limit}"
-    if evse.limit.amps < MIN_A:
+    if evse.limit.amps < (LEAST_DC_A if evse.dc else MIN_A):
         if evse.limit.source == "budget":
             return "waiting in turn: the station's current is in use by other vehicles"
         return f"paused: {limit}, is less than the {MIN_A:g} A a car can follow"

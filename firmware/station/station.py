@@ -38,6 +38,7 @@ from firmware.station.facts import (
 from firmware.station.guard_client import GuardClient
 from firmware.station.journal import Change, Contents, Journal
 from firmware.station.limits import Budget
+from firmware.station.reservation import Reservations
 from firmware.station.signal import Signal
 from firmware.station.smart_charging import SmartCharging
 from firmware.station.transaction import STOPS, Moment, Open
@@ -74,6 +75,7 @@ class Station:
         self.ready = asyncio.Event()
         self.boot_reason: BootReason = "PowerUp"
         self.reset_wanted: str | None = None
+        self.reservations = Reservations(self)
         self.budget = Budget()
         self.smart_charging: SmartCharging | None = None
         self.smart_charging_by_needs = False  # the back office plans by what cars tell (OCPP 2.x K15): its dialect says
@@ -125,6 +127,7 @@ class Station:
         then: Callable[[], None] | None = None,
     ) -> None:
         """An event of a transaction and what is kept of it, in one commit; kept None = it is over. `then`: after it."""
+        event = self.reservations.stamp(event) if event is not None else None
         change = Change(transaction.KIND, transaction_id, transaction.encode(kept) if kept is not None else None)
 
         def committed() -> None:
@@ -190,6 +193,7 @@ class Station:
 
     def accept(self, evse: Evse, id_token: IdToken, verdict: Verdict, remote_start_id: int | None = None) -> None:
         self._authorized(evse, id_token, verdict)
+        self.reservations.use(evse, id_token, verdict.group)
         evse.authorise(id_token, verdict, remote_start_id)
 
     def refuse(self, evse: Evse, id_token: IdToken, verdict: Verdict, *, running: bool = False) -> None:
@@ -398,6 +402,7 @@ class Station:
         now = self.clock.mono()
         for evse in self.evses.values():
             evse.tick(now)
+        self.reservations.follow()
         if self.budget.limit is not None:
             self.share_out()
         self._follow_reset()
@@ -406,6 +411,7 @@ class Station:
         """What the last run left behind."""
         self._variables.update({key: body for (kind, key), body in contents.items() if kind == _VARIABLE})
         self.authorizer.load(contents)
+        self.reservations.load(contents)
         for load in self.on_load:
             load(contents)
         if not self._booted or self.variable("boot/reason"):
