@@ -41,6 +41,13 @@ class Signer:
         return f"OCMF|{payload}|" + json.dumps({"SA": self._algorithm, "SD": self.sign(payload).hex()})
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that gave up is what our faults are for."""
+
+
 class HttpMeter:
     """Serves while used as a context manager; `host` is where. What it answers is its subclass's."""
 
@@ -53,8 +60,7 @@ class HttpMeter:
         self.record = ""
         self._frozen: Any = None
         self._released = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
