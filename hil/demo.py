@@ -1,7 +1,8 @@
 """`./hil/demo`, `pilotline demo`: a station charges two cars before your eyes. Plant, guard, controller, back office
 and the digital car are separate processes; car and station find each other by SDP on ::1, so nothing needs root.
 
-First a basic car (IEC 61851-1, a card at the reader), then one with ISO 15118-2. A report of each session is left.
+First a basic car (IEC 61851-1, a card at the reader), then one with ISO 15118-2. With --dc: a DC station, a car of
+DIN SPEC 70121 and one of ISO 15118-2. A report of each session is left.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -35,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     """Exit code 0 when both cars have charged (and after Ctrl-C), 1 when something went wrong."""
     parser = argparse.ArgumentParser(prog="pilotline demo", description=__doc__)
     parser.add_argument("--ocpp", choices=("1.6", "2.0.1"), default="2.0.1", help="what the back office speaks")
+    parser.add_argument("--dc", action="store_true", help="a DC station (CCS) instead of an AC one")
     parser.add_argument("--plain", action="store_true", help="one line per event, also on a terminal")
     parser.add_argument("--folder", type=Path, help="where logs and reports go (default: .run/demo/TIME)")
     options = parser.parse_args(argv)
@@ -43,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     folder = (options.folder or _new_run()).absolute()
     live = sys.stdout.isatty() and not options.plain and "utf" in (sys.stdout.encoding or "").lower()
     try:
-        return run(folder, options.ocpp, live)
+        return run(Show(folder, options.ocpp, live, options.dc))
     except KeyboardInterrupt:
         print(f"stopped; the logs lie in {folder}")
         return 0
@@ -52,22 +55,32 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-def run(folder: Path, ocpp: str, live: bool) -> int:
+@dataclass(frozen=True)
+class Show:
+    """What is asked for; everything lies in `folder` afterwards."""
+
+    folder: Path
+    ocpp: str
+    live: bool
+    dc: bool
+
+
+def run(show: Show) -> int:
     """Start everything, play both acts, make the reports."""
-    started = time.monotonic()
+    started, folder = time.monotonic(), show.folder
     if len(str(folder)) < LONGEST_SOCKET_PATH:
-        return _play(folder, folder, ocpp, live, started)
+        return _play(folder, show, started)
     with tempfile.TemporaryDirectory(prefix="pilotline-") as short:
         try:
-            return _play(Path(short), folder, ocpp, live, started)
+            return _play(Path(short), show, started)
         finally:
             shutil.copytree(short, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock*"))
 
 
-def _play(folder: Path, lasting: Path, ocpp: str, live: bool, started: float) -> int:
-    """`folder` is where the processes work, `lasting` where everything lies afterwards."""
-    sdp_port = _free_udp_port()
-    stack = Stack(folder, "")
+def _play(folder: Path, show: Show, started: float) -> int:
+    """`folder` is where the processes work."""
+    sdp_port, ocpp, live = _free_udp_port(), show.ocpp, show.live
+    stack = Stack(folder, "", board="sim-dc-ccs2" if show.dc else "sim-ac-type2")
     try:
         print("starting plant, guard, back office and station; the cars will find it on ::1 ...", flush=True)
         stack.start_plant()
@@ -86,16 +99,20 @@ def _play(folder: Path, lasting: Path, ocpp: str, live: bool, started: float) ->
             sys.stdout.write(screen.ENTER)
         stage = Stage(stack, live=live, ocpp=ocpp)
         try:
-            basic_car(stage)
-            digital_car(stage, sdp_port)
+            if show.dc:
+                digital_car(stage, 1, DIN_CAR, sdp_port)
+                digital_car(stage, 2, DC_CAR, sdp_port)
+            else:
+                basic_car(stage)
+                digital_car(stage, 2, AC_CAR, sdp_port)
         finally:
             if live:
                 sys.stdout.write(screen.LEAVE)
                 sys.stdout.flush()
         transactions: list[JsonObject] = stack.ask_office(do="status")["transactions"]
-        reports = [lasting / report.name for report in make_reports(folder)]
+        reports = [show.folder / report.name for report in make_reports(folder)]
         code = _summary(stage, transactions, reports)
-        print(f"Logs: {lasting}    ({time.monotonic() - started:.0f} s)")
+        print(f"Logs: {show.folder}    ({time.monotonic() - started:.0f} s)")
         return code
     finally:
         stack.close()
@@ -128,12 +145,40 @@ def basic_car(stage: Stage) -> None:
     stage.rest(1.0)
 
 
-def digital_car(stage: Stage, sdp_port: int) -> None:
-    """ISO 15118-2: the car finds the station, talks, and charges what it came for."""
+@dataclass(frozen=True)
+class DigitalCar:
+    """One with `hil.car`: what it talks, its options there, and the story of how power begins to flow."""
+
+    talks: str
+    options: tuple[str, ...]
+    power: str
+
+
+AC_CAR: Final = DigitalCar(
+    "ISO 15118-2",
+    ("--energy-wh", "30", "--soc", "61"),
+    "PowerDelivery(Start): S2 closes, then the contactor, then comes the answer.",
+)
+DIN_CAR: Final = DigitalCar(
+    "DIN SPEC 70121",
+    ("--protocols", "din", "--energy", "dc", "--energy-wh", "120", "--soc", "34"),
+    "Insulation tested, cable at the battery's voltage: the relays close, current flows.",
+)
+DC_CAR: Final = DigitalCar(
+    "ISO 15118-2 (DIN too)",
+    ("--protocols", "iso2,din", "--energy", "dc", "--energy-wh", "150", "--soc", "78", "--max-current", "200"),
+    "Cable check and pre-charge are done: power. Near 80 % the car will ask for less.",
+)
+
+
+def digital_car(stage: Stage, number: int, car: DigitalCar, sdp_port: int) -> None:
+    """The car finds the station, talks, and charges what it came for."""
     rig = stage.rig
-    stage.act(2, 2, "Car 2 of 2: it talks ISO 15118-2 with the station")
-    car = ["-m", "hil.car", "--unicast", "::1", "--sdp-port", str(sdp_port), "--energy-wh", "30", "--soc", "61"]
-    stage.stack.start("car", [*car, "--control", str(stage.stack.folder / "rig.sock")])
+    stage.act(number, 2, f"Car {number} of 2: it talks {car.talks} with the station")
+    name = f"car{number}"
+    stage.feed.new_car(name)
+    command = ["-m", "hil.car", "--unicast", "::1", "--sdp-port", str(sdp_port), *car.options]
+    stage.stack.start(name, [*command, "--control", str(stage.stack.folder / "rig.sock")])
     stage.say("5 % on the pilot: the station asks for digital communication.")
     stage.until("plugged", 10.0)
     stage.rest(2.0)
@@ -141,7 +186,7 @@ def digital_car(stage: Stage, sdp_port: int) -> None:
     rig.do("swipe", token=CARD)
     stage.until("charging", 25.0, lambda seen: (seen["closed"] and seen["power_w"] > 500.0) or _failed(stage))
     if not _failed(stage):
-        stage.say("PowerDelivery(Start): S2 closes, then the contactor, then comes the answer.")
+        stage.say(car.power)
     stage.until("session over", 40.0, lambda seen: stage.feed.ended is not None)
     if _failed(stage) and stage.feed.ended is not None:
         raise NotReached(f"the car's session failed: {stage.feed.ended['reason']}")
@@ -150,19 +195,19 @@ def digital_car(stage: Stage, sdp_port: int) -> None:
     if stage.feed.seen["locked"]:
         rig.do("swipe", token=CARD)
     stage.until("idle", 20.0)
-    stage.stack.processes["car"].wait(10)
+    stage.stack.processes[name].wait(10)
     stage.say("The station closes its recording of the session.")
-    stage.until("recorded", 15.0, lambda seen: _recorded(stage.stack.folder))
+    stage.until("recorded", 15.0, lambda seen: _recorded(stage.stack.folder, number))
 
 
 def _failed(stage: Stage) -> bool:
     return stage.feed.ended is not None and stage.feed.ended["event"] == "failed"
 
 
-def _recorded(folder: Path) -> bool:
-    """Every recording has its last line."""
+def _recorded(folder: Path, sessions: int) -> bool:
+    """So many recordings are there, and each has its last line."""
     recordings = list((folder / "storage" / "sessions").glob("*.jsonl"))
-    return bool(recordings) and all('"recording_ended"' in path.read_text() for path in recordings)
+    return len(recordings) == sessions and all('"recording_ended"' in path.read_text() for path in recordings)
 
 
 # --- what remains -------------------------------------------------------------------------------------------------

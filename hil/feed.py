@@ -87,9 +87,15 @@ class Feed:
         self.invalid: list[str] = []  # what the back office had to refuse
         self._rig = rig
         self._office_lines = Lines(folder / "csms.log")
+        self._folder = folder
         self._car_lines = Lines(folder / "car.log")
         self._control = folder / "control.sock"
         self._power_at = self._station_at = float("-inf")
+
+    def new_car(self, name: str) -> None:
+        """From now on the digital car is the process of this name."""
+        self._car_lines = Lines(self._folder / f"{name}.log")
+        self.ended = None
 
     def poll(self, now: float) -> None:
         """Raises RigError when the plant is gone."""

@@ -192,10 +192,10 @@ async def precharge(secc: Secc, car: Vehicle) -> None:
 
 async def transfer(secc: Secc, car: Vehicle, wish: Wish, started: float) -> str:
     """The charging loop; returns why it is over."""
-    allowed = float("inf")
+    allowed = wish.max_current_a  # what the station allows, once it has said so
     while True:
-        amps = secc.excess * min(wish.demand_a(car.soc_percent), allowed)
-        answer = await _demand(secc, car, wish, amps)
+        wanted = secc.excess * allowed if secc.excess > 1.0 else min(wish.demand_a(car.soc_percent), allowed)
+        answer = await _demand(secc, car, wish, wanted)
         if answer.evse_maximum_current_limit is not None:
             allowed = float(answer.evse_maximum_current_limit)
         _still_well(answer.dc_evse_status)

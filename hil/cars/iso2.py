@@ -53,11 +53,12 @@ async def charge(trip: Trip) -> str:
     elif wallet is not None:
         await iso2_contract.authorize(secc, wallet)
     story: Story = iso2_dc if wish.energy == "dc" else iso2_ac
-    started, again = secc.now, wish.renegotiate_after_s
+    started, again = None, wish.renegotiate_after_s
     while True:
         parameters = await discover_parameters(secc, mode, story.charge_parameters(trip))
         accepted = accept_schedule(parameters)
         await story.start(trip, accepted)
+        started = secc.now if started is None else started
         reason = await story.transfer(trip, started, again)
         if reason != RENEGOTIATION:
             break
@@ -75,7 +76,8 @@ async def charge(trip: Trip) -> str:
 
 async def select_service(secc: Secc, wish: Wish, wallet: Wallet | None) -> EnergyTransferMode:
     """Take the charge service with the payment that the driver wants, and the best mode that both have."""
-    found = await secc.ask(ServiceDiscoveryReq(service_category=ServiceCategory.EVCharging), ServiceDiscoveryRes)
+    category = None if wish.install else ServiceCategory.EVCharging  # it hides the services of other categories
+    found = await secc.ask(ServiceDiscoveryReq(service_category=category), ServiceDiscoveryRes)
     offered = found.charge_service.supported_energy_transfer_mode
     mode = next((mode for mode in modes(wish) if mode in offered), None)
     if mode is None:

@@ -119,10 +119,10 @@ async def transfer(trip: Trip, started: float, renegotiate_after: float | None) 
     """The charging loop; returns why it is over."""
     secc, car, wish = trip.secc, trip.car, trip.wish
     began = secc.now
-    allowed = float("inf")
+    allowed = wish.max_current_a  # what the station allows, once it has said so
     while True:
-        amps = min(wish.demand_a(car.soc_percent), allowed)
-        answer = await _demand(trip, secc.excess * amps)
+        wanted = secc.excess * allowed if secc.excess > 1.0 else min(wish.demand_a(car.soc_percent), allowed)
+        answer = await _demand(trip, wanted)
         if answer.receipt_required and answer.meter_info is not None:
             await iso2_contract.give_receipt(trip, answer.meter_info, answer.sa_schedule_tuple_id)
         if answer.evse_maximum_current_limit is not None:

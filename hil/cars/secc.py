@@ -59,6 +59,7 @@ class Secc:
         self._misbehaviour = misbehaviour
         self._let_go = let_go
         self._sent: Counter[str] = Counter()
+        self.struck = ""  # how it has misbehaved
 
     async def agree(self, protocols: Sequence[str]) -> str:
         """supportedAppProtocol: offer these, the best first ("iso2", "din" or any namespace); the station's choice."""
@@ -101,6 +102,7 @@ class Secc:
         name = type(request).__name__
         misbehaviour = self._misbehaviour
         if misbehaviour is not None and misbehaviour.strikes(name, self._sent[name]):
+            self.struck = str(misbehaviour)
             await self._strike(misbehaviour, request)
         self._sent[name] += 1
         await self._send(self._enveloped(request, signature))
