@@ -320,6 +320,38 @@ def test_late_profiles_are_waited_for_when_all_sounds_were_heard(world: Any) -> 
     assert station.matched.sounds == 10
 
 
+@pytest.mark.parametrize("late_s", [0.15, 0.5])
+@pytest.mark.parametrize("conformance", [False, True])
+@pytest.mark.parametrize(
+    "kind",
+    [PARM, mme.SLAC_PARM_CNF, START, SOUND, mme.ATTEN_PROFILE_IND, IND, RSP, MATCH_REQ, MATCH_CNF, mme.SET_KEY_CNF],
+)
+def test_one_late_frame_of_any_kind_costs_an_attempt_at_most(
+    world: Any, kind: int, conformance: bool, late_s: float
+) -> None:
+    """Later than TT_match_response or TT_match_sequence allow, or in between: repeated, or the car begins anew."""
+    station = world.station(conformance=conformance)
+    left = [1]
+
+    def delay(port: str, frame: bytes) -> Any:
+        if mme.kind_of(frame) == kind and left[0]:
+            left[0] -= 1
+            return [(late_s, frame)]
+        return None
+
+    world.spoil = delay
+    world.run(2.0)
+    world.ready()
+    car = world.car()
+    world.run(30.0, lambda: car.outcome is not None or world.state() is State.FAILED)
+    if conformance and (kind, late_s) == (PARM, 0.5):  # it restarts the run of its own repeat [V2G3-A09-16]: strictly,
+        assert station.reason == "no CM_START_ATTEN_CHAR.IND"  # E/F and a new beginning follow
+        return
+    assert car.outcome is not None
+    assert car.outcome.attempts <= 2
+    assert left == [0]
+
+
 def test_few_sounds_are_averaged_after_600_ms(world: Any) -> None:
     station = world.station()
     world.ready()
