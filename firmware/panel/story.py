@@ -45,6 +45,7 @@ ASKED = (TokenPresented, Authorized, BackOfficeMessage)
 BEFORE_S = 61.0
 _FRAME_HEAD = re.compile(r'\[[23],\s*"[^"]{0,64}",\s*(?:"\w{1,64}",\s*)?')  # OCPP-J: what stands before the payload
 MOST_POINTS = 8000
+DC_FROM_V = 300.0
 SHORTEST_GAP_MS = 200
 T = TypeVar("T", bound=Fact)
 
@@ -168,11 +169,20 @@ class Story:
         return sorted(found, key=lambda reading: reading[0])
 
     def curve(self) -> list[list[Any]]:
-        """[at, W, Wh since plug-in, A per phase, state of charge in percent or None]"""
+        """[at, W, Wh since plug-in, A per phase, state of charge in percent or None, V of a DC output or None]"""
         readings = self.readings()
         start = self.energy_at_start()
+        # one phase of the mains has no more than 300 V; below that it may be the start of a DC session
+        dc = any(len(r.voltage_v) == 1 and r.voltage_v[0] > DC_FROM_V for _, r in readings)
         points = [
-            [at, round(r.power_w, 1), round(r.energy_wh - start, 1), list(r.current_a), r.soc_percent]
+            [
+                at,
+                round(r.power_w, 1),
+                round(r.energy_wh - start, 1),
+                list(r.current_a),
+                r.soc_percent,
+                round(r.voltage_v[0], 1) if len(r.voltage_v) == 1 and dc else None,
+            ]
             for at, r in readings
         ]
         return _fewer(points, MOST_POINTS)

@@ -170,6 +170,19 @@ function curveLanes() {
       key: [["var(--ink)", "", "Limit"], ...currents.map((_, phase) => [PHASE_COLOURS[phase], PHASE_DASHES[phase], phases > 1 ? `L${phase + 1}` : "Current"])],
     });
   }
+  const volts = curve.filter((point) => point[5] !== null && point[5] !== undefined).map((point) => [point[0], point[5]]);
+  if (volts.length > 1) {
+    const top = niceTop(most(volts) * 1.05);
+    lanes.push({
+      name: "Voltage", note: "at the output", height: 84, tall: true,
+      draw(group, y) {
+        const height = 68, base = y + 8 + height, words = gridLines(group, y + 8, height, top, "V", 0);
+        draw(group, "path", { d: curvePath(volts, (value) => base - (value / top) * height), fill: "none", stroke: "var(--ink)", "stroke-width": 1.6 });
+        words();
+      },
+      at: (ms) => { const point = valueAt(volts, ms); return point ? `${rounded(point[1], 0)} V` : ""; },
+    });
+  }
   const charge = curve.filter((point) => point[4] !== null).map((point) => [point[0], point[4]]);
   if (charge.length > 1) lanes.push({
     name: "Battery", height: 52, tall: true,
