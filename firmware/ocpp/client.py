@@ -60,7 +60,7 @@ class BackOfficeClient:
         self._session: Session | None = None
         self._link_note: tuple[bool, str] | None = None
         self._firmware = _version()
-        station.back_office = station.contract_office = self
+        station.back_office = station.contract_office = station.certificate_status = self
         station.subscribe(self._on_fact)
 
     @property
@@ -80,8 +80,8 @@ class BackOfficeClient:
         """Forward a car's certificate request. Raises Unreachable."""
         return await self._present().exchange_certificate(action, exi_request, schema)
 
-    async def certificate_status(self, request: OcspRequestData) -> bytes | None:
-        """What an OCSP responder says of a certificate (DER), None when it is not to be had. Raises Unreachable."""
+    async def get_certificate_status(self, request: OcspRequestData) -> bytes:
+        """What an OCSP responder says of a certificate, in DER. Raises Unreachable when it is not to be had."""
         return await self._present().certificate_status(request)
 
     def _present(self) -> Session:

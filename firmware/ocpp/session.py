@@ -132,10 +132,13 @@ class Session:
         outgoing = contracts.exchange(action, exi_request, schema)
         return contracts.exchanged(await self._ask(outgoing, hurried=True))
 
-    async def certificate_status(self, request: OcspRequestData) -> bytes | None:
-        """An OCSP response (DER), None when the back office has none. Raises Unreachable."""
+    async def certificate_status(self, request: OcspRequestData) -> bytes:
+        """An OCSP response (DER). Raises Unreachable, also when the back office has none."""
         contracts = self._dialect.contracts
-        return contracts.status_of(await self._ask(contracts.status(request), urgent=False))
+        response = contracts.status_of(await self._ask(contracts.status(request), urgent=False))
+        if response is None:
+            raise Unreachable("the back office has no OCSP response")
+        return response
 
     async def _ask(self, outgoing: Outgoing, *, urgent: bool = True, hurried: bool = False) -> Payload:
         """Make a CALL and wait for its answer. Raises Unreachable. `urgent`: ahead of everything that waits; `hurried`:

@@ -155,6 +155,10 @@ TABLE: Final[tuple[Variable, ...]] = (
     fixed("DeviceDataCtrlr", "BytesPerMessage", "integer", "65536", of="SetVariables"),
     fixed("DeviceDataCtrlr", "BytesPerMessage", "integer", "65536", of="GetReport"),
     fixed("DeviceDataCtrlr", "ConfigurationValueSize", "integer", str(VALUE_SIZE)),
+    _switch("ISO15118Ctrlr", "PnCEnabled", True, key="ISO15118PnCEnabled"),
+    _switch("ISO15118Ctrlr", "CentralContractValidationAllowed", True, key="CentralContractValidationAllowed"),
+    _switch("ISO15118Ctrlr", "ContractValidationOffline", True, key="ContractValidationOffline"),
+    _switch("ISO15118Ctrlr", "ContractCertificateInstallationEnabled", True),
     fixed("SecurityCtrlr", "OrganizationName", "string", "Pilotline", key="CpoName"),
     fixed("SecurityCtrlr", "CertificateEntries", "integer", "0"),
 )

@@ -162,9 +162,10 @@ def test_ocsp_responses_come_from_the_back_office(on_site: OnSite) -> None:
 
     async def test(site: Any) -> None:
         await site.connected()
-        assert await site.client.certificate_status(OCSP) == b"\x30\x03\x0a\x01\x00"
-        assert await site.client.certificate_status(OCSP) is None
-        assert await site.client.certificate_status(OCSP) is None
+        assert await site.client.get_certificate_status(OCSP) == b"\x30\x03\x0a\x01\x00"
+        for _ in ("one that is no base64", "none at all"):
+            with pytest.raises(Unreachable):
+                await site.client.get_certificate_status(OCSP)
         asked = await site.csms.heard("GetCertificateStatus")
         assert asked["ocspRequestData"]["serialNumber"] == "1f"
 
@@ -199,7 +200,7 @@ def test_without_a_connection_nobody_knows_contracts(on_site: OnSite) -> None:
         for question in (
             site.client.authorize_contract(GOOD, 1),
             site.client.exchange_certificate("Install", "gJgCAA==", SCHEMA),
-            site.client.certificate_status(OCSP),
+            site.client.get_certificate_status(OCSP),
         ):
             with pytest.raises(Unreachable):
                 await question
