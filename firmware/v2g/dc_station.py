@@ -53,6 +53,8 @@ class DcStation(EvStation):
         self._now = now
         self._ev_max_v = 0.0  # not told yet
         self._was_closed = False
+        self._check_asked = False
+        self._old_result = ""  # of an earlier cable check, as long as the guard still shows it
         self._failed = ""  # what the session itself found wrong with us; stays so
 
     # --- what the script asks for ------------------------------------------------------------------------------------
@@ -61,6 +63,7 @@ class DcStation(EvStation):
         """Insulation test; its result is `cable_check`. The car's highest voltage, in V, from which the guard derives
         that of the test, goes with every wish from here on. The guard closes once the car is in C."""
         self.power_lost = self._was_closed = False
+        self._check_asked, self._old_result = True, self._sample.cable_check if self._sample is not None else ""
         self._ev_max_v = ev_max_voltage_v
         self._want("cable_check", ev_max_voltage_v, PRECHARGE_A)
 
@@ -92,6 +95,10 @@ class DcStation(EvStation):
         self._set(replace(self.wish, energise=False, dc=DC_IDLE))
 
     def _want(self, phase: DcPhase, voltage_v: float, current_a: float) -> None:
+        """What opened by itself, or proved unfit, is not energised again without a new cable check."""
+        if (self.power_lost or self._failed) and phase != "ramp_down":
+            self.ramp_down()
+            return
         voltage = max(0.0, min(voltage_v, self.max_voltage_v))
         dc = DcWish(phase, voltage, max(0.0, current_a), self._ev_max_v)
         self._set(replace(self.wish, energise=True, dc=dc))
@@ -103,6 +110,8 @@ class DcStation(EvStation):
         """The EVSE changed. What opened although power was asked for does not close again in this session by itself;
         after a ramp-down the wish ends with the opening."""
         phase = self.phase
+        if self._sample is not None and self._sample.cable_check != self._old_result:
+            self._old_result = ""
         if phase in {"precharge", "deliver"} and self._was_closed and not self._evse.closed:
             self.power_lost = True
             self.release()
@@ -199,8 +208,12 @@ class DcStation(EvStation):
 
     @property
     def cable_check(self) -> str:
-        """none, running, passed, failed; what the guard says while we ask for it."""
-        return self._sample.cable_check if self._sample is not None else "none"
+        """none, running, passed, failed: of the check that this session asked for. What the guard still shows of an
+        earlier one says nothing."""
+        if not self._check_asked:
+            return "none"
+        shown = self._sample.cable_check if self._sample is not None else "none"
+        return "running" if shown in {"none", self._old_result} else shown
 
     @property
     def isolation(self) -> str:
@@ -221,9 +234,8 @@ class DcStation(EvStation):
             return self._failed
         if self.power_lost:
             return (seen.why_open if seen is not None else "") or "the contactor opened by itself"
-        sample = self._sample
-        failed = sample is not None and (sample.cable_check == "failed" or sample.welded)
-        return sample.why if sample is not None and failed else ""
+        failed = self.cable_check == "failed" or self.welded
+        return self._sample.why if self._sample is not None and failed else ""
 
     @property
     def state(self) -> StationState:

@@ -30,6 +30,7 @@ from firmware.v2g.when import When, when
 CABLE_CHECK_S: Final = 38.0  # the car waits for 40 s
 PRECHARGE_S: Final = 10.0  # 5 s are asked of us, cars give up after 7 s
 RAMP_DOWN_S: Final = 1.3  # the answer to PowerDelivery(false) within 1.5 s; the guard opens 1 s after the wish
+# What the car reads in the next answer and ends the session for. Before energy flows we do not go on either.
 GRAVE: Final = frozenset({StationState.EMERGENCY_SHUTDOWN, StationState.MALFUNCTION, StationState.UTILITY_INTERRUPT})
 
 
@@ -38,7 +39,8 @@ async def deliver_energy(
 ) -> None:
     """Everything up to the SessionStopReq. `battery_v`: the most that the car takes; `ready_by`: when
     PowerDelivery must have come, on the peer's clock."""
-    station.start_cable_check(battery_v)
+    if station.authorised:
+        station.start_cable_check(battery_v)
     request = await check_cable(ev, station, cable_check, ready_by)
     delivery = await precharge(ev, station, request, ready_by) if isinstance(request, PreChargeReq) else request
     if delivery.ready_to_charge_state:
@@ -54,7 +56,7 @@ async def check_cable(
     while station.cable_check != "passed":
         learn(station, request.dc_ev_status)
         late = ev.asking_for_s >= CABLE_CHECK_S or ev.now >= ready_by
-        if station.cable_check == "failed" or station.state in GRAVE or late:
+        if station.cable_check == "failed" or station.state in GRAVE or late or not station.authorised:
             if late:
                 station.fail("cable check took too long")
             refusal = failure_reply(CableCheckRes, ResponseCode.FAILED, dc_evse_status=status(station))
@@ -78,7 +80,9 @@ async def precharge(ev: Peer, station: DcStation, request: PreChargeReq, ready_b
         learn(station, follows.dc_ev_status)
         target_v = float(follows.ev_target_voltage)
         late = ev.now >= ready_by or (not station.precharged(target_v) and too_long(ev, station))
-        if late:
+        if not station.authorised or station.state in GRAVE:
+            station.ramp_down()
+        elif late:
             station.fail(f"pre-charge reached only {station.present_voltage_v:.0f} V of {target_v:.0f} V")
         else:
             station.start_precharge(target_v, float(follows.ev_target_current))

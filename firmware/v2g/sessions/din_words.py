@@ -4,6 +4,7 @@ from typing import Final
 
 from firmware.v2g.dc_station import DcStation, StationState
 from firmware.v2g.messages.din import (
+    DcEvErrorCode,
     DcEvseChargeParameter,
     DcEvseStatus,
     DcEvseStatusCode,
@@ -98,5 +99,6 @@ def schedule(power_w: float) -> SaScheduleList:
 
 
 def learn(station: DcStation, car: DcEvStatus) -> None:
-    """The state of charge, for people and the back office."""
-    station.tell(soc_percent=float(car.ev_ress_soc))
+    """The state of charge, for people and the back office; and what is wrong with the car."""
+    trouble = None if car.ev_error_code is DcEvErrorCode.NO_ERROR else f"the car reports {car.ev_error_code}"
+    station.tell(trouble, soc_percent=float(car.ev_ress_soc))

@@ -331,6 +331,8 @@ class DcBay(Bay):
         asked = wish.dc if wish.energise and wish.dc is not None else DC_IDLE
         self.closed = self.level in {"C", "D"} and asked.phase in {"cable_check", "precharge", "deliver"}
         self.voltage_v = asked.voltage_v if self.closed and asked.phase != "cable_check" else 0.0
+        if not self.closed and self.cable_check == "passed":
+            self.cable_check = "none"  # it held for that closing only
         self.current_a = asked.current_a if self.closed and asked.phase == "deliver" else 0.0
         if asked.phase == "cable_check":
             self.cable_check = self.insulation_test if self.closed else "running"

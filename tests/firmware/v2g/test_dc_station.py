@@ -189,6 +189,7 @@ def test_precharged_is_within_20_v(dc: Any, present: float, is_precharged: bool)
 )
 def test_the_state_is_the_gravest_of_what_is_known(dc: Any, seen: dict[str, Any], state: StationState) -> None:
     bay, station = dc
+    station.start_cable_check(410)
     for name, value in seen.items():
         setattr(bay, name, value)
     assert station.state is state
@@ -197,6 +198,7 @@ def test_the_state_is_the_gravest_of_what_is_known(dc: Any, seen: dict[str, Any]
 def test_a_failed_cable_check_says_why(dc: Any) -> None:
     bay, station = dc
     assert station.failure == ""
+    station.start_cable_check(410)
     bay.cable_check, bay.why = "failed", "insulation 40 kOhm"
     assert station.failure == "insulation 40 kOhm"
 

@@ -129,8 +129,7 @@ def at(make_rig: Any, make_bay: Any, request_named: Any) -> Callable[[Prefix], A
                 limit=Limit(0.0 if ongoing == "ChargeParameterDiscovery" else 500.0, "hardware"),
                 level="B" if ongoing == "CableCheck" else "C",
             )
-            if name == "CableCheck" and not ongoing:
-                rig.see(cable_check="passed", closed=True)
+            rig.bay.follow(rig.car.wish)
             [answer] = rig.ask(request_named(name))
             assert str(answer.response_code).startswith("OK"), (state, answer)
             processing = getattr(answer, "evse_processing", None)

@@ -254,6 +254,36 @@ def test_a_failed_insulation_test_ends_the_session_with_its_reason(rig: Any, wal
     assert rig.car.failure == "insulation 40 kOhm, at least 50 kOhm"
 
 
+def test_the_result_of_an_earlier_cable_check_says_nothing(rig: Any, walk: Any, to_precharge: Any) -> None:
+    rig.bay.obedient = False
+    rig.see(cable_check="failed", why="of the last session")
+    offer = walk(*to_precharge[:6])
+    assert offer.evse_charge_parameter.dc_evse_status.evse_status_code == "EVSE_Ready"
+    assert walk("CableCheck").evse_processing == "Ongoing"
+    rig.see(cable_check="running")
+    assert walk("CableCheck").evse_processing == "Ongoing"
+    rig.see(cable_check="failed", why="insulation 40 kOhm")
+    assert walk("CableCheck").response_code == "FAILED"
+    assert rig.car.failure == "insulation 40 kOhm"
+
+
+@pytest.mark.parametrize("phase", ["CableCheck", "PreCharge"])
+def test_a_stop_before_energy_flows_takes_the_voltage_away(rig: Any, walk: Any, to_precharge: Any, phase: str) -> None:
+    walk(*to_precharge[: to_precharge.index(phase)])
+    rig.see(stop_wanted="Remote")
+    answer = walk(phase)
+    assert answer.response_code == ("FAILED" if phase == "CableCheck" else "OK")
+    assert answer.dc_evse_status.evse_status_code == "EVSE_Shutdown"
+    assert not rig.car.wish.energise
+
+
+def test_what_the_car_finds_wrong_with_itself_is_shown(rig: Any, walk: Any, request_named: Any, charging: Any) -> None:
+    demand = request_named("CurrentDemand")
+    trouble = replace(demand.dc_ev_status, ev_error_code=din.DcEvErrorCode.FAILED_RESSTemperatureInhibit)
+    rig.ask(replace(demand, dc_ev_status=trouble))
+    assert rig.car.wish.status == "the car reports FAILED_RESSTemperatureInhibit"
+
+
 def test_precharge_goes_to_the_cars_voltage_also_when_it_asks_for_no_current(
     rig: Any, walk: Any, request_named: Any, to_precharge: Any
 ) -> None:
@@ -268,12 +298,13 @@ def test_precharge_goes_to_the_cars_voltage_also_when_it_asks_for_no_current(
 def test_precharge_that_does_not_get_there_fails_in_time_for_the_car(
     rig: Any, walk: Any, request_named: Any, evccid: str, limit_s: float
 ) -> None:
-    rig.bay.obedient = False
-    rig.see(closed=True, cable_check="passed", voltage_v=30.0)
     walk("SupportedAppProtocol")
     rig.ask(replace(request_named("SessionSetup"), evcc_id=bytes.fromhex(evccid)))
     walk("ServiceDiscovery", "ServicePaymentSelection", "ContractAuthentication", "ChargeParameterDiscovery")
-    walk("CableCheck", "PreCharge")
+    walk("CableCheck")
+    rig.bay.obedient = False
+    rig.see(voltage_v=30.0)
+    walk("PreCharge")
     rig.wait(limit_s - 0.1)
     assert walk("PreCharge").response_code == "OK"
     rig.wait(0.2)
@@ -323,6 +354,7 @@ def test_a_contactor_that_opened_in_precharge_takes_no_power_delivery(rig: Any, 
     walk(*to_precharge)
     rig.see(closed=False)
     assert walk("PreCharge").dc_evse_status.evse_status_code == "EVSE_Malfunction"
+    assert not rig.car.wish.energise  # what opened by itself is not closed again
     assert walk("PowerDelivery true").response_code == "FAILED_PowerDeliveryNotApplied"
 
 
