@@ -31,6 +31,7 @@ from firmware.station.station import Station
 log = logging.getLogger(__name__)
 
 _OFFLINE: Final = "energy/offline_since"  # a restart must not make an offline spell shorter
+_MOST_WAITING: Final = 16
 _LONGEST_S: Final = 3600.0  # between two looks without any change: what a clock that is set might hide
 _LONGEST_COMPOSITE_S: Final = 366 * 86_400
 
@@ -44,7 +45,7 @@ class Engine:
         self.store = ProfileStore(self._keep)
         self.external = ExternalLimits(station, self.store, self.follow)
         self._planners = {number: EvsePlanner(evse, station, self) for number, evse in station.evses.items()}
-        self._waiting: dict[tuple[int | None, int | None], Profile] = {}  # (remote start, EVSE) -> its profile
+        self._waiting: dict[int, Profile] = {}  # remote start -> the profile that came with it
         self._began: dict[int, tuple[str, float]] = {}  # EVSE -> transaction, monotonic time of its beginning
         self._priority: set[str] = set()  # transactions
         self._sources: dict[int, str] = {}  # EVSE -> what bounds it now, by our word
@@ -88,8 +89,15 @@ class Engine:
         refusals = [self._refusal(each, profile, edition, before_start=True) for each in self._station.evses]
         return None if None in refusals else refusals[0]
 
-    def begin_with(self, remote_start_id: int | None, evse: int | None, profile: Profile) -> None:
-        self._waiting[remote_start_id, evse] = profile
+    def begin_with(self, remote_start_id: int, profile: Profile) -> None:
+        self._waiting.pop(remote_start_id, None)
+        self._waiting[remote_start_id] = profile
+        while len(self._waiting) > _MOST_WAITING:  # starts that came to nothing
+            del self._waiting[next(iter(self._waiting))]
+        for evse in self._station.evses.values():
+            if evse.transaction is not None and evse.transaction.remote_start_id == remote_start_id:
+                self._bring(evse, remote_start_id)
+        self.follow()
 
     def clear(self, criteria: Criteria) -> int:
         gone = self.store.clear(criteria)
@@ -281,12 +289,10 @@ class Engine:
 
     def _bring(self, evse: Evse, remote_start_id: int | None) -> None:
         """K05.FR.03: the profile that came with the remote start."""
-        for key in ((remote_start_id, evse.id), (remote_start_id, None)):
-            profile = self._waiting.pop(key, None)
-            if profile is not None:
-                profile = msgspec.structs.replace(profile, transaction_id=evse.transaction_id)
-                self.store.put(Installed(evse.id, profile, self._station.clock.utc()), "2.0.1")
-        self._waiting = {key: each for key, each in self._waiting.items() if key[1] != evse.id}
+        profile = self._waiting.pop(remote_start_id, None) if remote_start_id is not None else None
+        if profile is not None:
+            profile = msgspec.structs.replace(profile, transaction_id=evse.transaction_id)
+            self.store.put(Installed(evse.id, profile, self._station.clock.utc()), "1.6")
 
     def _hand_on(self) -> None:
         now = self._station.clock.utc()

@@ -80,8 +80,9 @@ class SmartCharging(Protocol):
         """May a remote start bring this profile (K05)? Ask before the start is accepted."""
         ...
 
-    def begin_with(self, remote_start_id: int | None, evse: int | None, profile: Profile) -> None:
-        """Install it when that remote start's transaction begins (1.6, without an id: the next at this EVSE)."""
+    def begin_with(self, remote_start_id: int, profile: Profile) -> None:
+        """Install it when the transaction of that remote start begins; call it before the start is carried out. 1.6 has
+        no such id on the wire: the dialect gives one of its own to StartTransaction."""
         ...
 
     def clear(self, criteria: Criteria) -> int:

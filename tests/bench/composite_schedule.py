@@ -7,14 +7,18 @@ The loop budget of the controller is 2 ms for one synchronous section (desktop-c
 
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from firmware.config import EvseSettings, Settings, StationSettings
 from firmware.energy.composite import View
+from firmware.energy.engine import Engine
 from firmware.energy.instant import Electrics, layers
 from firmware.energy.timeline import Circumstances
 from firmware.station.charging_profile import Installed, Period, Profile, Schedule
+from firmware.station.station import build_station
 
 T = 1_800_000_000.0
 DAY = 86_400
@@ -47,9 +51,20 @@ def microseconds(work: Callable[[], object], rounds: int) -> float:
     return statistics.median(taken)
 
 
+def a_round(stack: int, count: int) -> float:
+    """Everything that follows from a change: 2 EVSEs, limits, budget; nothing new comes of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        evses = (EvseSettings(id=1, connectors=(1,)), EvseSettings(id=2, connectors=(2,)))
+        station = build_station(Settings(station=StationSettings(storage=folder), evse=evses))
+        engine = Engine(station)
+        for level in range(stack):
+            engine.store.put(Installed(0, profile(10 + level, "TxDefaultProfile", level, count), T), "2.0.1")
+        return microseconds(engine.follow, 500)
+
+
 def main() -> None:
     print(f"Python {sys.version.split()[0]}, {Path(__file__).name}; medians")
-    print(f"{'stack':>24} {'limit now':>12} {'24 h, EVSE':>16} {'24 h, station of 2':>20}")
+    print(f"{'stack':>24} {'limit now':>12} {'24 h, EVSE':>16} {'24 h, station of 2':>20} {'a round':>13}")
     for stack, count in ((1, 1), (3, 24), (5, 96), (20, 256)):
         made = view(stack, count)
         now = microseconds(lambda made=made: made.bound_at(1, T + 5000), 2000)  # type: ignore[misc]
@@ -57,7 +72,9 @@ def main() -> None:
         both = microseconds(lambda made=made: made.composite(0, T, DAY), 30)  # type: ignore[misc]
         periods = len(made.composite(1, T, DAY).periods)
         label = f"{stack} x {count} periods"
-        print(f"{label:>24} {now:9.1f} us {one:8.0f} us ({periods:>4}) {both:17.0f} us")
+        print(
+            f"{label:>24} {now:9.1f} us {one:8.0f} us ({periods:>4}) {both:17.0f} us {a_round(stack, count):10.1f} us"
+        )
 
 
 if __name__ == "__main__":

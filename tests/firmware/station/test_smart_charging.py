@@ -165,7 +165,7 @@ def test_a_remote_start_brings_its_profile(bench: Any, play: Any, csms_settings:
         async with bench(prepare=smart, office=parts.Office(), **csms_settings) as b:
             profile = replace(TX, schedules=TX.schedules)
             assert smart.engine.check_for_start(1, profile, "2.0.1") is None
-            smart.engine.begin_with(77, 1, profile)
+            smart.engine.begin_with(77, profile)
             await b.station.do(StartTransaction(id_token=CARD, evse=1, remote_start_id=77))
             await b.move(level="B")
             evse = b.station.evses[1]
