@@ -36,6 +36,7 @@ from hal.dc_output import DcOutput, Seen
 from hal.faults import FAULTS
 from hal.plug_lock import PlugLock
 from hal.polling import Poller
+from hal.wire import GONE_S
 
 T = TypeVar("T")
 
@@ -75,6 +76,7 @@ class ConnectorGuard:
         self.lock_wish = False
         self._clear = NOTHING_CLEARED
         self._device = ""  # what a part said in this tick
+        self._away_since: float | None = None
         self._plug_before: Plug | None = None
         self._coil: bool | None = None  # last command that reached the contactor
         self._shown: PilotOutput | None = None
@@ -232,7 +234,7 @@ class ConnectorGuard:
                 closed=self.pilot.closed,
                 output=self.pilot.output,
                 plugged=self.plugged,
-                gone=self.pilot.level is pilot.Level.A,
+                gone=self._gone(now),
                 dc=self.board.dc,
                 fault=self.fault_text,
             ),
@@ -251,6 +253,15 @@ class ConnectorGuard:
         # while the contactor waits for the car to let go, the car is held to what it was last offered
         if self.granted.grant is not None or not self.pilot.closed:
             self.policed_a = self.cap_a
+
+    def _gone(self, now: float) -> bool:
+        """The car is away: state A, longer than a contact bounces. Open is open from the first moment."""
+        if self.pilot.level is not pilot.Level.A:
+            self._away_since = None
+            return False
+        if self._away_since is None:
+            self._away_since = now
+        return now - self._away_since >= GONE_S
 
     def _unloaded(self) -> bool:
         """Nothing flows that opening would interrupt. An AC meter's word counts once it measured after we began to

@@ -44,7 +44,7 @@ def step(
     """The set point of this tick. Without closed contactor the output is off."""
     if not closed or reading is None:
         return OFF
-    if wish.phase == "cable_check" and bounds.limit_a > 0.0:
+    if wish.phase == "cable_check":
         volts = check.voltage_v
         return SetPoint(volts, dc_limits.TEST_A, on=True) if volts > 0.0 else OFF
     voltage = min(wish.voltage_v, board.dc_max_voltage_v, wish.max_voltage_v or board.dc_max_voltage_v)

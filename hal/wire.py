@@ -24,6 +24,7 @@ MAX_PACKET: Final = 32_768
 BEAT_S: Final = 0.1
 LEASE_S: Final = 0.3
 BAD_FRAMES_IN_A_ROW: Final = 3
+GONE_S: Final = 0.3  # a car is away once state A has lasted this long; before it may be a contact that bounces
 UNPLUGGED: Final = "car unplugged"  # within Observation.grant_ended: who is plugged in now is another car
 
 

@@ -14,6 +14,7 @@ from firmware.station import connector_status
 from firmware.station.charging import Digital, Inputs, step
 from firmware.station.evse_transaction import EvseTransaction
 from firmware.station.transaction import STOPS
+from hal import wire
 from hal.contracts import PilotMode
 from hal.wire import ConnectorCapability, Fault, Observation
 
@@ -93,7 +94,7 @@ class Evse(EvseTransaction):
         elif self._forgotten(before, seen):
             self.stop(STOPS["Other"])
         if before is None:
-            self.changed.notify()  # who owns the pilot decides first: what it let go in the dark may not be offered anew
+            self.changed.notify()  # who owns the pilot decides first: nothing of the dark is offered anew
         if self._asks_again(before, self.seen):
             self.ended = None
         self._reports.faults(self.faults, self.connector, self._station.moment())
@@ -168,7 +169,7 @@ class Evse(EvseTransaction):
             forbidden=self._forbidden,
             now=now,
         )
-        if self.level != "A":  # an unplugged car's state goes into the last event
+        if self.level != "A" and self._away_since is None:  # an unplugged car's state goes into the last event
             self._ledger.follow(self.wishes.charging_state, now)
         if not self._end_if_due(now):
             self._report()

@@ -6,7 +6,7 @@ The base of `evse.Evse`, which moves it. Nothing here starts or ends anything.
 from typing import Protocol
 
 from firmware.config import BudgetSettings, EvseSettings
-from firmware.station import connector_status
+from firmware.station import bounds, connector_status
 from firmware.station.authorization import Verdict
 from firmware.station.charging import Charging, Digital
 from firmware.station.clock import Clock
@@ -62,6 +62,7 @@ class EvseState:
         self.id_token: IdToken | None = None
         self.limit = Limit(0.0, "hardware")
         self.operative = True
+        self.reserved = False  # for somebody who is not here yet
         self.status: ConnectorStatus | None = None  # as last reported
         self.digital: Digital | None = None
         self.refusal = ""  # why the last token was refused, until something better happens
@@ -71,13 +72,16 @@ class EvseState:
         self.wishes = Charging()
         self.bounds: dict[str, float] = {}  # source -> A, set by commands
         self.power_bounds: dict[str, float] = {}  # source -> W, where A follow from a voltage only the car knows (DC)
+        self._told_limits: tuple[Limit, Limit | None] = (self.limit, None)
         self.share_a: float | None = None  # of the station's budget; None = there is none
         self._station = station
         self._verdict = Verdict()
         self._remote_start_id: int | None = None
+        self._away_since: float | None = None  # state A, on the guard's clock; not yet believed
         self._plugged_at: float | None = None  # monotonic
         self._meter: MeterSample | None = None  # last reading, however old; outlives the guard's own memory
         self._opened_at: float | None = None  # the running transaction's contactor, last; on the guard's clock
+        self._soc_percent: float | None = None  # what the car in the plug told last, also after its session
         self._unread_since: float | None = None  # a transaction could begin, but the meter was not read yet
         self._token_last = False  # the token came after the plug
         self._ledger = Ledger(settings.id, station, self.sample, self._advance)
@@ -147,6 +151,11 @@ class EvseState:
         return self.wishes.charging_state
 
     @property
+    def dc(self) -> bool:
+        """Its limits are those of a DC output: A and W of it."""
+        return self.capability is not None and self.capability.dc
+
+    @property
     def has_lock(self) -> bool:
         return self.capability is not None and self.capability.lock
 
@@ -176,8 +185,9 @@ class EvseState:
             power_w=meter.power_w,
             voltage_v=meter.voltage_v,
             current_a=meter.current_a,
-            soc_percent=self.digital.soc_percent if self.digital is not None else None,
+            soc_percent=self._soc_percent,
             offered_a=self.wishes.grant.limit_a if self.wishes.grant is not None else 0.0,
+            offered_w=self.wishes.grant.limit_w if self.wishes.grant is not None else None,
             context=context,
         )
 
@@ -217,10 +227,10 @@ class EvseState:
 
     @property
     def power_limit(self) -> Limit | None:
-        """The bound in W that counts; None = none but those in A and the board's."""
-        return (
-            lowest(Limit(watts, source) for source, watts in self.power_bounds.items()) if self.power_bounds else None
-        )
+        """The bound in W that counts (`amps` are W here); None = none but those in A and the board's. Of a DC EVSE with
+        its share of the station's current."""
+        share_a = self.share_a if self.transaction is not None else None
+        return bounds.power_limit(self.capability, self.power_bounds, share_a)
 
     def set_share(self, amps: float | None) -> None:
         """This EVSE's part of the station's budget; None = no budget."""
@@ -234,29 +244,28 @@ class EvseState:
         if mine is None and not self.closed:
             return None
         meter = self.seen.meter if self.seen is not None else None
-        drawing = max(meter.current_a, default=0.0) if meter is not None and meter.quality == "good" else None
+        good = meter is not None and meter.quality == "good"
+        drawing = bounds.drawn_amps(self.capability, meter) if meter is not None and good else None
         asks = self.level in {"C", "D"} or (self.digital is not None and not self.wishes.charged)
         able = mine is not None and mine.stop is None and not self._forbidden
-        return Want(self.id, self._own_limit().amps if able else 0.0, drawing, asks)
+        own = bounds.power_limit(self.capability, self.power_bounds, None)
+        most = bounds.grid_amps(self.capability, self._own_limit(), own) if able else 0.0
+        return Want(self.id, most, drawing, asks)
 
     def _own_limit(self) -> Limit:
         """What may be drawn here, apart from the budget."""
-        bounds = [Limit(self.capability.max_current_a if self.capability is not None else 0.0, "hardware")]
-        if self.seen is not None and self.seen.cable_rating_a > 0:
-            bounds.append(Limit(self.seen.cable_rating_a, "cable"))
-        if self.settings.max_current_a is not None:
-            bounds.append(Limit(self.settings.max_current_a, "site"))
-        bounds += [Limit(amps, source) for source, amps in self.bounds.items()]
-        return lowest(bounds)
+        cable_a = self.seen.cable_rating_a if self.seen is not None else 0.0
+        return bounds.current_limit(self.capability, cable_a, self.settings.max_current_a, self.bounds)
 
     def _follow_limit(self) -> None:
         limit = self._own_limit()
-        if self.transaction is not None and self.share_a is not None:
+        if self.transaction is not None and self.share_a is not None and not self.dc:
             limit = lowest([limit, Limit(self.share_a, "budget")])
-        if limit == self.limit:
+        power = self.power_limit
+        if (limit, power) == self._told_limits:
             return
-        self.limit = limit
-        self._reports.limit(limit, self._station.moment())
+        self.limit, self._told_limits = limit, (limit, power)
+        self._reports.limit(limit, power, self._station.moment())
 
     @property
     def _forbidden(self) -> bool:

@@ -200,6 +200,8 @@ class EvseTransaction(EvseState):
             self._plugged_at = now
         if self.level == "A":
             self.ended = self._plugged_at = None
+            if self.transaction is None:
+                self._soc_percent = None
             if self.transaction is not None:
                 self._ledger.stop(STOPS["EVDisconnected"], now)
             elif free is not None:

@@ -82,7 +82,13 @@ class Orders:
                 grant = new.grant
                 self._guard.send(
                     wire.GrantIntent(
-                        0, connector, grant.session, grant.limit_a, grant.failsafe_limit_a, grant.ride_through_s
+                        0,
+                        connector,
+                        grant.session,
+                        grant.limit_a,
+                        grant.failsafe_limit_a,
+                        grant.ride_through_s,
+                        grant.limit_w,
                     )
                 )
         elif old is not None and old.grant is not None:

@@ -35,7 +35,8 @@ class Reports:
         self._pilot: PilotChanged | None = None
         self._faults: dict[str, Fault] = {}
 
-    def limit(self, limit: Limit, now: Moment) -> None:
+    def limit(self, limit: Limit, power: Limit | None, now: Moment) -> None:
+        """A, and W where something bounds them."""
         self._emit(
             LimitChanged(
                 at=now.at,
@@ -44,6 +45,7 @@ class Reports:
                 evse=self._evse,
                 limit_a=limit.amps,
                 source=limit.source,
+                limit_w=power.amps if power is not None else None,
             )
         )
 

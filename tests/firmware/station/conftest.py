@@ -319,6 +319,9 @@ class Bench:
 
     async def move(self, number: int = 1, **changes: Any) -> None:
         self.peer.move(number, **changes)
+        if changes.get("level") == "A":  # a car that is away stays away
+            self.clock.now += wire.GONE_S
+            self.peer.report(number)
         await self.settle()
 
     def transactions(self) -> list[Transaction]:
