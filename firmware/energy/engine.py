@@ -311,8 +311,7 @@ class Engine:
         """The new bound before the old one goes: at no moment is there none."""
         source = str(found.by) if found.by is not None else ""
         old = self._sources.get(evse.id, "")
-        dc_power = evse.capability is not None and evse.capability.dc and found.unit == "W" and found.watts > 0
-        amps, watts = (None, found.watts) if dc_power else (found.amps, None)
+        amps, watts = _dc_bounds(found) if evse.capability is not None and evse.capability.dc else (found.amps, None)
         if source and (evse.bounds.get(source), evse.power_bounds.get(source)) != (amps, watts):
             evse.set_power_bound(source, watts)
             evse.set_bound(source, amps)
@@ -361,3 +360,9 @@ class Engine:
 
     def _keep(self, changes: list[Change]) -> None:
         self._station.journal.append(changes=changes)
+
+
+def _dc_bounds(found: Instant) -> tuple[float | None, float | None]:
+    """Limits in A and in W side by side: which is the tighter one only the battery's voltage tells. 0 W is a pause."""
+    amps = 0.0 if found.said_w == 0 else found.said_a
+    return amps if math.isfinite(amps) else None, found.said_w if math.isfinite(found.said_w) else None

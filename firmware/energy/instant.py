@@ -43,18 +43,26 @@ class Electrics:
 class Instant(NamedTuple):
     """What may be drawn at one instant: `amps` per phase and `watts` in all; `by` the profile that says so (None: the
     board, or the site), `leading` the transaction's own profile with its period, for what it says beside the limit.
-    `until`: when this may change, NEVER = not by time."""
+    `until`: when this may change, NEVER = not by time. `said_a`, `said_w`: the lowest limits in the unit in which they
+    were said, inf = none: on DC both hold, whatever the voltage is."""
 
     amps: float
     watts: float
     phases: int
-    source: str
+    otherwise: str  # who limits where no profile does
     until: float
     by: Installed | None = None
     phase_to_use: int | None = None
     leading: Installed | None = None
     period: Period | None = None
     unit: RateUnit = "A"  # of the profile that says so: the other value follows from a nominal voltage
+    said_a: float = math.inf
+    said_w: float = math.inf
+
+    @property
+    def source(self) -> str:
+        """Who limits, in words."""
+        return str(self.by) if self.by is not None else self.otherwise
 
 
 Layer = tuple[Installed, ...]  # profiles among which one leads: highest stack level first
@@ -118,29 +126,46 @@ def instant(
     stack: Layers, when: float, around: Circumstances, electrics: Electrics, *, priority: bool = False
 ) -> Instant:
     """What one EVSE, or the station as a whole, may draw at `when`. `priority`: priority charging is on (K21, K22)."""
-    leads = [_lead(layer, when, around) for layer in stack.limits]
     own = _transactions_lead(stack, when, around, priority=priority)
-    leads.insert(0, own)
-    bounds = [each for each in leads if each.period is not None]
-    said = [each.period.phases for each in bounds if each.period is not None and each.period.phases]
-    phases = 1 if electrics.dc else min([electrics.phases, *said])  # 2.1 part 2 K 3.8: the lowest counts
-    amps, watts, by = math.inf, math.inf, None
-    for lead in bounds:
+    leads = [own, *(_lead(layer, when, around) for layer in stack.limits)]
+    phases, phase_to_use, until = 1 if electrics.dc else electrics.phases, None, NEVER
+    for lead in leads:
+        until = lead.until if lead.until < until else until
+        if lead.period is not None and lead.period.phases is not None and not electrics.dc:
+            phases = min(phases, lead.period.phases)  # 2.1 part 2 K 3.8: the lowest counts
+            phase_to_use = phase_to_use or lead.period.phase_to_use
+    amps = watts = said_a = said_w = math.inf
+    by: Installed | None = None
+    unit: RateUnit = "A"
+    for lead in leads:
+        if lead.installed is None:
+            continue
         limit_a, limit_w = _limit(lead, electrics, phases, around)
+        said_in = schedule_of(lead.installed, around.chosen).unit
+        if said_in == "A":
+            said_a = min(said_a, limit_a)
+        else:
+            said_w = min(said_w, limit_w)
         if limit_a < amps:
-            amps, watts, by = limit_a, limit_w, lead.installed
-    unit = schedule_of(by, around.chosen).unit if by is not None else "A"
-    until = min(each.until for each in leads)
+            amps, watts, by, unit = limit_a, limit_w, lead.installed, said_in
     for layer in stack.generation:  # SC.01: what is generated on site comes on top
         lead = _lead(layer, when, around)
         until = min(until, lead.until)
         if lead.period is not None and math.isfinite(amps):
             extra_a, extra_w = _limit(lead, electrics, phases, around)
-            amps, watts = (amps + extra_a, watts + extra_w) if math.isfinite(extra_a) else (amps, watts)
-    source = str(by) if by is not None else electrics.source
-    phase_to_use = next((each.period.phase_to_use for each in bounds if each.period and each.period.phase_to_use), None)
-    found = Instant(amps, watts, phases, source, until, by, phase_to_use, own.installed, own.period, unit)
-    return _within(found, electrics)
+            if math.isfinite(extra_a):
+                amps, watts = amps + extra_a, watts + extra_w
+                said_a, said_w = said_a + extra_a, said_w + extra_w
+    most_a = electrics.max_a
+    most_w = min(electrics.max_w, electrics.watts(most_a, phases))
+    if amps > most_a or (
+        electrics.dc and watts > most_w
+    ):  # the board has the last word, and is all where nobody else is
+        if electrics.dc:  # volts vary: either bound may be the tighter one
+            most_a, most_w = min(amps, most_a), min(watts, most_w)
+        amps, watts, by, unit = most_a, most_w, None, "A"
+    found = (amps, watts, phases, electrics.source, until, by, phase_to_use, own.installed, own.period, unit)
+    return Instant(*found, said_a, said_w)
 
 
 def _transactions_lead(stack: Layers, when: float, around: Circumstances, *, priority: bool) -> _Lead:
@@ -160,8 +185,10 @@ def _limit(lead: _Lead, electrics: Electrics, phases: int, around: Circumstances
     if installed is None or period is None or period.limit is None:
         return math.inf, math.inf
     schedule = schedule_of(installed, around.chosen)
-    others = [each for each in (period.limit_l2, period.limit_l3) if each is not None]
-    limit = min([period.limit, *others])  # a pilot says one current for all phases
+    limit, each_phase = period.limit, False
+    for other in (period.limit_l2, period.limit_l3):
+        if other is not None:
+            limit, each_phase = min(limit, other), True  # a pilot says one current for all phases
     cap = schedule.limit_at_soc
     if cap is not None and around.soc_percent is not None and around.soc_percent >= cap.soc_percent:
         limit = min(limit, cap.limit)
@@ -169,20 +196,9 @@ def _limit(lead: _Lead, electrics: Electrics, phases: int, around: Circumstances
         return limit, electrics.watts(limit, phases)
     if electrics.dc:
         return limit / electrics.voltage_v, limit
-    spread = 1 if others else period.phases or electrics.phases  # with L2 and L3 said, each value is one phase's
+    spread = 1 if each_phase else period.phases or electrics.phases  # with L2 and L3 said, each value is one phase's
     amps = limit / (electrics.voltage_v * spread)  # K01.FR.50
     return amps, limit if spread == phases else electrics.watts(amps, phases)
-
-
-def _within(found: Instant, electrics: Electrics) -> Instant:
-    """The board's own bound: the last word, and the value where no profile says anything."""
-    most_a = electrics.max_a
-    most_w = min(electrics.max_w, electrics.watts(most_a, found.phases))
-    if found.amps <= most_a and (not electrics.dc or found.watts <= most_w):
-        return found
-    if electrics.dc:  # volts vary: either bound may be the tighter one
-        most_a, most_w = min(found.amps, most_a), min(found.watts, most_w)
-    return found._replace(amps=most_a, watts=most_w, source=electrics.source, by=None, unit="A")
 
 
 def total(station: Instant, evses: Sequence[Instant]) -> Instant:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from firmware.energy.composite import Composite, View, rounded
-from firmware.energy.instant import Electrics, layers
+from firmware.energy.instant import Electrics, instant, layers
 from firmware.energy.timeline import Circumstances
 from firmware.station.charging_profile import Installed, LimitAtSoc, Period, Profile, Schedule
 
@@ -153,3 +153,15 @@ def test_a_schedule_with_too_many_changes_ends_where_no_more_can_be_told() -> No
     found = composite(busy, duration=20 * 86_400)
     assert len(found.periods) == 1024
     assert found.duration_s < 20 * 86_400
+
+
+def test_on_dc_limits_in_a_and_in_w_hold_side_by_side() -> None:
+    dc = Electrics(500.0, 1, 400.0, dc=True, max_w=150_000.0)
+    power = installed(1, "ChargingStationMaxProfile", 0, {0: 50_000}, evse=0, unit="W")
+    current = installed(2, "TxDefaultProfile", 0, {0: 130})
+    found = instant(layers([power, current], 1), T, Circumstances(), dc)
+    assert (found.said_a, found.said_w) == (130, 50_000)  # 50 kW at 300 V would be 167 A
+    assert found.watts == 50_000 and found.unit == "W"
+    assert instant(layers([], 1), T, Circumstances(), dc)[:2] == (500.0, 150_000.0)
+    weak = installed(3, "TxDefaultProfile", 0, {0: 20})
+    assert instant(layers([power, weak], 1), T, Circumstances(), dc)[:2] == (20, 8_000.0)
