@@ -56,6 +56,3 @@ class AcStation(EvStation):
     def rcd_tripped(self) -> bool:
         seen = self._evse.seen
         return seen is not None and any(fault.code.startswith("rcd") for fault in seen.faults)
-
-
-__all__ = ["AcStation", "EvseView", "Wish"]

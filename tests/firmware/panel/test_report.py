@@ -95,6 +95,13 @@ def test_every_lane_of_a_digital_session_is_filled(tell: Tell, record: Record) -
     ]  # fmt: skip
 
 
+def test_the_cars_ways_that_a_session_had_to_put_up_with_are_named(tell: Tell, record: Record) -> None:
+    tale = tell["basic"](10.0)
+    tale.add(CarSession, evse=1, session="A1", kind="Ended", reason="car stopped", quirks=("short_session_id", "late"))
+    (mark,) = [each for each in page_of(record(tale)).data["marks"] if each[2] == "Digital session ended"]
+    assert mark[3] == "car stopped, put up with short session id, late"
+
+
 def test_faults_are_bars_with_their_text(tell: Tell, record: Record) -> None:
     (fault,) = page_of(record(tell["basic"]())).data["faults"]
     assert fault[2:] == ["over_temperature", "socket at 82 °C, limit 80 °C"]
