@@ -255,6 +255,8 @@ def precharge_answer(station: DcStation, request: PreChargeReq, for_s: float) ->
     if not 0 < target_v <= station.max_voltage_v:
         station.ramp_down()
         return _no_precharge(station, ResponseCode.FAILED_WrongChargeParameter)
+    if station.contactor_closed() and not station.fresh:  # the car closes its own contactor by this voltage
+        station.fail(f"the last measurement is {station.age_s:.2f} s old")
     if for_s >= PRECHARGE_S and not station.precharged(target_v):
         station.fail(f"pre-charge to {target_v:.0f} V: {station.present_voltage_v:.0f} V after {PRECHARGE_S:.0f} s")
     if station.state not in MAY_DELIVER:
@@ -322,6 +324,8 @@ def current_demand(
         station.fail(f"the last measurement is {station.age_s:.2f} s old")
     if station.state in MAY_DELIVER:
         station.deliver(target_v, target_a)
+    else:
+        station.ramp_down()
     reached = station.limits_reached(target_v, target_a)
     return CurrentDemandRes(
         dc_evse_status=evse_status(station, demand_notice(station, notices)),

@@ -161,6 +161,16 @@ def test_precharge_has_5_seconds_for_each_target(rig: Any, ask: Ask) -> None:
     assert float(failed.evse_present_voltage) == 100  # the truth, also in a failure
 
 
+def test_no_precharge_by_old_measurements(rig: Any, ask: Ask) -> None:
+    ask(*TO_PRECHARGE)
+    rig.bay.obedient = False
+    rig.see(age_s=0.3)
+    failed = ask("PreCharge")
+    assert code(failed) == "FAILED"
+    assert status(failed)[0] == "EVSE_Malfunction"
+    assert not rig.car.wish.energise
+
+
 def test_a_car_may_take_its_time_once_precharged(rig: Any, ask: Ask) -> None:
     ask(*TO_PRECHARGE)
     for _ in range(20):
