@@ -6,6 +6,7 @@ whatever is given ends in a Record or an OcmfError.
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -120,12 +121,32 @@ def verify(record: Record, public_key: str) -> bool:
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
 
-    key = _key(public_key, ALGORITHMS[record.algorithm])
+    curve = ALGORITHMS[record.algorithm]
+    if curve == "secp192k1":
+        return _verify_secp192k1(record, public_key)
+    key = _key(public_key, curve)
     try:
         key.verify(record.signature, record.payload.encode("utf-8"), ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def _verify_secp192k1(record: Record, public_key: str) -> bool:
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature  # noqa: PLC0415
+
+    from hal.meters import secp192k1  # noqa: PLC0415
+
+    try:
+        key = secp192k1.point(_key_bytes(public_key))
+    except ValueError as error:
+        raise OcmfError(f"the public key is none: {error}") from error
+    try:
+        r, s = decode_dss_signature(record.signature)
+        digest = hashlib.sha256(record.payload.encode("utf-8")).digest()
+    except ValueError:
+        return False
+    return secp192k1.verify(key, digest, r, s)
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
@@ -202,8 +223,6 @@ def _key(text: str, curve: str) -> "ec.EllipticCurvePublicKey":
         "brainpoolP256r1": ec.BrainpoolP256R1,
         "brainpoolP384r1": ec.BrainpoolP384R1,
     }
-    if curve not in curves:
-        raise OcmfError(f"curve {curve} cannot be checked here: the crypto library has it not")
     raw = _key_bytes(text)
     try:
         if raw[:1] == b"\x04":

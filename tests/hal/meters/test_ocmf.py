@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from firmware.ocmf_command import main
+from hal.meters import secp192k1
 from hal.ocmf import ALGORITHMS, OcmfError, parse, verify
 
 # a KEBA KeContact P30's record and key, as published with the transparency software's tests
@@ -72,10 +73,33 @@ def test_every_curve_and_encoding_of_the_specification(algorithm: str, encoding:
     assert not verify(record._replace(payload=PAYLOAD + " "), key_of(private))
 
 
-def test_a_curve_the_library_lacks_is_said_so() -> None:
-    record = parse(KEBA.replace('{"SD"', '{"SA":"ECDSA-secp192k1-SHA256","SD"'))
-    with pytest.raises(OcmfError, match="secp192k1 cannot be checked"):
+# the same payload, signed with OpenSSL's secp192k1
+K1_KEY = (
+    "3046301006072a8648ce3d020106052b8104001f03320004e2e544c046d4a89690640a2359f47e036dfaf2f0eab627107ddaf81706832f23"
+    "c2405c33ce3a97657f1aeda2d3eb2a68"
+)
+K1_SIGNATURE = (
+    "3036021900c94ed460f52fb2996827b053fda6962c1eae309d11338907021900d2938ee689cec0a42352a64e698d957f2a2e9348d38257b5"
+)
+
+
+def test_a_curve_the_library_lacks_is_checked_too() -> None:
+    record = parse(f'OCMF|{PAYLOAD}|{{"SA":"ECDSA-secp192k1-SHA256","SD":"{K1_SIGNATURE}"}}')
+    assert verify(record, K1_KEY) and verify(record, K1_KEY[46:])
+    assert not verify(record._replace(payload=PAYLOAD + " "), K1_KEY)
+    for bit in range(0, len(record.signature) * 8, 7):
+        broken = bytearray(record.signature)
+        broken[bit // 8] ^= 1 << bit % 8
+        assert not verify(record._replace(signature=bytes(broken)), K1_KEY)
+    with pytest.raises(OcmfError, match="not on the curve"):
+        verify(record, K1_KEY[:-2] + "69")
+    with pytest.raises(OcmfError, match="no uncompressed point"):
         verify(record, KEBA_KEY)
+
+
+def test_the_generator_has_the_order_of_the_curve() -> None:
+    assert secp192k1._times(secp192k1.N, secp192k1.G) is None
+    assert secp192k1._times(secp192k1.N + 1, secp192k1.G) == secp192k1.G
 
 
 def test_the_specifications_example_is_read() -> None:
