@@ -244,8 +244,8 @@ class Peer:
         if stops and (may_stop or self.has_failed):
             self._note(request)
             raise EvStops(request)
-        self._refuse(request, self.language.sequence_error)
         allowed = "SessionStopReq" if self.has_failed else " or ".join(each.__name__ for each in expected)
+        self._refuse(request, self.language.sequence_error)
         raise SequenceError(f"{type(request).__name__} where only {allowed} may come")
 
     def _note(self, request: Request) -> None:

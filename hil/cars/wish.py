@@ -20,7 +20,7 @@ RAMP_S: Final = 5.0  # as long as the car waits for its current to go away
 RAMP_PACE_S: Final = 0.05
 LITTLE_A: Final = 1.0
 PRECHARGE_A: Final = 2.0
-ABOVE_BATTERY_V: Final = 30.0  # what a DC car asks for: more than it has; the current limit leads
+ABOVE_BATTERY_V: Final = 60.0  # what a DC car asks for: more than it has, so that the current limit leads
 
 
 @dataclass(frozen=True)
