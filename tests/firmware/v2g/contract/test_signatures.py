@@ -253,3 +253,28 @@ def test_an_element_without_id_cannot_be_signed_for(good: Signature, pki: Any) -
 def test_a_key_of_another_kind_is_refused(good: Signature, request_: Any) -> None:
     with pytest.raises(BadSignature):
         verify(good, [Part(request_, "ID1")], ec.generate_private_key(ec.SECP521R1()).public_key())
+
+
+# --- recorded cars at our desk --------------------------------------------------------------------------------------
+
+WITH_DETAILS: Final = [session for session in SIGNED if session != "iso2-certupdate-everest-station"]
+
+
+@pytest.mark.parametrize("session", WITH_DETAILS)
+def test_a_recorded_contract_is_taken_and_its_old_challenge_is_not(session: str, contract_rig: Any) -> None:
+    """Their root is not installed here, so the back office would be asked, had the car signed our challenge."""
+    rig = contract_rig
+    bodies: list[Any] = [message(record).body for record in RECORDED if record["session"] == session]
+    details = next(body for body in bodies if isinstance(body, iso2.PaymentDetailsReq))
+    leaf = x509.load_der_x509_certificate(details.contract_signature_cert_chain.certificate)
+    rig.clerk.now = leaf.not_valid_before_utc + (leaf.not_valid_after_utc - leaf.not_valid_before_utc) / 2
+    rig.choose_contract()
+    assert str(rig.ask(details).response_code) == "OK"
+    assert rig.desk.contract.root is None
+    assert len(rig.desk.contract.chain.sub_cas) == 2
+    for record in RECORDED:
+        recorded = message(record)
+        if record["session"] == session and isinstance(recorded.body, iso2.AuthorizationReq):
+            answer = rig.ask(recorded.body, recorded.header.signature)
+            assert str(answer.response_code) == "FAILED_ChallengeInvalid"
+            break
