@@ -5,16 +5,25 @@ The station beside it is the seam only (`Desk`, `LiveBay`): what the guard would
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import pytest
 
-from firmware.config import Settings, V2gSettings
+from firmware.config import AuthorizationSettings, Settings, V2gSettings
 from firmware.station.charging import Digital
 from firmware.station.clock import SystemClock
-from firmware.station.facts import AnyFact, CarMessage, CarSession, Command, Outcome, StopTransaction
+from firmware.station.facts import (
+    AnyFact,
+    CarMessage,
+    CarSession,
+    Command,
+    IdentifyCar,
+    IdToken,
+    Outcome,
+    StopTransaction,
+)
 from firmware.station.signal import Signal
 from firmware.v2g import exi, v2gtp
 from firmware.v2g.car_link import CarLink
@@ -46,6 +55,7 @@ class Desk:
         self.certificate_status = None
         self.facts: list[AnyFact] = []
         self.commands: list[Command] = []
+        self.tasks: list[asyncio.Task[Outcome]] = []
 
     def emit(self, fact: AnyFact) -> None:
         self.facts.append(fact)
@@ -53,6 +63,9 @@ class Desk:
     async def do(self, command: Command) -> Outcome:
         self.commands.append(command)
         return Outcome("Accepted")
+
+    def in_background(self, work: Coroutine[Any, Any, Outcome]) -> None:
+        self.tasks.append(asyncio.ensure_future(work))
 
 
 @dataclass
@@ -241,6 +254,19 @@ def test_facts_tell_the_session(on_site: Any) -> None:
         assert messages[2].text.startswith("SessionSetupReq EVCCID=020000000001")
         sessions = [(fact.kind, fact.evccid) for fact in site.desk.facts if isinstance(fact, CarSession)]
         assert sessions == [("Started", "020000000001"), ("Ended", "020000000001")]
+
+    on_site(test)
+
+
+def test_a_car_is_its_own_token_where_the_operator_wants_it(on_site: Any) -> None:
+    async def test(site: Site) -> None:
+        site.desk.settings = Settings(authorization=AuthorizationSettings(autocharge="evccid"))
+        site.evse.report(level="B")
+        await site.connect()
+        for name in ("SupportedAppProtocol", "SessionSetup"):
+            await site.ask(name)
+        await site.until(lambda: bool(site.desk.commands))
+        assert site.desk.commands == [IdentifyCar(id_token=IdToken("020000000001", "MacAddress"), evse=1, by="car")]
 
     on_site(test)
 
