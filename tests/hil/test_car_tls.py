@@ -167,7 +167,10 @@ def test_whoever_is_refused_finds_the_reason_in_the_facts(pki: Path, tmp_path: P
     port, refused = free_port(), 0
     foreign_root = ("-verify_return_error", "-CAfile", str(pki / "roots/v2g/iso2.pem"))
     cases: dict[str, tuple[tuple[str, ...], str]] = {
-        "a car that does not know our root": (("-tls1_3", *foreign_root), "unknown ca: it does not know the root of our chain"),
+        "a car that does not know our root": (
+            ("-tls1_3", *foreign_root),
+            "unknown ca: it does not know the root of our chain",
+        ),
         **OFFERED,
     }
     for name, leaf in vehicles(pki).items():
