@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.utils import RawPcapNgReader
 
-from firmware.config import V2gSettings
+from firmware.config import Settings, StationSettings, V2gSettings
 from firmware.station.clock import SystemClock
 from firmware.station.facts import AnyFact, CarMessage, CarTls, Command, Outcome, PacketCapture
 from firmware.station.signal import Signal
@@ -46,8 +45,8 @@ class Desk:
 
     def __init__(self, storage: Path) -> None:
         self.clock = SystemClock()
-        self.certificate_status = None
-        self.settings = SimpleNamespace(storage=storage)
+        self.certificate_status = self.smart_charging = self.contract_office = None
+        self.settings = Settings(station=StationSettings(storage=str(storage)))
         self.facts: list[AnyFact] = []
 
     def emit(self, fact: AnyFact) -> None:
