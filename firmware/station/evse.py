@@ -212,6 +212,8 @@ class Evse(EvseTransaction):
         return True
 
     def _report(self) -> None:
+        if self._away_since is not None:
+            return  # in a moment it is known whether the car has gone
         now = self._station.moment()
         if self.seen is not None:
             self._reports.pilot(self.seen, self.connector, now)

@@ -250,7 +250,7 @@ class EvseState:
         able = mine is not None and mine.stop is None and not self._forbidden
         own = bounds.power_limit(self.capability, self.power_bounds, None)
         most = bounds.grid_amps(self.capability, self._own_limit(), own) if able else 0.0
-        return Want(self.id, most, drawing, asks)
+        return Want(self.id, most, drawing, asks, self.wishes.charged)
 
     def _own_limit(self) -> Limit:
         """What may be drawn here, apart from the budget."""

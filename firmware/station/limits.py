@@ -20,6 +20,7 @@ _ASKS_AGAIN_A: Final = 1.0  # drawing this close to its share, it asks for more 
 _LEAST_RAISE_A: Final = 1.0  # smaller raises are not worth a new duty
 _TURN_S: Final = 900.0  # with too little for all, a car keeps its turn this long while others wait
 _IDLE_TURN_S: Final = 60.0  # ... and this long when it does not ask for current
+_ASLEEP_S: Final = 600.0  # silent this long, it lends even the least share to those who can use it
 _STEP_A: Final = 0.1
 
 
@@ -39,12 +40,14 @@ def lowest(bounds: Iterable[Limit]) -> Limit:
 @dataclass(frozen=True)
 class Want:
     """One EVSE with a running transaction. `max_a`: its limit without the budget; `drawing_a`: the highest phase
-    current measured, None when unknown; `asks`: the car asks for current now (state C or D)."""
+    current measured, None when unknown; `asks`: the car asks for current now (state C or D); `charged`: it has had some
+    (one that waits for its own timer may need to see an offer)."""
 
     evse: int
     max_a: float
     drawing_a: float | None = None
     asks: bool = True
+    charged: bool = False
     min_a: float = MIN_A
 
 
@@ -80,6 +83,10 @@ def divide(shares: Shares, wants: Iterable[Want], budget_a: float, now: float) -
     after = _take_turns(after, by_evse, budget_a, now)
     served = [want for want in by_evse.values() if after[want.evse].turn_since is not None]
     target = _fill(served, after, budget_a)
+    if _short(served, after, target):
+        awake = [want for want in served if not (want.charged and _asleep(after[want.evse], now))]
+        target = _fill(awake, after, budget_a)
+        served = awake
     after = {evse: _cut(share, target.get(evse, 0.0), now) for evse, share in after.items()}
     return _raise(after, served, target, budget_a, now)
 
@@ -87,7 +94,9 @@ def divide(shares: Shares, wants: Iterable[Want], budget_a: float, now: float) -
 def _watch(share: Share, want: Want, now: float) -> Share:
     """Note what the car leaves unused, with hysteresis, and whether it asks at all."""
     offered = share.allotted_a >= want.min_a
-    silent = None if want.asks or not offered else now if share.silent_since is None else share.silent_since
+    silent = None if want.asks else share.silent_since
+    if silent is None and offered and not want.asks:
+        silent = now
     drawing = want.drawing_a
     if drawing is None or not offered:
         return replace(share, unused_since=None, silent_since=silent, demand_a=math.inf)
@@ -150,6 +159,18 @@ def _fill(served: list[Want], shares: Shares, budget_a: float) -> dict[int, floa
         target[evse] = _floor(min(caps[evse], left / (len(caps) - count)))
         left -= target[evse]
     return target
+
+
+def _short(served: list[Want], shares: Shares, target: Mapping[int, float]) -> bool:
+    """Could somebody who asks use more than there is?"""
+    return any(
+        want.asks and target[want.evse] < min(want.max_a, shares[want.evse].demand_a) - _STEP_A for want in served
+    )
+
+
+def _asleep(share: Share, now: float) -> bool:
+    """Its car has long asked for nothing; it wakes by asking (state C)."""
+    return share.silent_since is not None and now - share.silent_since >= _ASLEEP_S
 
 
 def _cut(share: Share, target_a: float, now: float) -> Share:

@@ -73,6 +73,25 @@ def test_a_silent_car_gives_up_its_turn_early() -> None:
     assert allotted(run(shares, wants, 8.0, 1.0, 70))[2] >= 6.0
 
 
+def test_a_car_that_has_charged_and_sleeps_lends_even_its_least_share() -> None:
+    full = Want(1, 16.0, 0.0, asks=False, charged=True)
+    shares = run({}, [full, Want(2, 16.0, 10.0)], 16.0, 0.0, 590)
+    assert allotted(shares) == {1: 6.0, 2: 10.0}
+    shares = run(shares, [full, Want(2, 16.0, 10.0)], 16.0, 590.0, 30)
+    assert allotted(shares) == {1: 0.0, 2: 16.0}
+    shares = run(shares, [full, Want(2, 16.0, 16.0)], 16.0, 620.0, 60)
+    assert allotted(shares) == {1: 0.0, 2: 16.0}
+    awake = [Want(1, 16.0, 0.0, asks=True, charged=True), Want(2, 16.0, 16.0)]
+    assert allotted(run(shares, awake, 16.0, 680.0, 20)) == {1: 8.0, 2: 8.0}
+
+
+def test_a_sleeping_car_keeps_its_share_while_nobody_is_short_or_it_has_not_charged_yet() -> None:
+    alone = [Want(1, 16.0, 0.0, asks=False, charged=True), Want(2, 16.0, 16.0)]
+    assert allotted(run({}, alone, 32.0, 0.0, 700))[1] >= 6.0
+    timer = [Want(1, 16.0, 0.0, asks=False), Want(2, 16.0, 10.0)]
+    assert allotted(run({}, timer, 16.0, 0.0, 700))[1] >= 6.0
+
+
 def test_a_turn_is_kept_while_nobody_waits() -> None:
     wants = [Want(1, 16.0, 16.0)]
     assert allotted(run({}, wants, 16.0, 0.0, 1000)) == {1: 16.0}
@@ -95,6 +114,7 @@ want = st.builds(
     max_a=st.sampled_from([0.0, 6.0, 10.0, 16.0, 20.0, 32.0, 63.0]),
     drawing_a=st.one_of(st.none(), st.floats(0, 63)),
     asks=st.booleans(),
+    charged=st.booleans(),
 )
 moment = st.tuples(
     st.lists(want, max_size=5, unique_by=lambda each: each.evse), st.floats(0, 100), st.floats(0.1, 40.0)
