@@ -16,10 +16,10 @@ DEMO = [sys.executable, "-m", "hil.demo"]
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("ocpp", ["2.0.1", "1.6"])
-def test_both_cars_charge_and_leave_reports(ocpp: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [["--ocpp", "2.0.1"], ["--ocpp", "1.6", "--dc"]], ids=" ".join)
+def test_both_cars_charge_and_leave_reports(options: list[str], tmp_path: Path) -> None:
     demo = subprocess.run(
-        [*DEMO, "--folder", str(tmp_path / "run"), "--ocpp", ocpp],
+        [*DEMO, "--folder", str(tmp_path / "run"), *options],
         cwd=TOP,
         capture_output=True,
         text=True,
