@@ -22,7 +22,7 @@ from firmware.energy.store import ProfileStore
 from firmware.energy.timeline import NEVER, Circumstances
 from firmware.station.charging_profile import PRIORITY, TX, Installed, LimitSource, Period, Profile, RateUnit
 from firmware.station.evse import Evse
-from firmware.station.facts import PriorityCharging
+from firmware.station.facts import AnyFact, BackOfficeLink, PriorityCharging
 from firmware.station.journal import Change, Contents
 from firmware.station.schedule import Planner
 from firmware.station.smart_charging import CompositeSchedule, Criteria, Edition, Refusal
@@ -57,6 +57,7 @@ class Engine:
         self._busy = False
         station.on_load.append(self._load)
         station.changed.subscribe(self._look)
+        station.subscribe(self._hear)
 
     # --- what the back office asks: SmartCharging ---------------------------------------------------------------
 
@@ -222,10 +223,15 @@ class Engine:
             chosen=self._planners[evse.id].index,
         )
 
+    def _hear(self, fact: AnyFact) -> None:
+        if isinstance(fact, BackOfficeLink):
+            self._look()
+
     def _look(self) -> None:
         """Something changed at the station: does it concern what may be drawn?"""
         clock = self._station.clock
         seen = (
+            self.enabled,
             self._station.offline,
             round(clock.utc() - clock.mono()),
             tuple(

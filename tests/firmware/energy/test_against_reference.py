@@ -12,12 +12,15 @@ from dataclasses import dataclass
 
 from firmware.energy.composite import Composite, View
 from firmware.energy.instant import Electrics, layers
+from firmware.energy.rules import Abilities, Place, Request, refusal
 from firmware.energy.timeline import Circumstances
 from firmware.station.charging_profile import Installed, LimitAtSoc, LimitSource, Period, Profile, Schedule
+from firmware.station.smart_charging import Edition
 
 NOW = 1_800_000_000
 WINDOW = 3 * 86_400
-IN_SUITE = 1_500
+IN_SUITE = 1_000
+EDITIONS: tuple[Edition, ...] = ("1.6", "2.0.1", "2.1")
 
 
 @dataclass
@@ -281,6 +284,23 @@ def test_second_by_second_where_much_happens() -> None:
         for second in range(400):
             expected = reference(world, 1, NOW + second, NOW)
             assert math.isclose(expected, amps_in(composite, NOW + second), rel_tol=1e-9, abs_tol=1e-9), (seed, second)
+
+
+def test_whatever_is_sent_is_accepted_or_refused_and_what_is_accepted_can_be_followed() -> None:
+    dice = random.Random(7)
+    places = {1: Place(Electrics(32.0), "tx", talks=True), 2: Place(Electrics(32.0, 1))}
+    accepted = 0
+    for number in range(1_000):
+        purpose = dice.choice(["TxDefaultProfile", "TxProfile", "ChargingStationMaxProfile", "PriorityCharging"])
+        profile = random_profile(dice, number, purpose, dice.randint(0, 3))
+        edition = dice.choice(EDITIONS)
+        evse = dice.choice([0, 1, 2, 3])
+        if refusal(Request(evse, profile, edition, places, (), Abilities())) is None:
+            accepted += 1
+            stack = layers([Installed(evse, profile, NOW)], evse)
+            around = Circumstances("tx", NOW)
+            View({1: (stack, around, Electrics(32.0))}, stack, Electrics(63.0)).composite(1, NOW, 86_400)
+    assert accepted > 50
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from firmware.config import BudgetSettings, EvseSettings
 from firmware.energy.engine import Engine
 from firmware.station.charging_profile import Period, Profile, Schedule
 from firmware.station.facts import (
+    BackOfficeLink,
     ChargingLimit,
     EvChargingNeeds,
     EvChargingSchedule,
@@ -205,13 +206,13 @@ def test_a_profile_that_outlived_its_offline_time_stays_out(
             smart.engine.install(1, replace(DEFAULT, max_offline_s=60.0, invalid_after_offline=True), "2.1")
             evse = b.station.evses[1]
             office.connected = False
-            b.station.changed.notify()
+            b.station.emit(BackOfficeLink(at=b.clock.utc(), connected=False))
             assert evse.limit.amps == 10.0
             b.clock.now += 61
             smart.engine.follow()
             assert evse.limit.amps == 32.0  # K01.FR.101
             office.connected = True
-            b.station.changed.notify()
+            b.station.emit(BackOfficeLink(at=b.clock.utc(), connected=True))
             assert evse.limit.amps == 32.0  # K01.FR.102
 
     play(scenario())
@@ -235,7 +236,7 @@ def test_switched_off_nothing_of_it_limits(bench: Any, play: Any) -> None:
         async with bench(prepare=smart) as b:
             smart.engine.install(1, DEFAULT, "2.0.1")
             b.station.set_variable("SmartChargingCtrlr.Enabled", "false")
-            smart.engine.follow()
+            await b.move(level="B")
             assert b.station.evses[1].limit.amps == 32.0
 
     play(scenario())
