@@ -174,7 +174,7 @@ class Bench:
 
 #: one of each driver and transport; other models differ in their tables only, which are read below
 EACH_DRIVER = ("sdm630", "sdm630-tcp", "sdm630-mbap", "em24", "em580", "iskra", "djsf1352", "lem", "iem", "household")
-ASKED = tuple(name for name in EACH_DRIVER if name != "household")  # it talks by itself: no answer can be late
+ASKED = ("sdm630", "sdm630-mbap", "em24", "lem")  # those where an answer can be late, one of each kind
 
 
 @pytest.fixture(params=EACH_DRIVER)

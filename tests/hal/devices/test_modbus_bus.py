@@ -30,7 +30,7 @@ def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
     raise AssertionError("never")
 
 
-def bus_to(slaves: Slaves, *, timeout_s: float = 1.0, retry_s: float = 0.5) -> Bus:
+def bus_to(slaves: Slaves, *, timeout_s: float = 2.0, retry_s: float = 0.5) -> Bus:
     framing: Literal["rtu", "tcp"] = "tcp" if slaves.transport == "mbap" else "rtu"
     bus = Bus(
         "rs485_0",

@@ -43,7 +43,7 @@ def signing(request: pytest.FixtureRequest, load_meter: "LoadMeter") -> Iterator
     with served:
         if ac:
             name = {"iskra": "iskra_wm3m4c", "em580": "carlo_gavazzi_em580"}[request.param]
-            buses = served.board_toml(baud=115200, timeout_s=1.0)
+            buses = served.board_toml(baud=115200, timeout_s=2.0)
             keys = f'driver = "{name}"\nbus = "line"\naddress = 7\n'
         else:
             name = {"lem": "lem_dcbm", "iem": "isabellenhuette_iem_dcr"}[request.param]
