@@ -11,6 +11,7 @@ from typing import Any
 from hil.contract_office import ContractOffice
 
 JsonObject = dict[str, Any]
+ROUNDING_WH = 0.5
 
 
 @dataclass
@@ -41,8 +42,11 @@ class Transaction:
         """One reading of the energy register."""
         if self.meter_start_wh is None:
             self.meter_start_wh = energy_wh
-        if self.meter_last_wh is not None and energy_wh < self.meter_last_wh:
-            self.faults.append(f"energy went back from {self.meter_last_wh} to {energy_wh} Wh")
+        last = self.meter_last_wh
+        # meterStart of OCPP 1.6 has whole Wh, the samples after it may have decimals
+        rounded = last is not None and last == int(last) and last - energy_wh <= ROUNDING_WH
+        if last is not None and energy_wh < last and not rounded:
+            self.faults.append(f"energy went back from {last} to {energy_wh} Wh")
         self.meter_last_wh = energy_wh
 
     def event(self, event: JsonObject) -> None:

@@ -270,3 +270,13 @@ def test_gaps_repeats_and_falling_energy_are_noticed() -> None:
         "two different events with seqNo 2",
         "energy went back from 10.0 to 9.0 Wh",
     ]
+
+
+def test_a_rounded_meter_start_is_no_energy_going_back() -> None:
+    """OCPP 1.6 has whole Wh there."""
+    transaction = Transaction("1", "CP", 1)
+    transaction.meter(124)
+    transaction.meter(123.6)
+    assert transaction.faults == []
+    transaction.meter(123.0)
+    assert transaction.faults == ["energy went back from 123.6 to 123.0 Wh"]
