@@ -22,6 +22,7 @@ from firmware.v2g.messages.iso2 import (
 )
 from firmware.v2g.peer import EvStops, Peer
 from firmware.v2g.sessions import iso2_ac, iso2_dc, iso2_services
+from firmware.v2g.sessions.iso2_dc_words import energy_transfer_modes as dc_modes
 from firmware.v2g.sessions.iso2_setup import until_authorised
 from firmware.v2g.sessions.iso2_terms import PLAIN, Deal, Terms
 from firmware.v2g.when import when
@@ -60,7 +61,7 @@ async def charge_dc(
     """As `charge_ac`, with cable check and pre-charge before the loop and welding detection after it."""
     deal = Deal(terms, paused)
     try:
-        request: Request = await until_authorised(ev, station, greeting, iso2_dc.energy_transfer_modes(station), deal)
+        request: Request = await until_authorised(ev, station, greeting, dc_modes(station), deal)
         while isinstance(request, ChargeParameterDiscoveryReq):
             request = await iso2_dc.charge(ev, station, deal, request)
         return await stop_session(ev, station, deal, request)
