@@ -42,8 +42,8 @@ class Watch(msgspec.Struct, frozen=True, gc=False):
     high_since: float | None = None  # above the car's maximum
     excess_since: float | None = None
     most_a: float = 0.0  # what may flow: the set point, or one that was lowered and is being followed
+    from_a: float = 0.0  # ... from here
     followed_at: float = 0.0
-    judged_at: float = 0.0
     valid_at: float = 0.0  # the monitor's last valid value
 
 
@@ -57,7 +57,7 @@ def step(w: Watch, board: ConnectorSettings, i: Inputs, now: float) -> Watch:
         if i.reading.fault:
             found.append(("supply_fault", i.reading.fault))
         found += _delivering(w, board, i, i.reading) if i.closed else _behind(w, i.reading, i.reading_at)
-    return msgspec.structs.replace(w, found=tuple(found), judged_at=now)
+    return msgspec.structs.replace(w, found=tuple(found))
 
 
 def _follow(w: Watch, i: Inputs, now: float) -> Watch:
@@ -66,11 +66,9 @@ def _follow(w: Watch, i: Inputs, now: float) -> Watch:
     valid = not i.monitored or (i.monitor is not None and i.monitor.ohm is not None and i.monitor_fresh)
     w = msgspec.structs.replace(w, opened_at=opened_at, closed=i.closed, valid_at=now if valid else w.valid_at)
     if not i.closed or i.target_a >= w.most_a:
-        return msgspec.structs.replace(w, most_a=i.target_a, followed_at=now)
-    if now - w.followed_at <= dc_limits.FOLLOW_S:
-        return w
-    falling = w.most_a - dc_limits.RAMP_A_S * (now - w.judged_at)
-    return msgspec.structs.replace(w, most_a=max(i.target_a, falling))
+        return msgspec.structs.replace(w, most_a=i.target_a, from_a=i.target_a, followed_at=now)
+    fallen_a = dc_limits.RAMP_A_S * max(0.0, now - w.followed_at - dc_limits.FOLLOW_S)
+    return msgspec.structs.replace(w, most_a=max(i.target_a, w.from_a - fallen_a))
 
 
 def _measure(w: Watch, board: ConnectorSettings, i: Inputs, reading: DcReading) -> Watch:

@@ -424,3 +424,17 @@ def test_nothing_closes_before_the_thermometer_has_been_heard(make_bench: BenchM
     assert bench.observation.why_open == "waiting for the first reading of the thermometer"
     shy[0].speaks = True
     assert bench.until(lambda: bench.closed, within_s=5.0) < 5.0
+
+
+def test_a_contact_that_bounces_opens_at_once_but_ends_no_grant(bench: Bench) -> None:
+    bench.charge()
+    bench.wiring.car = "A"
+    assert bench.until(lambda: not bench.closed, within_s=0.1) <= 0.05
+    bench.run(0.2)
+    bench.wiring.car = "C"
+    bench.run(0.1)
+    assert bench.session == "s1"
+    bench.until(lambda: bench.closed, within_s=11.0)  # the contactor has had its rest
+    bench.wiring.car = "A"
+    assert 0.3 <= bench.until(lambda: not bench.session, within_s=0.5) <= 0.35
+    assert bench.observation.grant_ended == wire.UNPLUGGED
