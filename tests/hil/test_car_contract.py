@@ -1,65 +1,72 @@
-"""Plug & Charge with real processes on ::1: plant, guard, controller, back office and a car that nobody shows a card
-for. The contract, old or fresh from the contract office, is the transaction's token."""
+"""What a Plug & Charge car signs, checks and opens; certificates of a test PKI."""
 
-import json
-import socket
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from firmware.v2g.messages.declare import replace
+from firmware.v2g.messages.iso2 import AuthorizationReq
+from firmware.v2g.pki.certificates import PkiError
 from firmware.v2g.pki.make_test import EMAID, make_test
-from hil.stack import Stack, station_toml
+from hil.cars.contract import OTHER_INFO, Wallet, check, open_key
+from hil.cars.line import SessionFailed
+
+REQUEST = AuthorizationReq(id="id1", gen_challenge=bytes(range(16)))
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-        probe.bind(("::1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@pytest.fixture(scope="module")
+def wallet(tmp_path_factory: pytest.TempPathFactory) -> Wallet:
+    folder = tmp_path_factory.mktemp("pki")
+    make_test(folder / "pki")
+    return Wallet.load(folder / "pki/others/iso2")
 
 
-def drive(stack: Stack, port: int, pki: Path, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
-    """Run the car to its end."""
-    command = [sys.executable, "-m", "hil.car", "--sdp-port", str(port), "--unicast", "::1"]
-    command += ["--control", str(stack.folder / "rig.sock"), "--patience", "4", "--seconds", "3", "--pace", "0.3"]
-    command += ["--tls", "--ca", str(pki / "roots/v2g/iso2.pem"), "--wallet", str(pki / "others/iso2")]
-    done = subprocess.run(
-        [*command, "--payment", "contract", *arguments], capture_output=True, text=True, timeout=60, check=False
-    )
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+def test_a_wallet_knows_its_contract(wallet: Wallet) -> None:
+    assert wallet.emaid == EMAID
+    chain = wallet.contract_chain()
+    assert len(chain.sub_certificates or ()) == 2
+    assert len(wallet.root_ids) >= 2
 
 
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize(
-    ("version", "install"), [("2.0.1", ("--install", "install")), ("1.6", ())], ids=["2.0.1 install", "1.6"]
-)
-def test_a_contract_pays(tmp_path: Path, version: str, install: tuple[str, ...]) -> None:
-    pki, port = tmp_path / "pki", free_port()
-    make_test(pki)
-    v2g = f'interface = "lo"\nsdp_port = {port}\npki = "{pki}"\ntls = "force"'
-    stack = Stack(tmp_path / "stack", "")
-    try:
-        url = stack.start_office(version, "--contracts", str(pki / "others/iso2"), "--tokens", "none")
-        csms = 'mode = "csms"'
-        ocpp = f'url = "{url}"\nidentity = "CS-1"\nversions = ["{version}"]\nmeter_interval_s = 5'
-        stack.station_file.write_text(station_toml(tmp_path / "stack", authorization=csms, v2g=v2g, ocpp=ocpp))
-        stack.start_plant()
-        stack.start_guard()
-        stack.start_controller()
-        stack.wait("csms", lambda: '"StatusNotification"' in stack.log("csms"))  # registered
-        code, events = drive(stack, port, pki, *install)
-        assert code == 0, json.dumps(events[-3:]) + stack.tail("station")
-        stack.wait("csms", lambda: stack.ask_office(do="status")["transactions"][0]["ended_at"] is not None)
-        [transaction] = stack.ask_office(do="status")["transactions"]
-        calls = stack.log("csms")
-    finally:
-        stack.close()
-    assert transaction["id_token"] == EMAID
-    assert transaction["energy_wh"] > 0
-    assert transaction["faults"] == []
-    assert '"invalid"' not in calls  # every payload fits the official schemas
-    assert ("iso15118CertificateHashData" in calls) == (version == "2.0.1") or "iso15118pnc" in calls
-    assert ("Get15118EVCertificate" in calls) == bool(install)
+def test_a_signature_holds_for_what_was_signed(wallet: Wallet) -> None:
+    signature = wallet.sign_by_contract(REQUEST, "id1")
+    public = wallet.contract[0].public_key()
+    check(public, {"id1": REQUEST}, signature)
+    with pytest.raises(SessionFailed, match="the digest of id1 is wrong"):
+        check(public, {"id1": replace(REQUEST, gen_challenge=bytes(16))}, signature)
+    with pytest.raises(SessionFailed, match="signed are id1, not id2"):
+        check(public, {"id2": REQUEST}, signature)
+    with pytest.raises(SessionFailed, match="not that of its certificate"):
+        check(wallet.provisioning[0].public_key(), {"id1": REQUEST}, signature)
+
+
+def test_a_contract_key_that_was_sealed_for_the_car_opens(wallet: Wallet) -> None:
+    contract, ephemeral = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    shared = ephemeral.exchange(ec.ECDH(), wallet.provisioning_key.public_key())
+    secret = ConcatKDFHash(algorithm=SHA256(), length=16, otherinfo=OTHER_INFO).derive(shared)
+    sealer = Cipher(algorithms.AES128(secret), modes.CBC(bytes(16))).encryptor()
+    plain = contract.private_numbers().private_value.to_bytes(32, "big")
+    sealed = bytes(16) + sealer.update(plain) + sealer.finalize()
+    point = ephemeral.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    opened = open_key(wallet.provisioning_key, point, sealed)
+    assert opened.public_key() == contract.public_key()
+    with pytest.raises(SessionFailed, match="cannot be opened"):
+        open_key(wallet.provisioning_key, bytes(65), sealed)
+    with pytest.raises(SessionFailed, match="cannot be opened"):
+        open_key(wallet.provisioning_key, point, sealed[:-1])
+
+
+def test_a_car_without_a_contract_says_so(wallet: Wallet) -> None:
+    bare = Wallet(wallet.provisioning, wallet.provisioning_key, wallet.roots)
+    with pytest.raises(SessionFailed, match="no contract"):
+        bare.sign_by_contract(REQUEST, "id1")
+
+
+def test_a_key_is_not_read_from_nothing(tmp_path: Path) -> None:
+    with pytest.raises(PkiError, match="No such file"):
+        Wallet.load(tmp_path)
