@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.v2g.ending import Resume
 from firmware.v2g.evse_link import Session
 from hil.cars import misbehaviour
 from hil.cars.misbehaviour import Misbehaved
@@ -59,22 +60,26 @@ class Drive:
         self.car = Watched(station.rig)
         self.soc_percent = soc_percent
         self.said: list[str] = []
+        self.answers: list[str] = []
         self.most_a = 0.0
         self.faults: set[str] = set()
 
-    def charge(self, wish: Wish, how: str = "") -> str:
-        """Why it ended. Raises SessionFailed."""
+    def charge(self, wish: Wish, how: str = "", paused: Resume | None = None) -> str:
+        """Why it ended. Raises SessionFailed. `paused`: goes on with that session."""
         self.car.arrive(wish.max_current_a, wish.phases, self.soc_percent)
-        line = self.station.line()
+        line = self.station.line(paused)
         self.car.wait_for_digital(within=2.0)
         done = misbehaviour.read(how) if how else None
         secc = Secc(line, self._heard, misbehaviour=done, let_go=self.car.open_s2)
+        secc.session_id = paused.session_id if paused is not None else bytes(8)
         return asyncio.run(charge(secc, self.car, wish, self.protocols))
 
     def _heard(self, direction: str, message: object, octets: int) -> None:
         self.most_a = max(self.most_a, self.car.seen["dc_current_a"])
         seen = self.station.outlet.seen
         self.faults |= {fault.code for fault in seen.faults} if seen is not None else set()
+        body = getattr(message, "body", message)
+        self.answers.append(str(getattr(body, "response_code", "")))
         if direction == "sent":
             self.said.append(type(getattr(message, "body", message)).__name__.removesuffix("Req"))
 
@@ -131,12 +136,20 @@ def test_an_ac_car_renegotiates_without_opening_s2(at: At) -> None:
     assert station.rig.status()["operations"] == 1, "one closing"
 
 
-def test_a_pause_leaves_what_a_resumed_session_needs(at: At) -> None:
-    station = at("sim-ac-type2")
-    Drive(station, "iso2").charge(replace(AC, pause=True, departure_s=7200))
+@pytest.mark.parametrize(("board", "wish"), [("sim-ac-type2", AC), ("sim-dc-ccs2", DC)])
+def test_a_paused_session_is_resumed(at: At, board: str, wish: Wish) -> None:
+    """The plug stays in; the car comes back with its session id and less to charge."""
+    station = at(board)
+    Drive(station, "iso2").charge(replace(wish, pause=True, departure_s=7200))
     assert station.ending is not None
     assert station.ending.outcome is Session.PAUSED
-    assert station.ending.resume is not None
+    resume = station.ending.resume
+    assert resume is not None
+    station.rig.wait(lambda seen: seen["pilot"] == "x1" and not seen["closed"], within=7.0)
+    station.pass_time(10.0)  # the guard wants 10 s between two closings
+    second = Drive(station, "iso2")
+    assert second.charge(replace(wish, energy_wh=2 * wish.energy_wh), paused=resume) == "energy reached"
+    assert "OK_OldSessionJoined" in second.answers
 
 
 # how: what the car sees of it, why the session ended

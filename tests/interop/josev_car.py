@@ -50,7 +50,7 @@ class Job:
     install: bool = False
     pause: bool = False
     resume: str = ""
-    cycles: int = 6
+    cycles: int = 4
     delay: int = 1
     current_a: int = 120  # DC
     soc_percent: float = 20.0

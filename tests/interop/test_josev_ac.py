@@ -38,12 +38,12 @@ def plugged(site: Any) -> Iterator[Any]:
 def test_in_clear(site: Any, josev: Any, plugged: Any) -> None:
     plugged.do("swipe", token=plugged.token)
     before = plugged.status()["energy_wh"]
-    over = josev.charge(energy="AC_three_phase_core", cycles=8)
+    over = josev.charge(energy="AC_three_phase_core", cycles=6)
     assert over["ok"], over
     assert "EIM" in over["paid"]
     transaction = site.last_transaction()
     charged = plugged.status()["energy_wh"] - before
-    assert charged > 10.0
+    assert charged > 5.0
     assert transaction["energy_wh"] == pytest.approx(charged, rel=ENERGY)
     assert "FAILED" not in josev.log.read_text()
 
@@ -58,14 +58,14 @@ def test_over_tls_1_2(site: Any, josev: Any, plugged: Any) -> None:
 
 def test_paused_and_resumed(site: Any, josev: Any, plugged: Any) -> None:
     plugged.do("swipe", token=plugged.token)
-    first = josev.charge(pause=True, cycles=3)
+    first = josev.charge(pause=True, cycles=2)
     assert first["ok"], first
     plugged.wait(lambda seen: seen["pilot"] == "x1" and not seen["closed"], within=10)
     for state in "BCB":  # the car wakes the station
         plugged.do("set_state", state=state)
         site.seen(state)
     plugged.wait(lambda seen: seen["duty_percent"] == 5.0, within=5)
-    second = josev.charge(resume=first["session"], cycles=3)
+    second = josev.charge(resume=first["session"], cycles=2)
     assert second["ok"], second
     assert second["session"] == first["session"]
     assert "OK_OldSessionJoined" in josev.log.read_text()

