@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from firmware import config
 from hal import board as board_file
+from hal.parts import Board
 from hal.toml import ConfigError, Document, Fault, Keys, usable
 from hal.toml import read as read_document
 
@@ -33,7 +34,7 @@ class Station(NamedTuple):
 def check(board_path: Path | None, station_path: Path | None) -> list[Fault]:
     """Every fault of both files, in file order; none = they can be used together."""
     faults: list[Fault] = []
-    board: board_file.Board | None = None
+    board: Board | None = None
     whole = False
     try:
         if board_path:
@@ -193,9 +194,7 @@ def certificates(document: Document, index: int, folder: Path) -> list[Fault]:
     return [document.fault(("v2g", index, "pki"), f"{each.where}: {each.text}", remedy) for each in installed.faults]
 
 
-def against_board(
-    document: Document, station: Station, board: board_file.Board, path: Path, whole: bool
-) -> list[Fault]:
+def against_board(document: Document, station: Station, board: Board, path: Path, whole: bool) -> list[Fault]:
     """Does the board have what the station wants to use? Without the `whole` board a missing connector says nothing."""
     faults: list[Fault] = []
     connectors = {connector.settings.id: connector.settings for connector in board.connectors}

@@ -17,6 +17,7 @@ from hal import board as boards
 from hal.contracts import DeviceError
 from hal.guard import Event, Guard, Ticker
 from hal.link import Allowed, Link
+from hal.parts import Board
 from hal.toml import ConfigError
 
 DEFAULT_SOCKET: Final = Path("/run/pilotline/guard.sock")
@@ -103,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         board.detach()
 
 
-def _run(board: boards.Board, link: Link, socket_path: Path) -> int:
+def _run(board: Board, link: Link, socket_path: Path) -> int:
     guard = Guard(board, time.monotonic(), version=__version__, wake=link.wake)
     link.serve(guard)
     ending: list[float] = []

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
 from hal import dc_path, grants, interlocks, pilot
-from hal.board import Connector, Part
 from hal.contracts import (
     CableLock,
     Contactor,
@@ -34,6 +33,7 @@ from hal.contracts import (
 )
 from hal.dc_output import DcOutput, Seen
 from hal.faults import FAULTS
+from hal.parts import Connector, Part
 from hal.plug_lock import PlugLock
 from hal.polling import Poller
 from hal.wire import GONE_S

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hal import cable_check, dc_limits, dc_path, dc_watch
-from hal.board import ConnectorSettings, Part
+from hal.board_settings import ConnectorSettings
 from hal.contracts import DcEnable, DcReading, DcSupply, DeviceError, InsulationReading, IsolationMonitor
+from hal.parts import Part
 from hal.polling import Poller
 from hal.wire import DcSample
 

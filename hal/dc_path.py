@@ -6,7 +6,7 @@ Limits are in `dc_limits`; how fast a set point is reached is the supply's. Cont
 from typing import Final, NamedTuple
 
 from hal import dc_limits
-from hal.board import ConnectorSettings
+from hal.board_settings import ConnectorSettings
 from hal.cable_check import CableCheck
 from hal.contracts import DcReading
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hal import dc_limits
-from hal.board import ConnectorSettings
+from hal.board_settings import ConnectorSettings
 from hal.contracts import DcReading, InsulationReading
 
 NO_VALUE_S: Final = 10.0  # a monitor that answers without a valid value for this long sees nothing

@@ -18,10 +18,10 @@ from enum import Enum
 from typing import Final
 
 from hal import dc_path, grants
-from hal.board import Board
 from hal.connector import ConnectorGuard, StationInputs
 from hal.contracts import DeviceError, Light, PilotOutput, SafetyInput, TokenReader, Watchdog
 from hal.observation import Reporter
+from hal.parts import Board
 from hal.polling import Poller
 from hal.wire import (
     BEAT_S,

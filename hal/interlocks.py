@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from hal.board import ConnectorSettings
+from hal.board_settings import ConnectorSettings
 from hal.contracts import LockState, MeterReading, Plug
 from hal.faults import FAULTS, headline
 from hal.wire import Fault

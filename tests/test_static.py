@@ -26,6 +26,7 @@ ALLOWED = {
         "hal.notify",
         "hal.ocmf",
         "hal.board",
+        "hal.parts",
     },
     "hal": {"hal"},
     "hil": {"hil", "hal", "firmware"},

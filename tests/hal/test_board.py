@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import hal
-from hal.board import CONTRACTS, drivers, load
+from hal.board import drivers, load
 from hal.contracts import DeviceError
+from hal.parts import CONTRACTS
 from hal.sim.registers import Registers
 from hal.toml import ConfigError
 

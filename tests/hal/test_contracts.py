@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from hal.board import CONTRACTS, Board, Part, load
+from hal.board import load
 from hal.contracts import (
     CableLock,
     Contactor,
@@ -32,6 +32,7 @@ from hal.contracts import (
     Thermometer,
     TokenReader,
 )
+from hal.parts import CONTRACTS, Board, Part
 from hal.pilot import Level, level_of
 from hal.sim.registers import PILOT_MODES, Registers
 from hil.linux_board import LinuxBoard

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hal import wire
-from hal.board import ConnectorSettings
+from hal.board_settings import ConnectorSettings
 from hal.cable_check import CableCheck
 from hal.contracts import DcReading, DcSupply, DeviceError, PilotMode
 from hal.dc_path import OFF, Bounds, SetPoint, Wish, step, unloaded

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hal import cable_check, dc_limits, dc_watch, wire
-from hal.board import ConnectorSettings
+from hal.board_settings import ConnectorSettings
 from hal.cable_check import EARLY_TEST, ORDER, CableCheck, Plan, Step
 from hal.contracts import DcReading, InsulationReading, PilotMode
 from hal.faults import FAULTS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hal import wire
-from hal.board import ConnectorSettings
+from hal.board_settings import ConnectorSettings
 from hal.contracts import MeterReading, PilotMode
 from hal.faults import FAULTS
 from hal.interlocks import Inputs, Interlocks, SelfTest, derated_a, step

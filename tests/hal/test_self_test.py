@@ -1,7 +1,7 @@
 """Self test of the residual current monitor as part of the interlocks' step: what proves it, and what does not."""
 
 from hal import interlocks
-from hal.board import ConnectorSettings
+from hal.board_settings import ConnectorSettings
 from hal.interlocks import Inputs, Interlocks, SelfTest
 
 BOARD = ConnectorSettings(id=1, kind="sType2", max_current_a=32.0)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hal.board import Board, load
+from hal.board import load
+from hal.parts import Board
 
 BOARD = """
 [board]

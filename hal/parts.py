@@ -1,0 +1,131 @@
+"""What a checked board file becomes: parts with their drivers, connectors, the board that takes and frees them all.
+
+Which sections exist, and what each must be able to do, is here too; reading the file is hal/board.py.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from hal import contracts
+from hal.board_settings import BoardSettings, ConnectorSettings
+from hal.contracts import Place
+from hal.linux.settings import LinuxSettings
+from hal.modbus.settings import BusSettings
+from hal.wire import ConnectorCapability
+
+#: Section name -> its contract. The safety chain has several inputs of one contract.
+CONTRACTS: Final[dict[str, type]] = {
+    "pilot": contracts.ControlPilot,
+    "proximity": contracts.Proximity,
+    "contactor": contracts.Contactor,
+    "rcd": contracts.ResidualCurrentMonitor,
+    "meter": contracts.Meter,
+    "lock": contracts.CableLock,
+    "thermometer": contracts.Thermometer,
+    "dc_supply": contracts.DcSupply,
+    "dc_enable": contracts.DcEnable,
+    "isolation_monitor": contracts.IsolationMonitor,
+    "emergency_stop": contracts.SafetyInput,
+    "pe_monitor": contracts.SafetyInput,
+    "mains_fail": contracts.SafetyInput,
+    "tamper": contracts.SafetyInput,
+    "shunt_trip": contracts.ShuntTrip,
+    "token_reader": contracts.TokenReader,
+    "indicator": contracts.Indicator,
+    "watchdog": contracts.Watchdog,
+}
+STATION_PARTS: Final = ("watchdog", "emergency_stop", "mains_fail", "tamper", "token_reader")
+#: Slow parts -> (how often to read, when a value is old), s; a board may set `poll_s` and `stale_s` in the section.
+SLOW: Final = {
+    "meter": (0.5, 3.0),
+    "thermometer": (1.0, 10.0),
+    "lock": (0.5, 5.0),
+    "dc_supply": (0.05, 0.5),
+    "isolation_monitor": (0.25, 5.0),
+    "token_reader": (0.2, 5.0),
+}
+
+
+class Part(NamedTuple):
+    """One driver of the board, not yet attached. `driver` has the methods of the contract of its section."""
+
+    name: str
+    driver_name: str
+    driver: Any  # the contract named by `name`; the guard gives it its type
+    poll_s: float
+    stale_s: float
+
+
+class Connector(NamedTuple):
+    settings: ConnectorSettings
+    parts: dict[str, Part]
+
+    @property
+    def capability(self) -> ConnectorCapability:
+        """What the guard reports of this connector at connect."""
+        s = self.settings
+        return ConnectorCapability(
+            connector=s.id,
+            kind=s.kind,
+            max_current_a=s.max_current_a if s.cable_rating_a is None else min(s.max_current_a, s.cable_rating_a),
+            min_current_a=s.min_current_a,
+            phases=s.phases,
+            nominal_voltage_v=s.nominal_voltage_v,
+            dc=s.dc,
+            dc_max_voltage_v=s.dc_max_voltage_v,
+            dc_max_current_a=s.dc_max_current_a,
+            dc_max_power_w=s.dc_max_power_w,
+            digital=s.digital,
+            socket="proximity" in self.parts,
+            lock="lock" in self.parts,
+            meter="meter" in self.parts,
+            ventilation=s.ventilation,
+            token_reader="token_reader" in self.parts,
+        )
+
+
+class Board(NamedTuple):
+    """A checked board file."""
+
+    settings: BoardSettings
+    registers: Path | None
+    connectors: tuple[Connector, ...]
+    parts: dict[str, Part]  # those of the whole station
+    linux: LinuxSettings = LinuxSettings()
+    buses: Mapping[str, BusSettings] = MappingProxyType({})
+
+    def attach(self, registers: Path | None = None) -> None:
+        """Take all hardware; `registers` overrides [sim]. On DeviceError what was taken is left safe again."""
+        taken: list[Part] = []
+        sysfs, dev = Path(self.linux.sysfs), Path(self.linux.dev)
+        buses = self.make_buses()
+        try:
+            self.linux.apply()
+            for number, part in self._numbered():
+                part.driver.attach(Place(number, part.name, registers or self.registers, sysfs, dev, buses))
+                taken.append(part)
+        except contracts.DeviceError:
+            for part in taken:
+                part.driver.detach()
+            raise
+
+    def make_buses(self) -> dict[str, object]:
+        """The shared lines, not yet opened: their drivers do that. Only a board that has one loads what is needed."""
+        if not self.buses:
+            return {}
+        from hal.modbus.bus import Bus  # noqa: PLC0415
+
+        return {name: Bus(name, settings) for name, settings in self.buses.items()}
+
+    def detach(self) -> None:
+        for _, part in self._numbered():
+            part.driver.detach()
+
+    def _numbered(self) -> Iterator[tuple[int, Part]]:
+        for part in self.parts.values():
+            yield 0, part
+        for connector in self.connectors:
+            for part in connector.parts.values():
+                yield connector.settings.id, part
