@@ -20,6 +20,7 @@ from firmware.panel import clear, status
 from firmware.panel.control import LONGEST_REQUEST, MODE, MOST_CLIENTS, AlreadyServed, ControlServer, answer, listening
 from firmware.panel.remedies import REMEDIES
 from firmware.panel.state import Observer
+from firmware.station.connector_status import MODEM, MODEM_NEEDED
 from firmware.station.facts import BackOfficeLink, IdToken, Outcome
 from firmware.station.station import Station, build_station
 from hal.contracts import PilotMode, Plug
@@ -250,8 +251,9 @@ def test_nonsense_from_the_socket_is_told(path: Path, said: bytes) -> None:
         thread.join(5)
 
 
-def test_every_fault_of_the_guard_has_a_remedy() -> None:
-    assert set(REMEDIES) == set(FAULTS)
+def test_every_fault_has_a_remedy() -> None:
+    """Those of the guard, and those that the station knows by itself."""
+    assert set(REMEDIES) == {*FAULTS, MODEM, MODEM_NEEDED}
 
 
 # --- clearing a fault -------------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def every_link() -> list[Link]:
     """Every phase with every value of the fields that this phase looks at."""
     links = []
     for phase, retries, authorised in itertools.product(Phase, (0, 2), (None, 0.0)):
-        link = Link(phase, 0.0, retries, authorised)
+        link = Link(phase, 0.0, retries, authorised_since=authorised)
         if phase is Phase.SESSION:
             links += [link, replace(link, stop_since=0.0)]
         elif phase is Phase.LET_GO:

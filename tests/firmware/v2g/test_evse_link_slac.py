@@ -146,7 +146,7 @@ def test_no_state_f_is_begun_under_load_and_every_phase_settles(phase: Phase) ->
     ):
         seen = Inputs(level, authorised, matching is Matching.LINKED, session, closed, matching=matching)
         for retries, now in itertools.product((0, 2), (0.0, 7.9, 8.0, 20.0, 40.0, 61.0)):
-            link = Link(phase, 0.0, retries, 0.0 if authorised else None)
+            link = Link(phase, 0.0, retries, authorised_since=0.0 if authorised else None)
             new = step(link, seen, now, *LIMITS)
             if new.phase is Phase.STEP_EF and phase is not Phase.STEP_EF:
                 assert not closed, (link, seen, now)
