@@ -70,6 +70,23 @@ class SecurityEvent(Fact, frozen=True, kw_only=True, tag="security_event"):
     critical: bool = False
 
 
+class FirmwareStatus(Fact, frozen=True, kw_only=True, tag="firmware_status"):
+    """A step of a firmware update; `status` is FirmwareStatusEnumType. `signed`: asked for with a signature (1.6 tells
+    of those by another message)."""
+
+    status: str
+    request_id: int | None = None
+    signed: bool = True
+
+
+class LogStatus(Fact, frozen=True, kw_only=True, tag="log_status"):
+    """A step of the upload of a log; `status` is UploadLogStatusEnumType. Without `request_id` it was asked for by
+    GetDiagnostics of 1.6."""
+
+    status: str
+    request_id: int | None = None
+
+
 # --- tokens and authorization ---------------------------------------------------------------------------------------
 
 
@@ -378,6 +395,8 @@ AnyFact = (
     | FaultRaised
     | FaultCleared
     | SecurityEvent
+    | FirmwareStatus
+    | LogStatus
     | TokenPresented
     | Authorized
     | Transaction

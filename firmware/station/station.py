@@ -26,7 +26,9 @@ from firmware.station.facts import (
     ConnectorStatus,
     FaultCleared,
     FaultRaised,
+    FirmwareStatus,
     IdToken,
+    LogStatus,
     MeterValues,
     Outcome,
     Reset,
@@ -45,14 +47,17 @@ from firmware.station.transaction import STOPS, Moment, Open
 from hal import wire
 
 if TYPE_CHECKING:
+    from firmware.station.certificates import Certificates, Signer
     from firmware.station.contracts import ContractOffice
+    from firmware.station.firmware_update import FirmwareUpdate
+    from firmware.station.log_upload import LogUpload
 
 log = logging.getLogger(__name__)
 
 _TICK_S: Final = 1.0
 _BEFORE_RESET_S: Final = 1.0  # the answer to a reset command goes out first
 _VARIABLE: Final = "variable"
-_DURABLE: Final = (Transaction, SecurityEvent, MeterValues, Booted)
+_DURABLE: Final = (Transaction, SecurityEvent, MeterValues, Booted, FirmwareStatus, LogStatus)
 
 
 class Station:
@@ -72,6 +77,10 @@ class Station:
         self.back_office: BackOffice | None = None
         self.contract_office: ContractOffice | None = None  # None: nobody to ask about contracts of cars
         self.certificate_status: StatusSource | None = None  # None: nobody to ask about our own certificates
+        self.certificates: Certificates | None = None
+        self.signer: Signer | None = None  # None: nobody to have our certificates signed by
+        self.firmware_update: FirmwareUpdate | None = None
+        self.log_upload: LogUpload | None = None
         self.ready = asyncio.Event()
         self.boot_reason: BootReason = "PowerUp"
         self.reset_wanted: str | None = None
@@ -89,6 +98,7 @@ class Station:
         self._background: set[asyncio.Task[Outcome]] = set()
         self._stop = asyncio.Event()
         self._reset: tuple[str, float] | None = None  # kind, when asked for
+        self._held = ""  # why nothing new may begin for now
         self._booted = False
         guard.on_hello.append(self._hello)
         guard.on_epoch.append(self._new_epoch)
@@ -312,7 +322,13 @@ class Station:
         for evse in self.evses.values():
             levels = ("availability", f"availability/{evse.id}", f"availability/{evse.id}/{evse.connector}")
             allowed = all(self.variable(level, "Operative") == "Operative" for level in levels)
-            evse.set_operative(allowed and self._reset is None)
+            evse.set_operative(allowed and self._reset is None and not self._held)
+
+    def hold(self, why: str) -> None:
+        """Let nothing new begin, without a word of it on disk; "" = go on. Running transactions are not disturbed."""
+        if self._held != why:
+            self._held = why
+            self._follow_availability()
 
     def statuses(self) -> list[ConnectorStatus]:
         """The present status of every connector; those of an EVSE that are not in use are as good as it is."""
@@ -336,6 +352,8 @@ class Station:
         busy = [evse for evse in self.evses.values() if evse.transaction_id is not None]
         self._reset = ("Immediate" if command.immediate else "OnIdle", self.clock.mono())
         reason = "LocalReset" if command.by != "csms" else "RemoteReset" if command.immediate else "ScheduledReset"
+        if command.by == "update":
+            reason = "FirmwareUpdate"
         self.set_variable("boot/reason", reason)
         if command.immediate:
             for evse in busy:
