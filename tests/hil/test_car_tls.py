@@ -15,6 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from firmware.panel.status import ask
 from firmware.v2g.pki.authority import Authority, Leaf, key_pem
 from firmware.v2g.pki.certificates import Chain
 from firmware.v2g.pki.make_test import build, make_test
@@ -42,11 +43,14 @@ def v2g(pki: Path, port: int, more: str = "") -> str:
 
 
 def drive(stack: Stack, port: int, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
-    """Run the car to its end."""
+    """Run the car to its end; the station has seen it go when this returns."""
     command = [sys.executable, "-m", "hil.car", "--sdp-port", str(port), "--unicast", "::1"]
     command += ["--control", str(stack.folder / "rig.sock"), "--patience", "4", "--seconds", "4", "--pace", "0.3"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    if events[-1]["event"] == "unplugged":  # a contact that opens for a moment is no departure
+        stack.rig.wait(lambda _: not ask(stack.control)["evses"][0]["plugged"], within=10, what="seen as gone")
+    return done.returncode, events
 
 
 def facts(stack: Stack, kind: str) -> list[dict[str, Any]]:
