@@ -65,9 +65,13 @@ class _Reading:
             self.complain((*keys, "driver"), f"no driver {name!r}", nearest(name, known))
             return None
         kind: type = importlib.import_module(f"hal.drivers.{name}").Driver
-        lacks = [method for method in (*_methods(CONTRACTS[part]), "attach", "detach") if not hasattr(kind, method)]
+        contract = contracts.Controller if keys[0] == "controller" else CONTRACTS[part]
+        lacks = [method for method in (*_methods(contract), "attach", "detach") if not hasattr(kind, method)]
         if lacks:
-            kinds = "input" if CONTRACTS[part] is contracts.SafetyInput else part
+            if contract is contracts.Controller:
+                self.complain((*keys, "driver"), f"{name!r} is no controller: lacks {', '.join(lacks)}")
+                return None
+            kinds = "input" if contract is contracts.SafetyInput else part
             fitting = ", ".join(other for other in known if other.endswith(f"_{kinds}"))
             self.complain((*keys, "driver"), f"{name!r} is no {part}: lacks {', '.join(lacks)}", f"use {fitting}")
             return None
@@ -97,6 +101,13 @@ class _Reading:
             if settings is not None:
                 found[name] = settings
         return found
+
+    def controllers(self, table: Any) -> dict[str, Part]:
+        if not isinstance(table, dict):
+            self.complain(("controller",), "is a table of controllers: write [controller.<name>]")
+            return {}
+        found = {name: self.part(("controller", name), keys) for name, keys in table.items()}
+        return {name: part._replace(name=f"controller {name}") for name, part in found.items() if part is not None}
 
     def connector(self, index: int, table: Any) -> Connector | None:
         keys: Keys = ("connector", index)
@@ -159,12 +170,13 @@ def examine(path: Path) -> tuple[Board | None, bool, list[Fault]]:
     reading = _Reading(document)
     data = document.data
     for name in data:
-        if name not in (known := ["board", "sim", "linux", "bus", "connector", *STATION_PARTS]):
+        if name not in (known := ["board", "sim", "linux", "bus", "controller", "connector", *STATION_PARTS]):
             reading.complain((name,), *unknown(name, data[name], (), known))
     settings = load_section(document, ("board",), data.get("board", {}), BoardSettings, reading.faults)
     sim = load_section(document, ("sim",), data["sim"], SimSettings, reading.faults) if "sim" in data else None
     linux = load_section(document, ("linux",), data.get("linux", {}), LinuxSettings, reading.faults)
     buses = reading.buses(data.get("bus", {}))
+    controllers = reading.controllers(data.get("controller", {}))
     parts = reading.parts((), data, STATION_PARTS)
     tables = data.get("connector", [])
     if not isinstance(tables, list) or not tables:
@@ -173,11 +185,13 @@ def examine(path: Path) -> tuple[Board | None, bool, list[Fault]]:
     connectors = [reading.connector(index, table) for index, table in enumerate(tables)]
     found = tuple(connector for connector in connectors if connector is not None)
     _check_board(reading, settings, found, parts)
-    _check_buses(reading, buses, found, parts)
+    _check_buses(reading, buses, found, {**parts, **{f"controller.{name}": c for name, c in controllers.items()}})
+    _check_controllers(reading, settings, controllers, found, parts)
     complete = len(found) == len(connectors)
     if settings is None:
         return None, complete, reading.faults
-    board = Board(settings, Path(sim.registers) if sim else None, found, parts, linux or LinuxSettings(), buses)
+    registers = Path(sim.registers) if sim else None
+    board = Board(settings, registers, found, parts, linux or LinuxSettings(), buses, controllers)
     return board, complete, reading.faults
 
 
@@ -190,10 +204,11 @@ def _check_board(
             reading.complain(("connector", index, "id"), f"connector {number} exists already")
     if settings is None:
         return
-    if settings.on_guard_death == "line_release" and any(connector.settings.dc for connector in connectors):
+    kept = settings.on_guard_death in ("line_release", "own_protection")
+    if kept and any(connector.settings.dc for connector in connectors):
         reading.complain(
             ("board", "on_guard_death"),
-            "line_release is refused for DC",
+            f"{settings.on_guard_death} is refused for DC",
             "use a board with mcu_lease or hardware_watchdog",
         )
     watchdogs = [part for part in (parts, *(c.parts for c in connectors)) if "watchdog" in part]
@@ -218,3 +233,38 @@ def _check_buses(
     for name, settings in buses.items():
         if settings.port is not None and ports.count(settings.port) > 1:
             reading.complain(("bus", name, "port"), f"{settings.port} serves another bus too", "one bus per port")
+
+
+def _check_controllers(
+    reading: _Reading,
+    settings: BoardSettings | None,
+    controllers: Mapping[str, Part],
+    connectors: tuple[Connector, ...],
+    parts: dict[str, Part],
+) -> None:
+    """Every part that names a controller finds it and its outlet; none is promised what the controller cannot do."""
+    written = reading.document.data.get("controller", {})
+    tables: list[tuple[Keys, dict[str, Part]]] = [((), parts)]
+    tables += [(reading.connector_keys(connector.settings.id), connector.parts) for connector in connectors]
+    for keys, those in tables:
+        for name, part in those.items():
+            asked = getattr(part.driver, "controller", None)
+            if not isinstance(asked, str):
+                continue
+            if asked not in controllers:
+                remedy = nearest(asked, list(controllers)) if controllers else f"add [controller.{asked}]"
+                if asked not in written:
+                    reading.complain((*keys, name, "controller"), f"no controller {asked!r}", remedy)
+            elif part.driver.outlet > controllers[asked].driver.outlet_count:
+                most = controllers[asked].driver.outlet_count
+                reading.complain((*keys, name, "outlet"), f"controller {asked!r} has {most}")
+    for connector in connectors:
+        named = controllers.get(getattr(connector.parts.get("pilot", (None,) * 3)[2], "controller", ""))
+        if named is not None and connector.settings.digital and not named.driver.digital:
+            keys = reading.connector_keys(connector.settings.id)
+            reading.complain((*keys, "digital"), f"{named.driver_name} cannot show 5 %", "write digital = false")
+    promises = {part.driver.on_guard_death for part in controllers.values()}
+    promised = settings.on_guard_death if settings is not None else ""
+    if promised in ("mcu_lease", "own_protection") and promised not in promises:
+        remedy = f"these say {' and '.join(sorted(promises))}" if promises else "add [controller.<name>]"
+        reading.complain(("board", "on_guard_death"), f"{promised} without a controller that does so", remedy)

@@ -30,11 +30,13 @@ class BoardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `mcu_lease`: a safety controller opens when our messages stop. `hardware_watchdog`: a circuit opens when the tick
     stops feeding it. `line_release`: the kernel lets the lines go with the process; that must have been measured on
-    this very board, and is refused for DC. `on_guard_death_source` says who states it and where.
+    this very board, and is refused for DC. `own_protection`: the board's controller is a charging station of its own
+    and goes on by itself, watching pilot, residual current and earth; refused for DC too.
+    `on_guard_death_source` says who states it and where.
     """
 
     name: Text
-    on_guard_death: Literal["mcu_lease", "hardware_watchdog", "line_release"]
+    on_guard_death: Literal["mcu_lease", "hardware_watchdog", "line_release", "own_protection"]
     on_guard_death_source: Text
     tick_priority: Annotated[int, Meta(ge=0, le=98)] = 0  # SCHED_FIFO priority of the tick thread; 0 = ordinary
 

@@ -27,7 +27,8 @@ class DeviceError(Exception):
 class Place(NamedTuple):
     """Where a driver sits. Connector 0 is the whole station; `registers` is set on simulated boards only; `sysfs` and
     `dev` are where drivers of Linux pins look, another place than the machine's own in tests; `buses` are the lines
-    that several drivers share, by the names of the board file's [bus.<name>] (hal/modbus/bus.py)."""
+    that several drivers share, by the names of the board file's [bus.<name>] (hal/modbus/bus.py), and `controllers`
+    the boards' own controllers by [controller.<name>] (hal/controllers/controller.py)."""
 
     connector: int
     part: str  # section name: pilot, meter, emergency_stop, ...
@@ -35,6 +36,7 @@ class Place(NamedTuple):
     sysfs: Path = Path("/sys")
     dev: Path = Path("/dev")
     buses: Mapping[str, object] = MappingProxyType({})
+    controllers: Mapping[str, object] = MappingProxyType({})
 
     def __str__(self) -> str:
         return f"connector {self.connector} {self.part}" if self.connector else self.part
@@ -51,6 +53,19 @@ class Driver(Protocol):
     def detach(self) -> None:
         """Leave the hardware in its safe state and free it."""
         ...
+
+
+class Controller(Protocol):
+    """A board's own controller behind one link, which parts of several sections share (hal/controllers). Fast: the
+    link's thread publishes, these only read and leave wishes."""
+
+    def feed(self) -> None:
+        """The guard's tick is at work: the controller may be told so."""
+        ...
+
+    def outlet(self, number: int) -> object: ...
+
+    def wish(self, number: int) -> object: ...
 
 
 # --- control pilot (IEC 61851-1 Annex A) -------------------------------------------------------------------------

@@ -95,19 +95,21 @@ class Board(NamedTuple):
     parts: dict[str, Part]  # those of the whole station
     linux: LinuxSettings = LinuxSettings()
     buses: Mapping[str, BusSettings] = MappingProxyType({})
+    controllers: Mapping[str, Part] = MappingProxyType({})  # the board's own, shared by the parts that name them
 
     def attach(self, registers: Path | None = None) -> None:
         """Take all hardware; `registers` overrides [sim]. On DeviceError what was taken is left safe again."""
         taken: list[Part] = []
         sysfs, dev = Path(self.linux.sysfs), Path(self.linux.dev)
-        buses = self.make_buses()
+        shared = {name: part.driver for name, part in self.controllers.items()}
+        whole = Place(0, "", registers or self.registers, sysfs, dev, self.make_buses(), shared)
         try:
             self.linux.apply()
             for number, part in self._numbered():
-                part.driver.attach(Place(number, part.name, registers or self.registers, sysfs, dev, buses))
+                part.driver.attach(whole._replace(connector=number, part=part.name))
                 taken.append(part)
         except contracts.DeviceError:
-            for part in taken:
+            for part in reversed(taken):
                 part.driver.detach()
             raise
 
@@ -120,11 +122,12 @@ class Board(NamedTuple):
         return {name: Bus(name, settings) for name, settings in self.buses.items()}
 
     def detach(self) -> None:
-        for _, part in self._numbered():
+        """Parts before the controllers they hang on."""
+        for _, part in reversed(tuple(self._numbered())):
             part.driver.detach()
 
     def _numbered(self) -> Iterator[tuple[int, Part]]:
-        for part in self.parts.values():
+        for part in (*self.controllers.values(), *self.parts.values()):
             yield 0, part
         for connector in self.connectors:
             for part in connector.parts.values():

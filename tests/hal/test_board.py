@@ -50,7 +50,7 @@ def test_the_fault_names_line_section_key_and_the_right_key(tmp_path: Path) -> N
     ("change", "said"),
     [
         (("sim_pilot", "sim_pilott"), "driver: no driver 'sim_pilott'; did you mean sim_pilot?"),
-        (('"sim_meter"', '"sim_lock"'), "'sim_lock' is no meter: lacks read; use household_meter"),
+        (('"sim_meter"', '"sim_lock"'), "'sim_lock' is no meter: lacks read; use controller_meter, household_meter"),
         (("phases = 3\npoll_s", "phase = 3\npoll_s"), "phase: unknown key; did you mean phases?"),
         (("poll_s = 0.5", "pol_s = 0.5"), "pol_s: unknown key; did you mean poll_s?"),
         (("stale_s = 3.0", 'stale_s = "3"'), "stale_s: expected seconds from 0.01 to 3600"),
