@@ -15,6 +15,22 @@ ALLOWED = {
     "firmware.v2g": {"firmware.v2g", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
     "firmware.ocpp": {"firmware.ocpp", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
     "firmware.energy": {"firmware.energy", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
+    "firmware.security": {"firmware.security", "firmware.station", "firmware.config"},
+    "firmware.transfer": {"firmware.transfer"},
+    "firmware.update": {
+        "firmware.update",
+        "firmware.transfer",
+        "firmware.security",
+        "firmware.station",
+        "firmware.config",
+    },
+    "firmware.diagnostics": {
+        "firmware.diagnostics",
+        "firmware.transfer",
+        "firmware.security",
+        "firmware.station",
+        "firmware.config",
+    },
     "firmware.panel": {"firmware.panel", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
     "firmware": {
         "firmware",

@@ -49,6 +49,24 @@ class Verdict(NamedTuple):
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class LinkMaterial:
+    """What TLS to the back office needs: the roots to trust (PEM, None = the operating system's), and the files of our
+    chain and key, "" where we have none."""
+
+    roots: str | None = None
+    chain: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which of ours to try: the root or the certificate before the present one, while the present one is not proven."""
+
+    old_root: bool = False
+    old_certificate: bool = False
+
+
 class Signer(Protocol):
     """Who has certificate requests signed: a back office. `station.signer`; None there: nobody."""
 
@@ -82,10 +100,27 @@ class Certificates(Protocol):
         """A chain (PEM) came for a request of ours: Accepted or Rejected."""
         ...
 
-    def roots(self, use: RootUse) -> int:
-        """How many roots of this use are installed and valid now, as of the last look."""
+    async def load(self) -> None:
+        """Look at what is on disk; what follows goes by the last look."""
+        ...
+
+    def has_csms_root(self) -> bool:
+        """Is a root for the back office installed and valid (needed for security profiles 2 and 3)?"""
         ...
 
     def has_client_certificate(self) -> bool:
-        """May we show a client certificate (security profile 3), as of the last look?"""
+        """Have we got a valid certificate to show the back office (needed for security profile 3)?"""
+        ...
+
+    def choices(self) -> Choice:
+        """What there is to fall back to."""
+        ...
+
+    async def link_material(self, choice: Choice) -> LinkMaterial:
+        """What to dial with."""
+        ...
+
+    async def link_proven(self, choice: Choice, root: bytes) -> None:
+        """A connection with these came about, and rests on this root (DER, b"" = none of ours): what it made
+        superfluous goes (M05.FR.13, A02.FR.29)."""
         ...

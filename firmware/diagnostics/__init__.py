@@ -1,0 +1,1 @@
+"""The logs that a back office may fetch."""

@@ -1,0 +1,99 @@
+"""The security log: every security event, critical or not, appended to a file that nobody shortens (A04.FR.04).
+
+It rolls over: security.log grows to a bound, then becomes security.log.1, which it replaces. One line of JSON for each
+event; each is on disk within a second. A thread writes: an SD card may stall for long.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import queue
+import threading
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from firmware.station import security_events
+from firmware.station.facts import AnyFact, Booted, SecurityEvent
+from firmware.station.station import Station
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES: Final = 1_000_000  # of each of two files: some 10,000 events
+QUEUED: Final = 4096
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One line. `time` UTC s; `synced`: was the clock right?"""
+
+    time: float
+    event: str
+    info: str
+    critical: bool
+    synced: bool
+
+
+class SecurityLog:
+    """`run()` writes until cancelled; `read` may be called from any thread."""
+
+    def __init__(self, station: Station, path: Path, max_bytes: int = MAX_BYTES) -> None:
+        self._station = station
+        self.path = path
+        self._max_bytes = max_bytes
+        self._queue: queue.Queue[Entry | None] = queue.Queue(QUEUED)
+        station.subscribe(self._on_fact)
+
+    def _on_fact(self, fact: AnyFact) -> None:
+        match fact:
+            case SecurityEvent():
+                entry = Entry(fact.at, fact.kind, fact.tech_info, fact.critical, fact.clock_synced)
+                with contextlib.suppress(queue.Full):  # a disk that stalls for so many events has told its own tale
+                    self._queue.put_nowait(entry)
+            case Booted():
+                kind = "StartupOfTheDevice" if fact.reason in {"PowerUp", "Unknown"} else "ResetOrReboot"
+                security_events.tell(self._station, kind, fact.reason)
+
+    async def run(self) -> None:
+        """Write what comes. Raises RuntimeError when the writing thread has ended (the task runner starts us again)."""
+        thread = threading.Thread(target=self._write, name="security log", daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive():
+                await asyncio.sleep(1.0)
+            raise RuntimeError("the thread that writes the security log ended")
+        finally:
+            self._queue.put(None)
+            await asyncio.to_thread(thread.join, 5.0)
+
+    def _write(self) -> None:
+        while (entry := self._queue.get()) is not None:
+            try:
+                self._append(msgspec.json.encode(entry) + b"\n")
+            except OSError as error:
+                log.error("the security log cannot be written: %s", error)
+
+    def _append(self, line: bytes) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists() and self.path.stat().st_size + len(line) > self._max_bytes:
+            self.path.replace(self._older)
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, line)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    @property
+    def _older(self) -> Path:
+        return self.path.with_name(self.path.name + ".1")
+
+    def read(self, oldest: float | None = None, latest: float | None = None) -> list[Entry]:
+        """The events of a period, oldest first; a line cut by a power loss is left out. Raises OSError."""
+        found = []
+        for path in (self._older, self.path):
+            for line in path.read_bytes().splitlines() if path.exists() else ():
+                with contextlib.suppress(msgspec.MsgspecError):
+                    found.append(msgspec.json.decode(line, type=Entry))
+        return [each for each in found if (oldest or 0.0) <= each.time <= (latest if latest is not None else 1e12)]

@@ -1,0 +1,78 @@
+"""Having a certificate of ours signed: request it, and ask again with growing pauses until it comes (A02.FR.17 to 19).
+
+Which key, which subject is `office`'s; how a request is sent is the signer's.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from firmware.station.authorization import Unreachable
+from firmware.station.certificates import HashData, OwnUse
+from firmware.station.station import Station
+
+log = logging.getLogger(__name__)
+
+WAIT_S: Final = 30.0  # CertSigningWaitMinimum
+REPEATS: Final = 3  # CertSigningRepeatTimes
+KNOWN: Final = 16  # request ids that are remembered
+
+MakeRequest = Callable[[OwnUse], Awaitable[tuple[str, HashData | None]]]
+
+
+class Renewal:
+    """At most one request of each use is under way; a new one takes the place of the old."""
+
+    def __init__(self, station: Station, make: MakeRequest) -> None:
+        self._station = station
+        self._make = make
+        self._running: dict[OwnUse, asyncio.Task[None]] = {}
+        self._ids: list[int] = []
+        self._next_id = 1
+
+    def begin(self, use: OwnUse) -> None:
+        self.end(use)
+        self._running[use] = asyncio.create_task(self._carry_out(use), name=f"certificate {use}")
+
+    def end(self, use: OwnUse | None) -> None:
+        """It came, or is given up; None = all."""
+        for each in [use] if use is not None else list(self._running):
+            task = self._running.pop(each, None)
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
+
+    def knows(self, request_id: int) -> bool:
+        return request_id in self._ids
+
+    async def _carry_out(self, use: OwnUse) -> None:
+        try:
+            csr, root = await self._make(use)
+        except OSError as error:
+            log.error("no request for a %s certificate: %s", use, error)
+            return
+        request_id, self._next_id = self._next_id, self._next_id + 1
+        self._ids = [*self._ids[-KNOWN + 1 :], request_id]
+        pause = self._station.number("SecurityCtrlr.CertSigningWaitMinimum", WAIT_S)
+        doublings = int(self._station.number("SecurityCtrlr.CertSigningRepeatTimes", REPEATS))
+        if not await self._send(csr, use, request_id, root):
+            return
+        for _ in range(doublings + 1):
+            await asyncio.sleep(pause)
+            if not await self._send(csr, use, request_id, root):
+                return
+            pause *= 2
+        log.warning("no %s certificate came; the back office must ask for it again", use)
+
+    async def _send(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> bool:
+        """False: there is no point in going on."""
+        if self._station.signer is None:
+            return False
+        try:
+            accepted = await self._station.signer.sign_certificate(csr, use, request_id, root)
+        except Unreachable as error:
+            log.warning("request for a %s certificate: %s", use, error)
+            return True  # on again after the pause
+        if not accepted:
+            log.warning("the back office refuses to have a %s certificate signed", use)
+        return accepted

@@ -1,0 +1,1 @@
+"""Files to and from servers that a back office names."""
