@@ -2,14 +2,15 @@
 facts and commands and a version's messages. Each version fills it with two tables: fact -> calls, call -> command.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import msgspec
+from msgspec import UnsetType
 
 from firmware.ocpp.device_model import DeviceModel
-from firmware.ocpp.payload import Payload
+from firmware.ocpp.payload import Payload, moment
 from firmware.ocpp.rpc import Flavour
 from firmware.station.authorization import Verdict
 from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
@@ -30,10 +31,11 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class Answer:
-    """Our answer to a CALL, and what is sent after it (TriggerMessage, reports)."""
+    """Our answer to a CALL, and what is sent after it (TriggerMessage, reports): each CALL is taken when it can be
+    sent, so a generator may make them one by one."""
 
     response: Payload
-    then: tuple[Outgoing, ...] = ()
+    then: Iterable[Outgoing] = ()
 
 
 class Refusal(Exception):
@@ -43,6 +45,16 @@ class Refusal(Exception):
         super().__init__(f"{code}: {description}")
         self.code = code
         self.description = description
+
+
+def instant(said: str | UnsetType) -> float | None:
+    """An optional time as UTC seconds. Raises Refusal when it looks like one but is none (30 February)."""
+    if isinstance(said, UnsetType):
+        return None
+    read = moment(said)
+    if read is None:
+        raise Refusal("PropertyConstraintViolation", f"{said} is no time")
+    return read
 
 
 @dataclass(frozen=True)
@@ -75,10 +87,12 @@ class Shape(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Learnt:
-    """What the answer to a fact's CALL tells: a verdict on its token, the back office's number of the transaction."""
+    """What the answer to a fact's CALL tells: a verdict on its token, the back office's number of the transaction, what
+    becomes of a car's needs (K15.FR.03-05)."""
 
     verdict: Verdict | None = None
     remote_id: str | None = None
+    needs: str | None = None
 
 
 class TransactionNames(Protocol):

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -33,7 +33,11 @@ DISK_PAUSE_S: Final = 5.0  # while the journal cannot be written
 NO_PING_S: Final = 10.0  # how soon a ping interval is noticed after it was 0
 HURRIED_S: Final = 1.0  # so long a CALL in flight may still be answered when a car with its own time limit waits
 LOGGED: Final = 2048  # characters of a frame kept in the log
-SECRETS: Final = ("AuthorizationKey", "BasicAuthPassword")
+SECRETS: Final = ("AuthorizationKey", "BasicAuthPassword", '"KeyCode"')  # C04.FR.04
+#: Delivered until they are answered or their attempts are used up (E13, A04); others of the outbox are refused once.
+_REPEATED: Final = frozenset(
+    {"TransactionEvent", "StartTransaction", "StopTransaction", "MeterValues", "SecurityEventNotification"}
+)
 
 
 @dataclass
@@ -84,7 +88,10 @@ class Session:
         self._wake = asyncio.Event()
         self._called: asyncio.Queue[Called] = asyncio.Queue()  # bounded by Rpc: it refuses floods
         self._settled: deque[Answered | Refused | Silent] = deque()
+        self._all_settled = asyncio.Event()
+        self._all_settled.set()
         self._asked: deque[_Job] = deque()
+        self._following_answers: deque[Iterator[Outgoing]] = deque()  # what answers announced, made when it is sent
         self._states: dict[tuple[int, int], tuple[float, ConnectorStatus]] = {}  # newest only, and when it is due
         self._job: _Job | None = None  # in flight; None: the head of the outbox is
         self._hurried = False  # what is in flight is given up early, and said again
@@ -197,6 +204,7 @@ class Session:
                     kind: Literal["result", "error"] = "result" if isinstance(event, Answered) else "error"
                     self._log("received", kind, event.call.action, str(frame))
                     self._settled.append(event)
+                    self._all_settled.clear()
                 case Dropped():
                     self._dropped += 1
                     if (
@@ -208,7 +216,9 @@ class Session:
 
     async def _serve(self) -> None:
         while True:
-            await self._answer(await self._called.get())
+            call = await self._called.get()
+            await self._all_settled.wait()  # what was answered before it asks counts (1.6: the transaction's number)
+            await self._answer(call)
             self.wake()
 
     async def _answer(self, call: Called) -> None:
@@ -225,7 +235,7 @@ class Session:
             self._rpc.refuse(call.id, refusal.code, refusal.description)
         else:
             self._rpc.answer(call.id, answer.response)
-            self._asked.extend(self._following(outgoing) for outgoing in answer.then)
+            self._following_answers.append(iter(answer.then))
         finally:
             if self._rpc.is_open(call.id):  # our own mistake: the back office hears of it, then this session ends
                 self._rpc.refuse(call.id, "InternalError")
@@ -241,6 +251,7 @@ class Session:
                 self._settled.append(late)
             while self._settled:
                 await self._settle(self._settled.popleft())
+            self._all_settled.set()
             await self._flush()
             if self._rpc.in_flight is None and not self._settled and await self._start():
                 continue
@@ -288,6 +299,11 @@ class Session:
             return None
         if self._asked and (self.accepted or self._asked[0].triggered):
             return self._asked.popleft()
+        while self._following_answers:
+            outgoing = next(self._following_answers[0], None)
+            if outgoing is not None:
+                return self._following(outgoing)
+            self._following_answers.popleft()
         if self.accepted:
             return self._next_status(now)
         return None
@@ -352,6 +368,9 @@ class Session:
                 return
             if unknown and event.call.action == "SecurityEventNotification":
                 await self._outbox.skip()  # a 1.6 back office without the security extension
+                return
+            if event.call.action not in _REPEATED:
+                await self._outbox.skip()  # nobody says that it is to be repeated; what waits behind it counts more
                 return
         attempts = await self._outbox.failed(self._model.number("OCPPCommCtrlr.MessageAttempts[TransactionEvent]"))
         if attempts is not None:

@@ -22,8 +22,11 @@ from firmware.station.facts import (
     Authorized,
     Booted,
     BootReason,
+    ChargingLimit,
     Command,
     ConnectorStatus,
+    EvChargingNeeds,
+    EvChargingSchedule,
     FaultCleared,
     FaultRaised,
     FirmwareStatus,
@@ -31,6 +34,8 @@ from firmware.station.facts import (
     LogStatus,
     MeterValues,
     Outcome,
+    PriorityCharging,
+    ReservationEnded,
     Reset,
     SecurityEvent,
     SwipeToken,
@@ -57,7 +62,20 @@ log = logging.getLogger(__name__)
 _TICK_S: Final = 1.0
 _BEFORE_RESET_S: Final = 1.0  # the answer to a reset command goes out first
 _VARIABLE: Final = "variable"
-_DURABLE: Final = (Transaction, SecurityEvent, MeterValues, Booted, FirmwareStatus, LogStatus)
+#: What is told after its commit, and reaches a back office that was away meanwhile.
+DURABLE: Final = (
+    Transaction,
+    SecurityEvent,
+    MeterValues,
+    Booted,
+    FirmwareStatus,
+    LogStatus,
+    ReservationEnded,
+    ChargingLimit,
+    EvChargingNeeds,
+    EvChargingSchedule,
+    PriorityCharging,
+)
 
 
 class Station:
@@ -93,6 +111,7 @@ class Station:
         if settings.budget.max_current_a is not None:
             self.budget.bounds["site"] = settings.budget.max_current_a
         self._readers: dict[object, Callable[[AnyFact], None]] = {}
+        self.defaults: dict[str, str] = {}  # of variables: what the device model says they are until somebody sets them
         self._variables: dict[str, str] = {}
         self._by_connector = {number: evse for evse in self.evses.values() for number in evse.settings.connectors}
         self._background: set[asyncio.Task[Outcome]] = set()
@@ -124,7 +143,7 @@ class Station:
     def emit(self, fact: AnyFact) -> None:
         """Something happened. Transactions, security events, meter values and boots are told once they are on disk,
         in order; everything else at once."""
-        if isinstance(fact, _DURABLE):
+        if isinstance(fact, DURABLE):
             self.journal.append([fact], then=lambda: self._tell(fact))
         else:
             self._tell(fact)
@@ -233,7 +252,8 @@ class Station:
 
     def variable(self, name: str, default: str = "") -> str:
         """A value that was set and survives restarts. Names with a dot are "Component.Variable" of OCPP 2.0.1."""
-        return self._variables.get(name, default)
+        found = self._variables.get(name)
+        return found if found is not None else self.defaults.get(name, default)
 
     def set_variable(self, name: str, value: str) -> None:
         if self._variables.get(name) != value:
@@ -338,7 +358,7 @@ class Station:
             for number in range(1, len(evse.settings.connectors) + 1):
                 if number == evse.connector:
                     found.append(present)
-                elif present.state in {"Available", "Unavailable"}:
+                elif present.state in {"Available", "Unavailable", "Reserved"}:  # H01.FR.23
                     found.append(msgspec.structs.replace(present, connector=number))
                 else:
                     blocked = {"state": "Unavailable", "detail": "Unavailable", "error_code": "NoError", "info": ""}

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from firmware.ocpp.dialect import Answer, Office, Outgoing
 from firmware.ocpp.payload import Payload
-from firmware.ocpp.v201 import calls, configuration, messages, types
+from firmware.ocpp.v201 import calls, configuration, messages, reports, types
 from firmware.station import facts
 
 
@@ -149,7 +149,8 @@ COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]]
     messages.GetTransactionStatusRequest: transaction_status,
     messages.GetVariablesRequest: configuration.get_variables,
     messages.SetVariablesRequest: configuration.set_variables,
-    messages.GetBaseReportRequest: configuration.get_base_report,
+    messages.GetBaseReportRequest: reports.get_base_report,
+    messages.GetReportRequest: reports.get_report,
     messages.ClearCacheRequest: clear_cache,
     messages.DataTransferRequest: data_transfer,
 }
@@ -172,7 +173,6 @@ KNOWN: Final = frozenset(
         "GetLocalListVersion",
         "GetLog",
         "GetMonitoringReport",
-        "GetReport",
         "InstallCertificate",
         "PublishFirmware",
         "ReserveNow",

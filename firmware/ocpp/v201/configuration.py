@@ -1,18 +1,16 @@
-"""2.0.1: variables read, written and reported (part 2, B05 to B07)."""
+"""2.0.1: variables read and written (part 2, B05, B06)."""
 
-from collections.abc import Iterable
 from typing import Final
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
+from firmware.ocpp.components.communication import MAX_ITEMS
 from firmware.ocpp.device_model import DeviceModel, UnknownName
-from firmware.ocpp.dialect import Answer, Office, Outgoing, Refusal
-from firmware.ocpp.payload import stamp
+from firmware.ocpp.dialect import Answer, Office, Refusal
 from firmware.ocpp.v201 import messages, types
 from firmware.ocpp.variables import Variable
 
-MAX_ITEMS: Final = 50  # DeviceDataCtrlr.ItemsPerMessage
-PAGE: Final = 10  # rows of one NotifyReport: about 4 kB
+_SHOWN: Final = 2500  # DeviceDataCtrlr.ReportingValueSize
 
 
 async def get_variables(request: messages.GetVariablesRequest, office: Office) -> Answer:
@@ -23,23 +21,23 @@ async def get_variables(request: messages.GetVariablesRequest, office: Office) -
 
 
 def _get(model: DeviceModel, wanted: types.GetVariableData) -> types.GetVariableResult:
-    found = _find(model, wanted.component, wanted.variable)
+    found = find(model, wanted.component, wanted.variable)
+    kind: types.AttributeEnum = wanted.attribute_type if wanted.attribute_type is not UNSET else "Actual"  # B06.FR.11
     status: types.GetVariableStatusEnum = "Accepted"
     value: str | None = None
     if not isinstance(found, Variable):
         status = found
-    elif wanted.attribute_type not in (UNSET, "Actual"):
-        status = "NotSupportedAttributeType"
-    elif found.access == "WriteOnly":
+    elif kind == "Actual" and found.access == "WriteOnly":
         status = "Rejected"  # B06.FR.09
     else:
-        value = model.value(found)
+        value = model.attribute(found, kind)
+        status = "Accepted" if value is not None else "NotSupportedAttributeType"
     return types.GetVariableResult(
         attribute_status=status,
         component=wanted.component,
         variable=wanted.variable,
-        attribute_type=wanted.attribute_type,
-        attribute_value=value if value is not None else UNSET,
+        attribute_type=kind,
+        attribute_value=value[:_SHOWN] if value is not None else UNSET,
     )
 
 
@@ -51,77 +49,30 @@ async def set_variables(request: messages.SetVariablesRequest, office: Office) -
 
 
 def _set(model: DeviceModel, wanted: types.SetVariableData) -> types.SetVariableResult:
-    found = _find(model, wanted.component, wanted.variable)
+    found = find(model, wanted.component, wanted.variable)
+    kind: types.AttributeEnum = wanted.attribute_type if wanted.attribute_type is not UNSET else "Actual"  # B05.FR.12
     status: types.SetVariableStatusEnum
     reason = ""
     if not isinstance(found, Variable):
         status = found
-    elif wanted.attribute_type not in (UNSET, "Actual"):
+    elif kind in found.others:
+        status, reason = "Rejected", "read-only"  # B05.FR.09
+    elif kind != "Actual":
         status = "NotSupportedAttributeType"
     else:
         status, reason = model.set(found, wanted.attribute_value)
+    code = "ReadOnly" if reason == "read-only" else "InvalidValue"
     return types.SetVariableResult(
         attribute_status=status,
         component=wanted.component,
         variable=wanted.variable,
-        attribute_type=wanted.attribute_type,
-        attribute_status_info=types.StatusInfo(reason_code="InvalidValue", additional_info=reason) if reason else UNSET,
+        attribute_type=kind,
+        attribute_status_info=types.StatusInfo(reason_code=code, additional_info=reason[:512]) if reason else UNSET,
     )
 
 
-async def get_base_report(request: messages.GetBaseReportRequest, office: Office) -> Answer:
-    if request.report_base == "SummaryInventory":
-        return Answer(messages.GetBaseReportResponse(status="NotSupported"))  # B07.FR.12 leaves it to us
-    rows: Iterable[Variable] = office.model
-    if request.report_base == "ConfigurationInventory":
-        rows = [row for row in office.model if row.access != "ReadOnly"]
-    reports = [_report(office.model, row) for row in rows]
-    pages = [tuple(reports[start : start + PAGE]) for start in range(0, len(reports), PAGE)]
-    then = tuple(
-        Outgoing(
-            "NotifyReport",
-            messages.NotifyReportRequest(
-                request_id=request.request_id,
-                generated_at=stamp(office.station.clock.utc()),
-                seq_no=number,
-                tbc=True if number + 1 < len(pages) else UNSET,
-                report_data=page,
-            ),
-            messages.NotifyReportResponse,
-        )
-        for number, page in enumerate(pages)
-    )
-    return Answer(messages.GetBaseReportResponse(status="Accepted"), then)
-
-
-def _report(model: DeviceModel, row: Variable) -> types.ReportData:
-    hidden = row.access == "WriteOnly"
-    return types.ReportData(
-        component=types.Component(name=row.component, evse=_place(row)),
-        variable=types.Variable(name=row.name, instance=row.instance or UNSET),
-        variable_attribute=(
-            types.VariableAttribute(
-                value=UNSET if hidden else model.value(row), mutability=row.access, persistent=row.read is None
-            ),
-        ),
-        variable_characteristics=types.VariableCharacteristics(
-            data_type=row.kind,
-            supports_monitoring=False,
-            unit=row.unit or UNSET,
-            min_limit=row.minimum if row.minimum is not None else UNSET,
-            max_limit=row.maximum if row.maximum is not None else UNSET,
-            values_list=",".join(row.values) or UNSET,
-        ),
-    )
-
-
-def _place(row: Variable) -> types.Evse | UnsetType:
-    if row.evse is None:
-        return UNSET
-    return types.Evse(id=row.evse, connector_id=row.connector if row.connector is not None else UNSET)
-
-
-def _find(model: DeviceModel, component: types.Component, variable: types.Variable) -> Variable | UnknownName:
+def find(model: DeviceModel, component: types.Component, variable: types.Variable) -> Variable | UnknownName:
+    """The variable by its name on the wire; an empty instance is none (B06.FR.15)."""
     evse = component.evse
     connector = evse.connector_id if evse is not UNSET else UNSET
     return model.find(
@@ -130,4 +81,5 @@ def _find(model: DeviceModel, component: types.Component, variable: types.Variab
         variable.instance if variable.instance is not UNSET else "",
         evse=evse.id if evse is not UNSET else None,
         connector=connector if connector is not UNSET else None,
+        component_instance=component.instance if component.instance is not UNSET else "",
     )

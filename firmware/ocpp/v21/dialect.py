@@ -58,4 +58,4 @@ class V21(V201):
 
     async def answer(self, request: Payload, office: Office) -> Answer:
         answer = await commands.COMMANDS[_OF_201[type(request)]](request, office)
-        return replace(answer, then=tuple(_heard(each) for each in answer.then))
+        return replace(answer, then=map(_heard, answer.then))

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from ocpp.exceptions import OCPPError
 from ocpp.messages import Call, validate_payload
 
+from firmware.ocpp.components.metering import MEASURANDS
 from firmware.ocpp.dialect import Dialect, Outgoing, Shape
 from firmware.ocpp.v16.dialect import V16
 from firmware.ocpp.v201.dialect import V201
-from firmware.ocpp.variables import MEASURANDS
 from firmware.station import facts
 from firmware.station.facts import IdToken, Sample, Transaction
 from firmware.station.transaction import STOPS

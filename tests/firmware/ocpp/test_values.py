@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware.ocpp.components import TABLE
 from firmware.ocpp.payload import moment, stamp
-from firmware.ocpp.variables import TABLE, Variable
+from firmware.ocpp.variables import Variable
 
 NOON = 1_800_014_400.0
 

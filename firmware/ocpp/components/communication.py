@@ -1,0 +1,65 @@
+"""Components of the link to the back office: OCPPCommCtrlr, DeviceDataCtrlr, ClockCtrlr, MonitoringCtrlr."""
+
+from typing import Final
+
+from firmware.ocpp.variables import VALUE_SIZE, Variable, choice, fixed, number, switch, text
+
+COMM: Final = "OCPPCommCtrlr"
+DATA: Final = "DeviceDataCtrlr"
+CLOCK: Final = "ClockCtrlr"
+MONITORING: Final = "MonitoringCtrlr"
+
+MAX_ITEMS: Final = 50  # of one GetVariables, SetVariables, GetReport, SetVariableMonitoring, ClearVariableMonitoring
+MAX_BYTES: Final = 65_536
+TX: Final = "TransactionEvent"
+
+ROWS: Final[tuple[Variable, ...]] = (
+    number(COMM, "HeartbeatInterval", 300, low=1, key="HeartbeatInterval", unit="s"),
+    number(COMM, "WebSocketPingInterval", 30, key="WebSocketPingInterval", unit="s"),
+    number(COMM, "RetryBackOffWaitMinimum", 10, low=1, unit="s"),
+    number(COMM, "RetryBackOffRandomRange", 10, unit="s"),
+    number(COMM, "RetryBackOffRepeatTimes", 3, high=10),
+    number(COMM, "OfflineThreshold", 60, unit="s"),
+    number(COMM, "ResetRetries", 1, high=10, key="ResetRetries"),
+    number(COMM, "MinimumStatusDuration", 0, high=3600, key="MinimumStatusDuration", unit="s"),
+    number(COMM, "MessageAttempts", 5, low=1, high=100, key="TransactionMessageAttempts", of=TX),
+    number(
+        COMM, "MessageAttemptInterval", 10, low=1, high=3600, key="TransactionMessageRetryInterval", of=TX, unit="s"
+    ),
+    number(COMM, "MessageTimeout", 30, low=1, high=300, key="MessageTimeout", of="Default", unit="s"),
+    switch(COMM, "QueueAllMessages", False),
+    choice(
+        COMM, "PublicKeyWithSignedMeterValue", "OncePerTransaction", ("Never", "OncePerTransaction", "EveryMeterValue")
+    ),
+    fixed(COMM, "FileTransferProtocols", "MemberList", "", key="SupportedFileTransferProtocols"),
+    fixed(COMM, "NetworkConfigurationPriority", "SequenceList", "1"),
+    fixed(COMM, "NetworkProfileConnectionAttempts", "integer", "3"),
+    fixed(COMM, "ActiveNetworkProfile", "integer", "1"),
+    # A plug that is locked at the station is freed when the car lets go of the cable.
+    fixed(COMM, "UnlockOnEVSideDisconnect", "boolean", "true", key="UnlockConnectorOnEVSideDisconnect"),
+    *(fixed(DATA, "ItemsPerMessage", "integer", str(MAX_ITEMS), of=of) for of in ("SetVariables", "GetReport")),
+    fixed(DATA, "ItemsPerMessage", "integer", str(MAX_ITEMS), of="GetVariables", key="GetConfigurationMaxKeys"),
+    *(
+        fixed(DATA, "BytesPerMessage", "integer", str(MAX_BYTES), of=of)
+        for of in ("GetVariables", "SetVariables", "GetReport")
+    ),
+    fixed(DATA, "ConfigurationValueSize", "integer", str(VALUE_SIZE)),
+    fixed(DATA, "ReportingValueSize", "integer", "2500"),
+    fixed(DATA, "ValueSize", "integer", "2500"),
+    # NTP keeps the machine's own clock right; Heartbeat lets the back office correct it.
+    Variable(CLOCK, "TimeSource", "SequenceList", "ReadWrite", "Heartbeat", values=("Heartbeat", "NTP"), minimum=1),
+    number(CLOCK, "TimeAdjustmentReportingThreshold", 20, low=1, unit="s"),
+    text(CLOCK, "TimeOffset", "+00:00", longest=6),
+    text(CLOCK, "TimeZone", "Etc/UTC", longest=64),
+    fixed(MONITORING, "Available", "boolean", "true"),
+    switch(MONITORING, "Enabled", True),
+    *(
+        fixed(MONITORING, "ItemsPerMessage", "integer", str(MAX_ITEMS), of=of)
+        for of in ("SetVariableMonitoring", "ClearVariableMonitoring")
+    ),
+    *(
+        fixed(MONITORING, "BytesPerMessage", "integer", str(MAX_BYTES), of=of)
+        for of in ("SetVariableMonitoring", "ClearVariableMonitoring")
+    ),
+    number(MONITORING, "OfflineQueuingSeverity", 4, high=9),
+)

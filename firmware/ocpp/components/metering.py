@@ -1,0 +1,46 @@
+"""Components of meter values: SampledDataCtrlr, AlignedDataCtrlr; and what is measured at all."""
+
+from typing import Final
+
+from firmware.ocpp.variables import Variable, fixed, members, number, switch
+
+SAMPLED: Final = "SampledDataCtrlr"
+ALIGNED: Final = "AlignedDataCtrlr"
+
+ENERGY: Final = "Energy.Active.Import.Register"
+MEASURANDS: Final = (
+    ENERGY,
+    "Energy.Active.Import.Interval",
+    "Power.Active.Import",
+    "Power.Offered",
+    "Current.Import",
+    "Current.Offered",
+    "Voltage",
+    "SoC",
+)
+_USUAL: Final = f"{ENERGY},Power.Active.Import,Current.Import,Voltage"
+
+
+def _measurands(component: str, name: str, default: str, key: str = "") -> Variable:
+    return members(component, name, default, MEASURANDS, key=key)
+
+
+ROWS: Final[tuple[Variable, ...]] = (
+    fixed(SAMPLED, "Available", "boolean", "true"),
+    switch(SAMPLED, "Enabled", True),
+    number(SAMPLED, "TxUpdatedInterval", 60, key="MeterValueSampleInterval", unit="s"),
+    _measurands(SAMPLED, "TxUpdatedMeasurands", _USUAL, "MeterValuesSampledData"),
+    _measurands(SAMPLED, "TxStartedMeasurands", ENERGY),
+    number(SAMPLED, "TxEndedInterval", 0, unit="s"),
+    _measurands(SAMPLED, "TxEndedMeasurands", ENERGY, "StopTxnSampledData"),
+    switch(SAMPLED, "SignReadings", False, key="SampledDataSignReadings"),
+    switch(SAMPLED, "RegisterValuesWithoutPhases", True),
+    fixed(ALIGNED, "Available", "boolean", "true"),
+    switch(ALIGNED, "Enabled", True),
+    number(ALIGNED, "Interval", 0, key="ClockAlignedDataInterval", unit="s"),
+    _measurands(ALIGNED, "Measurands", ENERGY, "MeterValuesAlignedData"),
+    number(ALIGNED, "TxEndedInterval", 0, unit="s"),
+    _measurands(ALIGNED, "TxEndedMeasurands", "", "StopTxnAlignedData"),
+    switch(ALIGNED, "SendDuringIdle", False),
+    switch(ALIGNED, "SignReadings", False, key="AlignedDataSignReadings"),
+)
