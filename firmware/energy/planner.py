@@ -58,6 +58,12 @@ class EvsePlanner:
                 max_current_a=needs.max_current_a,
                 max_power_w=needs.max_power_w,
                 soc_percent=needs.soc_percent,
+                min_current_a=needs.min_current_a,
+                max_voltage_v=needs.max_voltage_v,
+                max_periods=needs.max_periods,
+                capacity_wh=needs.capacity_wh,
+                full_soc_percent=needs.full_soc_percent,
+                bulk_soc_percent=needs.bulk_soc_percent,
             )
         )
         asked = self._station.smart_charging_by_needs and not self._station.offline  # K15.FR.15

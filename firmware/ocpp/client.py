@@ -12,9 +12,10 @@ from importlib import metadata
 from typing import Final
 
 from firmware.config import OcppSettings
+from firmware.ocpp import start_values
 from firmware.ocpp.backoff import Backoff
 from firmware.ocpp.device_model import DeviceModel
-from firmware.ocpp.dialect import Dialect, Shape
+from firmware.ocpp.dialect import Dialect, Learnt, Shape
 from firmware.ocpp.link import LinkError, dial
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.rpc import V16 as RPC_16
@@ -28,14 +29,15 @@ from firmware.station.facts import (
     BackOfficeLink,
     Booted,
     ConnectorStatus,
+    EvChargingNeeds,
+    EvChargingSchedule,
     IdToken,
-    MeterValues,
-    SecurityEvent,
+    PriorityCharging,
     Transaction,
 )
 from firmware.station.journal import Journal, JournalError
 from firmware.station.signal import until
-from firmware.station.station import Station
+from firmware.station.station import DURABLE, Station
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class BackOfficeClient:
         self._first_look_s = first_look_s
         self._model = DeviceModel(station, settings)
         self._model.changed.append(self._on_variable)
-        self._outbox = Outbox(journal, station.clock, self._on_verdict)
+        self._outbox = Outbox(journal, station.clock, self._on_learnt, self._pointless)
         self._memory = Memory()
         self._backoff = Backoff()
         self._session: Session | None = None
@@ -92,6 +94,7 @@ class BackOfficeClient:
     async def run(self) -> None:
         """Keep connected until cancelled."""
         await self._station.ready.wait()
+        await self._use_start_values()
         self._outbox.want(Shape.of(self._model))
         with contextlib.suppress(JournalError):  # a disk that refuses: the outbox tries again, the rest goes on
             await self._outbox.load()
@@ -105,6 +108,13 @@ class BackOfficeClient:
                     repeats=self._model.number("OCPPCommCtrlr.RetryBackOffRepeatTimes"),
                 )
             )
+
+    async def _use_start_values(self) -> None:
+        storage = self._station.settings.storage
+        values = await asyncio.to_thread(start_values.take, storage)
+        if values:
+            refused = start_values.apply(self._model, values)
+            await asyncio.to_thread(start_values.note, storage, refused)
 
     def _all_seen(self) -> bool:
         """Has the guard spoken of every EVSE? Before, their first states would be faults that are none."""
@@ -184,16 +194,26 @@ class BackOfficeClient:
         match fact:
             case Booted():
                 self._memory.boot_reason = fact.reason
-            case Transaction() | MeterValues() | SecurityEvent():
-                self._outbox.wake()
-                if self._session is not None:
-                    self._session.wake()
             case ConnectorStatus() if self._session is not None:
                 self._session.status_changed(fact)
+        if isinstance(fact, DURABLE):
+            self._outbox.wake()
+            if self._session is not None:
+                self._session.wake()
 
-    def _on_verdict(self, fact: Transaction, verdict: Verdict) -> None:
-        if fact.id_token is not None:
-            self._station.token_verdict(fact.id_token, verdict, fact.transaction_id)
+    def _on_learnt(self, fact: AnyFact, learnt: Learnt) -> None:
+        """What the answer to a fact's CALL tells."""
+        match fact:
+            case Transaction() if learnt.verdict is not None and fact.id_token is not None:
+                self._station.token_verdict(fact.id_token, learnt.verdict, fact.transaction_id)
+            case EvChargingNeeds() if self._station.smart_charging is not None:
+                self._station.smart_charging.needs_answered(fact.evse, learnt.needs or "")
+
+    def _pointless(self, fact: AnyFact) -> bool:
+        """A car's needs and plans are of no use once it has gone."""
+        if not isinstance(fact, EvChargingNeeds | EvChargingSchedule | PriorityCharging):
+            return False
+        return fact.transaction_id is not None and self._station.by_transaction(fact.transaction_id) is None
 
     def _on_variable(self, name: str) -> None:
         if name.endswith("Measurands"):

@@ -18,7 +18,6 @@ import msgspec
 from firmware.ocpp.dialect import Dialect, Learnt, Outgoing, Shape
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.rpc import Sent, encode_call
-from firmware.station.authorization import Verdict
 from firmware.station.clock import Clock
 from firmware.station.facts import AnyFact, MeterValues, Transaction
 from firmware.station.journal import Journal, JournalError
@@ -60,13 +59,21 @@ class Outbox:
     """The queue's head and what is known about it. One reader at a time; every change is on disk when a call returns.
     After a JournalError or a cancelled call, `forget`: the disk counts.
 
-    `on_verdict` hears what the back office says about a transaction's token.
+    `on_learnt` hears what the answer to a fact's CALL tells, or that there was none. `pointless`: facts that nobody
+    needs to hear of any more.
     """
 
-    def __init__(self, journal: Journal, clock: Clock, on_verdict: Callable[[Transaction, Verdict], None]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        on_learnt: Callable[[AnyFact, Learnt], None],
+        pointless: Callable[[AnyFact], bool] = lambda fact: False,
+    ) -> None:
         self._journal = journal
         self._clock = clock
-        self._on_verdict = on_verdict
+        self._on_learnt = on_learnt
+        self._pointless = pointless
         self._facts: deque[tuple[int, AnyFact]] = deque()
         self._last = 0  # number of the last fact taken from the journal
         self._more = True
@@ -134,7 +141,7 @@ class Outbox:
             number, fact = self._facts[0]
             calls = self._rendered(dialect, number, fact)
             part = self._frame.part
-            if part >= len(calls):
+            if part >= len(calls) or self._pointless(fact):
                 await self._settle()
                 continue
             outgoing = calls[part]
@@ -148,8 +155,7 @@ class Outbox:
         """The CALL at the head was answered. Raises JournalError."""
         _, fact = self._facts[0]
         learnt = dialect.learn(response)
-        if isinstance(fact, Transaction) and learnt.verdict is not None:
-            self._on_verdict(fact, learnt.verdict)
+        self._on_learnt(fact, learnt)
         await self._part_done(learnt)
 
     async def failed(self, attempts_allowed: int) -> int | None:
@@ -157,17 +163,19 @@ class Outbox:
 
         Raises JournalError.
         """
-        number, _ = self._facts[0]
+        number, fact = self._facts[0]
         attempts = self._frame.attempts + 1
         if attempts < attempts_allowed:
             await self._store(replace(self._frame, attempts=attempts))
             return attempts
         log.error("fact %d: %s given up after %d transmissions", number, self._frame.action, attempts)
+        self._on_learnt(fact, Learnt())
         await self._part_done(Learnt(remote_id=UNKNOWN_REMOTE_ID))
         return None
 
     async def skip(self) -> None:
         """Give the CALL at the head up at once: the back office does not know such messages. Raises JournalError."""
+        self._on_learnt(self._facts[0][1], Learnt())
         await self._part_done(Learnt())
 
     # --- names ------------------------------------------------------------------------------------------------------

@@ -5,10 +5,12 @@ from that class. An optional field is `UNSET`, never None: OCPP leaves empty fie
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
+
+T = TypeVar("T")
 
 # RFC 3339, with what back offices really send: a missing zone means UTC, the colon of the offset may be missing.
 _RFC3339: Final = (
@@ -37,6 +39,16 @@ String5500 = Annotated[str, Meta(max_length=5500)]
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """Base of every message and of every object in one. Field names are the standard's, in snake_case."""
+
+
+def given(said: T | UnsetType) -> T | None:
+    """What an optional field says, None where it was left out."""
+    return None if isinstance(said, UnsetType) else said
+
+
+def told(value: T | None) -> T | UnsetType:
+    """The other way: None is left out."""
+    return UNSET if value is None else value
 
 
 def stamp(at: float) -> str:

@@ -41,6 +41,12 @@ class Needs:
     max_current_a: float | None = None
     max_power_w: float | None = None
     soc_percent: float | None = None
+    min_current_a: float | None = None
+    max_voltage_v: float | None = None
+    max_periods: int | None = None  # of a schedule, that it can take
+    capacity_wh: float | None = None
+    full_soc_percent: float | None = None
+    bulk_soc_percent: float | None = None
 
 
 class Planner(Protocol):

@@ -122,6 +122,9 @@ def plan(ev: Peer, station: AcStation, deal: Deal, request: ChargeParameterDisco
         energy_wh=float(car.e_amount),
         max_current_a=float(car.ev_max_current),
         max_power_w=float(car.ev_max_current) * station.nominal_voltage_v * phases,
+        min_current_a=float(car.ev_min_current),
+        max_voltage_v=float(car.ev_max_voltage),
+        max_periods=request.max_entries_sa_schedule_tuple,
     )
     horizon_s = listen_to(deal, needs)
     return make_schedule(ev, deal, horizon_s, supply(station, phases), request.max_entries_sa_schedule_tuple)

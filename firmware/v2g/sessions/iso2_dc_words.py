@@ -88,6 +88,11 @@ def plan(ev: Peer, station: DcStation, deal: Deal, request: ChargeParameterDisco
         max_current_a=float(car.ev_maximum_current_limit),
         max_power_w=None if car.ev_maximum_power_limit is None else float(car.ev_maximum_power_limit),
         soc_percent=car.dc_ev_status.ev_ress_soc,
+        max_voltage_v=float(car.ev_maximum_voltage_limit),
+        max_periods=request.max_entries_sa_schedule_tuple,
+        capacity_wh=None if car.ev_energy_capacity is None else float(car.ev_energy_capacity),
+        full_soc_percent=car.full_soc,
+        bulk_soc_percent=car.bulk_soc,
     )
     return make_schedule(ev, deal, listen_to(deal, needs), supply(station), request.max_entries_sa_schedule_tuple)
 

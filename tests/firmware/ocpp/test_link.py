@@ -150,7 +150,7 @@ def test_a_failing_command_is_answered_with_internal_error_before_the_session_en
             Failing(),
             station=station,
             model=DeviceModel(station, station.settings.ocpp),
-            outbox=Outbox(station.journal, station.clock, lambda fact, verdict: None),
+            outbox=Outbox(station.journal, station.clock, lambda fact, learnt: None),
             memory=Memory(boot_not_before=1e9),
             firmware="",
         )

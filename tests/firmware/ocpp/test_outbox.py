@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from firmware.ocpp.dialect import Dialect, Shape
+from firmware.ocpp.dialect import Dialect, Learnt, Shape
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import moment
 from firmware.ocpp.rpc import Sent
@@ -37,9 +37,9 @@ async def append(journal: Journal, facts: Sequence[AnyFact]) -> None:
 
 
 async def opened(journal: Journal, shape: Shape = SHAPE, heard: list[Any] | None = None) -> Outbox:
-    def hear(fact: Transaction, verdict: Verdict) -> None:
-        if heard is not None:
-            heard.append((fact.seq_no, verdict))
+    def hear(fact: AnyFact, learnt: Learnt) -> None:
+        if heard is not None and isinstance(fact, Transaction) and learnt.verdict is not None:
+            heard.append((fact.seq_no, learnt.verdict))
 
     outbox = Outbox(journal, SystemClock(), hear)
     outbox.want(shape)

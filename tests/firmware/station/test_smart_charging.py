@@ -37,6 +37,12 @@ class Smart:
         station.smart_charging = self.engine
 
 
+def told(b: Any, kind: type, at_least: int = 0) -> list[Any]:
+    """The facts of a kind, none while there are fewer than asked for: they are told after their commit."""
+    found = [fact for fact in b.facts if isinstance(fact, kind)]
+    return found if len(found) >= at_least else []
+
+
 def test_a_default_profile_limits_at_once_and_its_going_frees(bench: Any, play: Any) -> None:
     async def scenario() -> None:
         smart = Smart()
@@ -150,9 +156,12 @@ def test_an_outside_limit_becomes_a_fact_and_an_event_of_the_transaction(bench: 
             assert smart.engine.clear(Criteria()) == 0  # K10.FR.08
             assert smart.engine.clear_external("EMS")
             assert not smart.engine.clear_external("EMS")
+            await b.until(lambda: told(b, ChargingLimit, 2))
             await b.settle()
-            told = [fact for fact in b.facts if isinstance(fact, ChargingLimit)]
-            assert [(each.source, each.cleared) for each in told] == [("EMS", False), ("EMS", True)]  # K11.FR.02, K13
+            assert [(each.source, each.cleared) for each in told(b, ChargingLimit)] == [
+                ("EMS", False),
+                ("EMS", True),
+            ]  # K11.FR.02, K13
             triggers = [each.trigger for each in b.transactions()]
             assert triggers.count("ChargingRateChanged") == 2  # K11.FR.04, K13.FR.03
             assert smart.engine.set_external("CSO", [Period(0, 16.0)], "A") is not None  # K11.FR.05
@@ -192,7 +201,8 @@ def test_priority_charging_overrules_until_it_is_switched_off(bench: Any, play: 
             assert evse.limit.amps == 30.0
             assert smart.engine.use_priority(evse.transaction_id, False) == "Accepted"
             assert evse.limit.amps == 10.0
-            assert [fact.activated for fact in b.facts if isinstance(fact, PriorityCharging)] == [True, False]
+            await b.until(lambda: told(b, PriorityCharging, 2))
+            assert [fact.activated for fact in told(b, PriorityCharging)] == [True, False]
 
     play(scenario())
 
@@ -253,8 +263,9 @@ def test_a_car_that_plans_waits_for_the_plan_the_back_office_promised(
             evse, planner = b.station.evses[1], smart.engine.planner(1)
             b.station.smart_charging_by_needs = True
             planner.needs(Needs(departure_s=3600.0, energy_wh=9000.0))  # K15.FR.01
-            (told,) = [fact for fact in b.facts if isinstance(fact, EvChargingNeeds)]
-            assert told.energy_wh == 9000.0 and told.transfer == "AC_three_phase"
+            await b.until(lambda: told(b, EvChargingNeeds))
+            (needs,) = told(b, EvChargingNeeds)
+            assert needs.energy_wh == 9000.0 and needs.transfer == "AC_three_phase"
             assert planner.plans(3600.0) == ()
             smart.engine.needs_answered(1, "Accepted")
             b.clock.now += 30
@@ -265,7 +276,8 @@ def test_a_car_that_plans_waits_for_the_plan_the_back_office_promised(
             assert [(span.limit, span.unit) for span in plan.spans] == [(8.0, "A"), (20.0, "A")]
             planner.chosen(plan.id, [Span(0.0, 5000.0, "W"), Span(60.0, 11_000.0, "W")])
             planner.chosen(plan.id, [Span(0.0, 7000.0, "W")])
-            choices = [fact for fact in b.facts if isinstance(fact, EvChargingSchedule)]
+            await b.until(lambda: told(b, EvChargingSchedule, 2))
+            choices = told(b, EvChargingSchedule)
             assert [each.within for each in choices] == [True, False]  # K15.FR.09, 10
 
     play(scenario())

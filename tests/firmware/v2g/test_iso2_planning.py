@@ -89,7 +89,7 @@ def test_the_planner_hears_what_the_car_wants_and_until_when(
 ) -> None:
     ask(rig, *TO_PARAMETERS[:-1])
     [offer] = rig.ask(with_departure(request_named, 7200))
-    assert planner.told == [Needs(7200, 20_000, 16, 16 * 230 * 3)]
+    assert planner.told == [Needs(7200, 20_000, 16, 16 * 230 * 3, min_current_a=6, max_voltage_v=400)]
     assert planner.horizons == [7200]
     entries = offer.sa_schedules.sa_schedule_tuple[0].p_max_schedule
     assert [(each.time_interval.start, float(each.p_max)) for each in entries] == [(0, 11_000), (3600, 4_000)]
