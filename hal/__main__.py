@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from hal import __version__, notify
+from hal import __version__, notify, realtime
 from hal import board as boards
 from hal.contracts import DeviceError
 from hal.guard import Event, Guard, Ticker
@@ -120,7 +120,10 @@ def _run(board: Board, link: Link, socket_path: Path) -> int:
     guard.start_workers()
     ticker = Ticker(guard, priority=board.settings.tick_priority)
     ticker.start()
-    print(f"guard ready: {board.settings.name}, {len(board.connectors)} connector(s), {socket_path}", flush=True)
+    size = f"{len(board.connectors)} connector(s)"
+    means = f"tick {ticker.runs_as}, {realtime.lock_memory()}"
+    print(f"guard ready: {board.settings.name}, {size}, {socket_path}; {means}", flush=True)
+    realtime.step_back()  # what is left for this thread is the link
     notify.ready()
     try:
         return _serve(guard, ticker, link, ending)

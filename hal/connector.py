@@ -53,6 +53,7 @@ class StationInputs(NamedTuple):
     mains_fail: bool = False
     tamper: bool = False
     device: str = ""
+    overrun: str = ""
 
 
 class ConnectorGuard:
@@ -324,6 +325,7 @@ class ConnectorGuard:
             silent=self._silent(),
             dc=self.dc.judge(self._seen(), now) if self.dc else (),
             device=self._device or failed_before or station.device,
+            overrun=station.overrun,
             clear=self._clear,
         )
 

@@ -8,7 +8,6 @@ import contextlib
 import gc
 import logging
 import math
-import os
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
-from hal import dc_path, grants
+from hal import dc_path, grants, realtime
 from hal.connector import ConnectorGuard, StationInputs
 from hal.contracts import DeviceError, Light, PilotOutput, SafetyInput, TokenReader, Watchdog
 from hal.observation import Reporter
@@ -44,7 +43,9 @@ from hal.wire import (
 TICK_S: Final = 0.01
 RESTING_TICK_S: Final = 0.05  # while no connector has a car: a fifth of the wake-ups, a plug-in is seen 0.1 s later
 STOOD_STILL_S: Final = 0.1  # a longer pause between two ticks: hardware may have opened in the meantime
-NICE: Final = -10
+LATE_S: Final = 0.05  # a tick that begins later is an overrun: half of the 100 ms a contactor may take to open
+OVERRUNS: Final = 10  # so many ...
+OVERRUN_WINDOW_S: Final = 10.0  # ... within this time are a fault: the machine cannot keep what we promise
 OUTBOX: Final = 64
 INBOX: Final = 512  # more waiting than this is a flood: dropped and counted
 HEARD_PER_TICK: Final = 64
@@ -69,7 +70,8 @@ class Counters:
         self.old_frames = 0  # intents of an older epoch or without lease, echoes of old beats
         self.refused = 0  # for a connector or part this board has not
         self.flooded = 0
-        self.late_ticks = 0
+        self.late_ticks = 0  # the tick stood still
+        self.overruns = 0  # it began later than LATE_S
 
 
 class Guard:
@@ -99,6 +101,7 @@ class Guard:
         self._take_readers(board, now)
         self._threaded = False
         self._ending = False
+        self._overruns: deque[float] = deque(maxlen=OVERRUNS)
 
     def _take_readers(self, board: Board, now: float) -> None:
         readers = [(0, board.parts)] + [(c.settings.id, c.parts) for c in board.connectors]
@@ -154,6 +157,20 @@ class Guard:
             except Exception:  # the end of a task: nothing is left to handle it, the next contactor counts
                 log.exception("connector %d: contactor cannot be opened", connector.board.id)
 
+    def note_late(self, late_s: float, now: float) -> None:
+        """From the tick's thread: how late this tick begins."""
+        if late_s <= LATE_S:
+            return
+        self.counters.overruns += 1
+        self._overruns.append(now)
+        log.warning("tick %.0f ms late (%d overruns so far)", late_s * 1000, self.counters.overruns)
+
+    def _overrun(self, now: float) -> str:
+        """What the fault says while overruns come too often, else ''."""
+        if len(self._overruns) < OVERRUNS or now - self._overruns[0] > OVERRUN_WINDOW_S:
+            return ""
+        return f"{OVERRUNS} ticks more than {LATE_S * 1000:.0f} ms late within {OVERRUN_WINDOW_S:.0f} s"
+
     # --- the tick ---------------------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
@@ -174,7 +191,7 @@ class Guard:
             self._beat_at = float("-inf")
         elif self.lease.held and not before.held:
             log.info("lease held: epoch %d", self.lease.epoch)
-        station = self._read_station()
+        station = self._read_station(now)
         for connector in self.connectors.values():
             connector.tick(now, station, lease=self.lease.held)
         self._speak(now)
@@ -188,7 +205,7 @@ class Guard:
         for connector in self.connectors.values():
             connector.after_pause(f"guard stood still for {pause_s * 1000:.0f} ms")
 
-    def _read_station(self) -> StationInputs:
+    def _read_station(self, now: float) -> StationInputs:
         said = ""
         active: dict[str, bool] = {}
         for name, part in self._inputs.items():
@@ -196,7 +213,7 @@ class Guard:
                 active[name] = part.active()
             except DeviceError as error:
                 active[name], said = True, str(error)
-        return StationInputs(**active, device=said)
+        return StationInputs(**active, device=said, overrun=self._overrun(now))
 
     # --- hearing ----------------------------------------------------------------------------------------------------
 
@@ -268,7 +285,7 @@ class Guard:
         if now - self._beat_at >= BEAT_S - TICK_S / 2:
             self._beat_at = now
             self._beats.append((self.ticks, now))
-            self._outbox.append(Beat(self.ticks, self.lease.epoch, self.lease.held))
+            self._outbox.append(Beat(self.ticks, self.lease.epoch, self.lease.held, self.counters.overruns))
         if self._wake and len(self._outbox) != before:
             self._wake()
 
@@ -318,6 +335,8 @@ class Ticker:
         self._priority = priority
         self._late = late  # told how late each tick began, s
         self._stop = threading.Event()
+        self.runs_as = ""  # priority of the tick's thread, for people
+        self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tick", daemon=True)
 
     def start(self) -> None:
@@ -326,6 +345,7 @@ class Ticker:
         gc.collect()
         gc.freeze()
         self._thread.start()
+        self._ready.wait()
 
     @property
     def alive(self) -> bool:
@@ -336,14 +356,8 @@ class Ticker:
         self._thread.join()
 
     def _run(self) -> None:
-        if self._priority:
-            try:
-                os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(self._priority))  # 0 = this thread
-            except OSError as error:
-                log.warning("tick without SCHED_FIFO: %s", error.strerror)
-        else:
-            with contextlib.suppress(OSError):  # where we may; on a station the unit gives the process SCHED_FIFO
-                os.setpriority(os.PRIO_PROCESS, 0, NICE)  # 0 = this thread
+        self.runs_as = realtime.raise_tick(self._priority)
+        self._ready.set()
         try:
             self._keep_time()
         finally:  # stopped, or failed in a way nobody foresaw: in both cases nothing stays closed
@@ -355,6 +369,7 @@ class Ticker:
             now = time.monotonic()
             if self._late:
                 self._late(now - due)
+            self._guard.note_late(now - due, now)
             self._guard.tick(now)
             due += RESTING_TICK_S if self._guard.resting else TICK_S
             now = time.monotonic()

@@ -59,6 +59,7 @@ class Inputs(NamedTuple):
     dc: tuple[tuple[str, str], ...] = ()  # (code, detail) of what the DC output's own steps found
     silent: str = ""  # a part that must be read has not said anything yet
     device: str = ""  # a part failed: what it said
+    overrun: str = ""  # the tick comes too late too often
     clear: frozenset[str] = frozenset()  # codes the controller asks to clear
 
 
@@ -305,7 +306,7 @@ def _conditions(s: Interlocks, board: ConnectorSettings, i: Inputs, hot: bool, n
             found[code] = ""
     if hot:
         found["over_temperature"] = f"{i.temperature_c:.0f} °C" if i.temperature_c is not None else ""
-    for code, text in (("lock_failed", i.lock_failed), ("device", i.device)):
+    for code, text in (("lock_failed", i.lock_failed), ("device", i.device), ("tick_overrun", i.overrun)):
         if text:
             found[code] = text
     found.update(i.dc)
@@ -340,7 +341,8 @@ def _merge(
     known = {fault.code for fault in kept}
     for code, detail in conditions.items():
         if code not in known:
-            kept.append(Fault(code, headline(code, detail), now, FAULTS[code].latched, FAULTS[code].leaves))
+            rule = FAULTS[code]
+            kept.append(Fault(code, headline(code, detail), now, rule.latched, rule.leaves, rule.mrec))
             seen.append(now)
     return tuple(kept), tuple(seen)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
+from hal import realtime
 from hal.contracts import DeviceError
 
 T = TypeVar("T")
@@ -82,6 +83,7 @@ class Poller(Generic[T]):
             self._poll(now)
 
     def _run(self) -> None:
+        realtime.step_back()
         due = time.monotonic()
         while True:
             try:

@@ -89,6 +89,7 @@ class Beat(_Message, frozen=True, tag="beat"):
     tick: int
     epoch: int
     held: bool = False
+    overruns: int = 0  # ticks that began too late since the guard's start
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -99,6 +100,7 @@ class Fault(msgspec.Struct, frozen=True):
     since: float
     latched: bool = False  # needs clear_fault or, where it `leaves`, the departure of the car
     leaves: bool = True
+    mrec: str = ""  # ChargeX Minimum Required Error Code, where one fits: MREC17EVSEContactorFault, ...
 
 
 class RunningGrant(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,6 +102,18 @@ def sim_board(folder: Path, sections: list[tuple[str, str]]) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def acting(linux: LinuxBoard) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=linux.run, args=[stop])
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
 def measure(name: str, board: Path, folder: Path, seconds: float, limit_mb: int) -> None:
     starts = []
     for _ in range(5):
@@ -161,10 +174,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         linux = LinuxBoard(folder / "linux")
-        linux.step()
         gpio = folder / "gpio.toml"
         gpio.write_text(linux.board_text())
-        measure("GPIO", gpio, folder, options.seconds, 25)
+        with acting(linux):  # what copper does, in this process: the guard shows X1 and must see a car, or none
+            measure("GPIO, no car", gpio, folder, options.seconds, 25)
+            linux.car, linux.cable = "B", 32
+            measure("GPIO, car waiting", gpio, folder, options.seconds, 25)
         with devices([Trouble.NONE]) as sections:
             measure("Modbus", sim_board(folder, sections), folder, options.seconds, 35)
         with LemDcbm(PlantValues(voltage_v=[231.0], current_a=[0.0])) as lem:
