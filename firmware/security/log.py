@@ -60,7 +60,7 @@ class SecurityLog:
         thread = threading.Thread(target=self._write, name="security log", daemon=True)
         thread.start()
         try:
-            while thread.is_alive():
+            while thread.is_alive():  # noqa: ASYNC110 - a thread has no event to wait for
                 await asyncio.sleep(1.0)
             raise RuntimeError("the thread that writes the security log ended")
         finally:
