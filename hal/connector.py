@@ -27,6 +27,7 @@ from hal.contracts import (
     Proximity,
     ResidualCurrentMonitor,
     SafetyInput,
+    SelfClosing,
     ShuntTrip,
     Thermometer,
     Watchdog,
@@ -85,11 +86,16 @@ class ConnectorGuard:
         self._tripped_upstream = False
         self._light = Light.OFF
         self._light_due = False  # asked for, and not yet begun in the indicator's thread
+        self._closes_itself = False  # the board closes by itself as soon as car and duty are there
+        self._duty_cleared = False  # ... and nothing is left to do before that
+        self._duty_waits = False
+        self._was_closed = False
         self._take_parts(connector.parts, now)
 
     def _take_parts(self, parts: dict[str, Part], now: float) -> None:
         self._control_pilot: ControlPilot = parts["pilot"].driver
         self._contactor: Contactor = parts["contactor"].driver
+        self._closes_itself = isinstance(self._contactor, SelfClosing) and self._contactor.closes_itself
         self._proximity: Proximity | None = _driver(parts, "proximity")
         self._rcd: ResidualCurrentMonitor | None = _driver(parts, "rcd")
         self._inputs: dict[str, SafetyInput] = {
@@ -209,21 +215,36 @@ class ConnectorGuard:
             pilot.Inputs(
                 sample=self.sample,
                 age_s=now - self.sample_at,
-                wish=grants.permitted(
-                    self.wish,
-                    self.cap_a,
-                    lease=lease,
-                    riding=self.granted.riding_since is not None,
-                    granted=self.granted.grant is not None,
+                wish=self._cleared(
+                    grants.permitted(
+                        self.wish,
+                        self.cap_a,
+                        lease=lease,
+                        riding=self.granted.riding_since is not None,
+                        granted=self.granted.grant is not None,
+                    )
                 ),
                 allowed=self._allowed,
                 healthy=self._healthy and not self.granted.open_now,
-                ready=self.interlocks.ready,
+                ready=self.interlocks.ready or (self._duty_cleared and self.interlocks.healthy),
                 unloaded=self._unloaded(),
             ),
             now,
         )
         self._apply(now)
+
+    def _cleared(self, permitted: PilotOutput) -> PilotOutput:
+        """What the pilot may show. Where the duty alone makes the board close, everything that must be done before
+        closing is done before the duty is shown, and again after each opening."""
+        if not self._closes_itself:
+            return permitted
+        if permitted.mode is not PilotMode.DUTY or not self.plugged:
+            self._duty_cleared = self._duty_waits = False
+            return pilot.X1 if permitted.mode is PilotMode.DUTY else permitted
+        opened, self._was_closed = self._was_closed and not self.pilot.closed, self.pilot.closed
+        self._duty_cleared = (self._duty_cleared and not opened) or self.interlocks.ready
+        self._duty_waits = not self._duty_cleared
+        return permitted if self._duty_cleared else pilot.X1
 
     def _step_grants(self, now: float, *, lease: bool) -> None:
         if self.dc and self.granted.grant is None and not self.pilot.closed:
@@ -304,7 +325,7 @@ class ConnectorGuard:
         return interlocks.Inputs(
             commanded=self.pilot.closed,
             feedback=self.feedback,
-            waiting=self.pilot.waiting,
+            waiting=self.pilot.waiting or self._duty_waits,
             plugged=self.plugged,
             limit_a=self.policed_a,
             pilot_fault=self.pilot.fault,
@@ -384,7 +405,8 @@ class ConnectorGuard:
         self._apply_safety()
         if self.lock:
             wish = self.lock_wish and not self._mains_failed  # nobody's cable stays trapped by a power cut
-            needed = wish or self.pilot.waiting or self.pilot.closed or bool(self.feedback)
+            closing = self.pilot.waiting or self._duty_waits or self._duty_cleared
+            needed = wish or closing or self.pilot.closed or bool(self.feedback)
             self.lock.keep(locked=needed, now=now)
         if self.dc:
             self._apply_dc(self.dc)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 
 class DeviceError(Exception):
@@ -28,7 +28,8 @@ class Place(NamedTuple):
     """Where a driver sits. Connector 0 is the whole station; `registers` is set on simulated boards only; `sysfs` and
     `dev` are where drivers of Linux pins look, another place than the machine's own in tests; `buses` are the lines
     that several drivers share, by the names of the board file's [bus.<name>] (hal/modbus/bus.py), and `controllers`
-    the boards' own controllers by [controller.<name>] (hal/controllers/controller.py)."""
+    the boards' own controllers by [controller.<name>] (hal/controllers/controller.py); `cans` those of [can.<name>]
+    (hal/can/bus.py)."""
 
     connector: int
     part: str  # section name: pilot, meter, emergency_stop, ...
@@ -37,6 +38,7 @@ class Place(NamedTuple):
     dev: Path = Path("/dev")
     buses: Mapping[str, object] = MappingProxyType({})
     controllers: Mapping[str, object] = MappingProxyType({})
+    cans: Mapping[str, object] = MappingProxyType({})
 
     def __str__(self) -> str:
         return f"connector {self.connector} {self.part}" if self.connector else self.part
@@ -138,6 +140,15 @@ class Contactor(Protocol):
     def closed(self) -> bool | None:
         """What the mirror contact says; None where the board has none."""
         ...
+
+
+@runtime_checkable
+class SelfClosing(Protocol):
+    """A contactor that the board's own controller closes as soon as the car is ready and the pilot shows a duty: there
+    the duty is the permission, `Contactor.close` only agrees, and `Contactor.open` takes the duty away."""
+
+    @property
+    def closes_itself(self) -> bool: ...
 
 
 class ResidualCurrentMonitor(Protocol):

@@ -33,7 +33,7 @@ class Driver(ControllerPart):
     @property
     def closes_itself(self) -> bool:
         """Whether the pilot's duty alone makes this board close."""
-        return self.shared.dialect.closes_itself
+        return self._shared is not None and self._shared.dialect.closes_itself
 
     def closed(self) -> bool | None:
         """By the controller's word; what it says is wrong with itself is a DeviceError."""
