@@ -5,6 +5,7 @@ battery to the plant. Prints one JSON line per message and event."""
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -40,8 +41,12 @@ def tell_message(direction: str, message: Message, octets: int) -> None:
 
 
 async def drive(options: argparse.Namespace, car: Vehicle, wallet: Wallet | None) -> int:
-    """Arrive, charge, leave. Exit code: 0 the session ended as it should, 1 it did not."""
+    """Arrive, charge, leave; SIGUSR1 has the car pause, SIGUSR2 end its charging. Exit code: 0 the session ended as it
+    should, 1 it did not."""
     wish = wish_of(options)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, lambda: setattr(car, "told", "pause"))
+    loop.add_signal_handler(signal.SIGUSR2, lambda: setattr(car, "told", "end"))
     car.arrive(wish.max_current_a, wish.phases, options.soc)
     tell("plugged", soc_percent=car.soc_percent)
     code = 0

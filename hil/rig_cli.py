@@ -1,4 +1,5 @@
-"""`pilotline rig`: rig control for people, with subcommands made from the classes of hil/plant/commands.py."""
+"""`pilotline rig`: rig control for people, with subcommands made from the classes of hil/plant/commands.py, and for a
+workbench (`pilotline rig serve`) from those of hil/workbench_commands.py."""
 
 import argparse
 import json
@@ -10,10 +11,12 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 import msgspec
 
 from hil.places import PlaceError, control_socket
-from hil.plant.command import Command, RigError
+from hil.plant.command import RigError
 from hil.plant.commands import COMMANDS
 from hil.rig import JsonObject, SocketLink
+from hil.workbench_commands import ASKS
 
+PATIENCE_S: Final = 60.0  # a station starts, a car ends its session
 #: unit by the field's last word, or by its whole name
 _UNITS: Final = {
     "a": "A",
@@ -31,7 +34,12 @@ _UNITS: Final = {
 
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0 when the rig did it, 1 when it refused or is not there."""
-    options = vars(_parser().parse_args(argv))
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] == ["serve"]:
+        from hil.workbench import main as serve  # noqa: PLC0415 - processes and event loop: only for this
+
+        return serve(arguments[1:])
+    options = vars(_parser().parse_args(arguments))
     path, as_json = options.pop("control"), options.pop("json", False)
     first, value = options.pop("first", ""), options.pop("value", None)
     request = {name: value for name, value in options.items() if value is not None}
@@ -39,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"rig: {first} is given twice: {value:g} and {request[first]:g}", file=sys.stderr)
         return 1
     try:
-        link = SocketLink(path or control_socket())
+        link = SocketLink(path or control_socket(), timeout_s=PATIENCE_S if request["do"] in ASKS else 5.0)
         reply = link.request(request)
     except (RigError, PlaceError) as error:
         print(f"rig: {error}", file=sys.stderr)
@@ -47,15 +55,22 @@ def main(argv: list[str] | None = None) -> int:
     if not reply["ok"]:
         print(f"rig: {reply['error']}", file=sys.stderr)
         return 1
-    print(json.dumps(reply) if as_json else _for_people(reply) if request["do"] == "status" else "ok")
+    reply.pop("ok")
+    print(json.dumps(reply) if as_json else _for_people(reply) if request["do"] == "status" else _told(reply))
     return 0
+
+
+def _told(reply: JsonObject) -> str:
+    """The rest of an answer, a line each."""
+    return "\n".join(["ok", *(f"{name}: {json.dumps(value)}" for name, value in reply.items() if value)])
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pilotline rig", description="Move the rig's plant: plug, car, faults, grid.")
     parser.add_argument("--control", type=Path, help="rig-control socket (default: the rig's folder)")
     commands = parser.add_subparsers(dest="do", required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
+    commands.add_parser("serve", help="a whole station under rig control; see its --help", add_help=False)
+    for name, command in {**COMMANDS, **ASKS}.items():
         text = (command.__doc__ or "").split("\n", 1)[0]
         spelled = name.replace("_", "-")
         sub = commands.add_parser(spelled, help=text, description=command.__doc__)
@@ -66,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_fields(parser: argparse.ArgumentParser, command: type[Command]) -> None:
+def _add_fields(parser: argparse.ArgumentParser, command: type[msgspec.Struct]) -> None:
     """Required fields, on/off and a number that comes first become positional, the rest (and that number) options."""
     hints = get_type_hints(command, include_extras=True)
     own = [field.name for field in msgspec.structs.fields(command) if field.name != "connector"]
@@ -112,7 +127,20 @@ def _argument_type(hint: Any) -> tuple[Any, tuple[Any, ...] | None]:
     if get_origin(hint) is Literal:
         choices = get_args(hint)
         return type(choices[0]), choices
+    if get_origin(hint) is dict:
+        return _json_object, None
     return (_on_off if hint is bool else hint), None
+
+
+def _json_object(text: str) -> JsonObject:
+    """JSON, or @FILE that holds it."""
+    try:
+        found = json.loads(Path(text[1:]).read_text() if text.startswith("@") else text)
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError("a JSON object, or @FILE with one")
+    return found
 
 
 def _on_off(text: str) -> bool:
@@ -124,6 +152,14 @@ def _on_off(text: str) -> bool:
 def _for_people(status: JsonObject) -> str:
     guard = "alive" if status["guard_alive"] else "not there: the watchdog holds the coils open"
     lines = [f"guard {guard}"]
+    if "station" in status:
+        runs = "runs" if status["station"]["running"] else "does not run"
+        link, cars = status["link"], status["cars"]
+        lines.append(f"station {runs}, state in {status['station']['state']}")
+        lines.append(
+            f"back office {status['station']['url'] or 'none'}: link {link['state']}, {link['connections']} open"
+        )
+        lines += [f"car at connector {number}: {told.get('event', 'starting')}" for number, told in cars.items()]
     for number, seen in status["connectors"].items():
         duty = "" if seen["duty_percent"] is None else f" {seen['duty_percent']:g} %"
         contactor = "closed" if seen["closed"] else "open"

@@ -16,6 +16,7 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from signal import SIGTERM, Signals
 from types import TracebackType
 from typing import Any, Self
 
@@ -36,17 +37,22 @@ class StackError(RuntimeError):
 
 
 def station_toml(
-    folder: Path, *, authorization: str = 'mode = "free"', v2g: str | Sequence[str] = "", ocpp: str = ""
+    folder: Path,
+    *,
+    authorization: str = 'mode = "free"',
+    v2g: str | Sequence[str] = "",
+    ocpp: str = "",
+    storage: Path | None = None,
 ) -> str:
-    """A station file with everything it keeps in `folder`; `v2g` and `ocpp` are the keys of a section. Several `v2g`
-    make several EVSEs, one connector each."""
+    """A station file with everything it keeps in `folder` (or in `storage`); `v2g` and `ocpp` are the keys of a
+    section. Several `v2g` make several EVSEs, one connector each."""
     sections = [v2g] if isinstance(v2g, str) else v2g
     text = f"""
 [station]
 vendor = "Pilotline"
 model = "Rig"
 serial = "RIG-1"
-storage = "{folder}/storage"
+storage = "{storage or folder / "storage"}"
 guard_socket = "{folder}/guard.sock"
 control_socket = "{folder}/control.sock"
 
@@ -213,16 +219,17 @@ class Stack:
             "station",
             *(name for name in reversed(self.processes) if name not in {"station", "guard", "plant"}),
         ):
-            self._end(name)
+            self.end(name)
         for name in ("guard", "plant"):
-            self._end(name)
+            self.end(name)
 
-    def _end(self, name: str) -> None:
+    def end(self, name: str, number: Signals = SIGTERM) -> None:
+        """End one process and wait until it is gone; nothing where it does not run."""
         process = self.processes.pop(name, None)
         if process is None or process.poll() is not None:
             return
         process.send_signal(signal.SIGCONT)  # a stopped process hears no SIGTERM
-        process.terminate()
+        process.send_signal(number)
         try:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:

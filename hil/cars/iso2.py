@@ -69,7 +69,7 @@ async def charge(trip: Trip) -> str:
         )
         await secc.ask(renegotiate, PowerDeliveryRes)
     await story.stop(trip, accepted)
-    last = ChargingSession.Pause if wish.pause else ChargingSession.Terminate
+    last = ChargingSession.Pause if wish.pause or trip.car.told == "pause" else ChargingSession.Terminate
     await secc.ask(SessionStopReq(charging_session=last), SessionStopRes)
     return reason
 

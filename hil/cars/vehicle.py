@@ -1,6 +1,7 @@
 """The body of a car with digital communication: S2, charger and battery of the plant, moved through rig control."""
 
 import contextlib
+from typing import Literal
 
 from hil.plant.command import RigError
 from hil.plant.ev import is_digital
@@ -12,6 +13,7 @@ class Vehicle:
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
+        self.told: Literal["", "pause", "end"] = ""  # by its driver, while it charges
 
     def arrive(self, max_current_a: float, phases: int, soc_percent: float | None = None) -> None:
         """Plug in with S2 open; from now on only this car moves it."""

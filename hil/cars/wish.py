@@ -47,6 +47,8 @@ class Wish:
 
     def reached(self, car: Vehicle, elapsed_s: float) -> str:
         """Why the car has enough, "" while it has not."""
+        if car.told:
+            return f"told to {car.told}"
         if car.charged_wh >= self.energy_wh:
             return "energy reached"
         if car.soc_percent >= self.soc_percent:

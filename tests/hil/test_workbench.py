@@ -1,0 +1,280 @@
+"""What an outside test suite does with the rig: every request of a workbench, on real processes, over its socket and
+its command line; and every named error in virtual time."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hal import wire
+from hal.contracts import PilotMode
+from hil.named_errors import ERRORS, OF_16, find
+from hil.plant.command import RigError
+from hil.rig import CARD, JsonObject, Rig, SocketLink
+from hil.rig_cli import main as rig_command
+from hil.stack import Stack
+from hil.virtual import VirtualBench
+
+pytestmark = pytest.mark.timeout(120)
+BOARDS = Path(__file__).parents[2] / "board-configs"
+
+
+class Suite:
+    """A back office of ours and a workbench, as a foreign suite would have them."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.office = Stack(folder / "office", "")
+        self.url = self.office.start_office("2.0.1,1.6")
+        self.socket = folder / "suite.sock"
+        command = [sys.executable, "-m", "hil.workbench", "--control", str(self.socket), "--folder", str(folder / "w")]
+        self.process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        assert "workbench ready" in self.process.stdout.readline()
+        self.rig = Rig(SocketLink(self.socket, timeout_s=60.0))
+
+    def ask(self, do: str, **fields: object) -> JsonObject:
+        reply = self.rig.link.request({"do": do, **fields})
+        assert reply.pop("ok"), reply
+        return reply
+
+    def until(self, what: Callable[[], Any], within: float = 20.0) -> Any:
+        end = time.monotonic() + within
+        while not (found := what()):
+            assert time.monotonic() < end, f"not within {within} s: {self.ask('status')}, {self.seen()}"
+            time.sleep(0.05)
+        return found
+
+    def seen(self) -> JsonObject:
+        found: JsonObject = self.office.ask_office(do="status")
+        return found
+
+    def connected(self, version: str) -> None:
+        self.until(lambda: self.seen()["connected"] == {"SUITE-1": version})
+
+    def transactions(self) -> list[JsonObject]:
+        found: list[JsonObject] = self.seen()["transactions"]
+        return found
+
+    def charging(self, connector: int) -> None:
+        self.until(lambda: self.ask("status")["connectors"][str(connector)]["power_w"] > 500.0, 40.0)
+
+    def close(self) -> None:
+        self.rig.link.close()  # type: ignore[attr-defined]
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.communicate(timeout=30)
+        self.office.close()
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    suite = Suite(tmp_path_factory.mktemp("ac"), "--evses", "2")
+    suite.ask(
+        "start",
+        url=suite.url,
+        identity="SUITE-1",
+        versions="1.6",
+        keys={"HeartbeatInterval": 77, "NoSuchKey": "1"},
+        variables={
+            "OCPPCommCtrlr": {"RetryBackOffWaitMinimum": 1, "RetryBackOffRandomRange": 0},
+            "TxCtrlr": {"EVConnectionTimeOut": 33},
+        },
+    )
+    yield suite
+    suite.close()
+
+
+def test_a_station_starts_with_the_values_it_is_given_and_keeps_its_state(suite: Suite) -> None:
+    suite.connected("1.6")
+    keys = {
+        "do": "call",
+        "action": "GetConfiguration",
+        "payload": {"key": ["ConnectionTimeOut", "WebSocketPingInterval"]},
+    }
+    found = suite.office.ask_office(**keys)["result"]["configurationKey"]
+    assert {each["key"]: each["value"] for each in found}["ConnectionTimeOut"] == "33"
+    changed = {"action": "ChangeConfiguration", "payload": {"key": "WebSocketPingInterval", "value": "19"}}
+    assert suite.office.ask_office(do="call", **changed)["result"] == {"status": "Accepted"}
+    assert suite.rig.link.request({"do": "start"})["error"].startswith("the station runs already")
+    suite.ask("stop")
+    assert not suite.ask("status")["station"]["running"]
+    suite.until(lambda: not suite.seen()["connected"])
+    suite.ask("start", versions="2.0.1")  # the same state, another dialect
+    suite.connected("2.0.1")
+    wanted = [
+        {"component": {"name": component}, "variable": {"name": variable}}
+        for component, variable in (("OCPPCommCtrlr", "WebSocketPingInterval"), ("TxCtrlr", "EVConnectionTimeOut"))
+    ]
+    ask = {"action": "GetVariables", "payload": {"getVariableData": wanted}}
+    results = suite.office.ask_office(do="call", **ask)["result"]["getVariableResult"]
+    assert [each["attributeValue"] for each in results] == ["19", "33"]
+
+
+def test_a_key_that_the_station_has_not_is_named(suite: Suite) -> None:
+    suite.ask("stop")
+    told = suite.ask("start", keys={"NoSuchKey": 1, "ConnectionTimeOut": "34", "HeartbeatInterval": "soon"})
+    assert told["not_set"].keys() == {"NoSuchKey", "HeartbeatInterval"}
+    refused = suite.rig.link.request({"do": "start", "keys": {"HeartbeatInterval": [1]}})
+    assert not refused["ok"]
+    suite.connected("2.0.1")
+
+
+def test_cards_and_cars_at_the_connector_of_choice_and_a_link_that_is_cut(suite: Suite) -> None:
+    suite.connected("2.0.1")
+    suite.ask("plug", connector=2, cable=20)
+    suite.ask("swipe", connector=2, token=CARD)
+    suite.charging(2)
+    (transaction,) = suite.until(suite.transactions)
+    assert transaction["evse"] == 2
+    suite.ask("cut_link")
+    suite.until(lambda: not suite.seen()["connected"])
+    suite.ask("pause", connector=2)
+    suite.until(lambda: suite.ask("status")["connectors"]["2"]["car"] == "B")
+    suite.ask("resume", connector=2)
+    suite.charging(2)
+    suite.ask("restart", kill=True)  # a power cut of the controller while off line
+    suite.ask("restore_link")
+    suite.connected("2.0.1")
+    suite.ask("unplug", connector=2, force=True)
+    suite.until(lambda: suite.transactions()[0]["ended_at"])
+    (transaction,) = suite.transactions()
+    assert transaction["faults"] == []
+    states = [event.split()[1] for event in transaction["events"]]
+    assert states[0] == "Started"
+    assert states[-1] == "Ended"
+    suite.ask("heal", connector=2)
+
+
+def test_a_silent_link_keeps_its_connection(suite: Suite) -> None:
+    suite.connected("2.0.1")
+    suite.ask("cut_link", silent=True)
+    link = suite.ask("status")["link"]
+    assert link["state"] == "silent"
+    assert link["connections"] >= 1
+    suite.ask("restore_link")
+    answer = suite.office.ask_office(do="call", action="ClearCache", payload={})
+    assert answer["ok"], answer
+
+
+def test_a_named_error_reaches_the_back_office_and_goes_again(suite: Suite) -> None:
+    suite.connected("2.0.1")
+    assert set(suite.ask("errors")["errors"]) == set(ERRORS)
+    suite.ask("raise", error="emergency_stop")
+    suite.until(lambda: suite.seen()["connectors"]["SUITE-1/1.1"]["status"] == "Faulted")
+    suite.ask("clear", error="emergency_stop")
+    suite.until(lambda: suite.seen()["connectors"]["SUITE-1/1.1"]["status"] == "Available")
+    assert "no error 'rain'" in suite.rig.link.request({"do": "raise", "error": "rain"})["error"]
+
+
+def test_a_talking_car_charges_pauses_and_goes_on(suite: Suite) -> None:
+    suite.ask("stop")
+    suite.ask("start", digital=True, authorization="free", state=str(suite.socket.parent / "other"))
+    suite.connected("2.0.1")
+    suite.ask("plug", car="iso2-ac")
+    suite.charging(1)
+    suite.ask("pause")
+    suite.until(lambda: suite.ask("status")["cars"]["1"].get("event") == "ended")
+    session = suite.ask("status")["cars"]["1"]["session"]
+    suite.until(lambda: suite.ask("status")["connectors"]["1"]["car"] == "B")
+    suite.ask("resume")
+    suite.charging(1)
+    suite.ask("unplug")
+    assert suite.ask("status")["connectors"]["1"]["car"] == "A"
+    assert len(session) == 16
+
+
+def test_by_the_command_line(suite: Suite, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def rig(*arguments: str) -> int:
+        return rig_command(["--control", str(suite.socket), *arguments])
+
+    assert rig("status") == 0
+    assert "station runs" in capsys.readouterr().out
+    assert rig("raise", "pe_lost") == 0
+    assert rig("clear", "pe_lost") == 0
+    assert rig("cut-link") == 0
+    assert rig("restore-link") == 0
+    assert rig("swipe", CARD, "--connector", "2") == 0
+    assert rig("stop", "--kill") == 0
+    assert rig("stop") == 1
+    values = tmp_path / "values.json"
+    values.write_text(json.dumps({"TxCtrlr": {"EVConnectionTimeOut": 44}}))
+    capsys.readouterr()
+    assert rig("start", "--fresh", "--variables", f"@{values}", "--keys", '{"Nope": 1}') == 0
+    assert "Nope" in capsys.readouterr().out
+    assert rig("shutdown") == 0
+    assert suite.process.wait(30) == 0
+    assert rig("status") == 1
+
+
+def test_a_dc_car_at_a_dc_station(tmp_path: Path) -> None:
+    suite = Suite(tmp_path, "--board", "sim-dc-ccs2")
+    try:
+        suite.ask("start", url=suite.url, identity="SUITE-1", authorization="free", digital=True)
+        suite.ask("plug", car="iso2-dc", soc=40)
+        suite.charging(1)
+        suite.ask("unplug")
+        suite.until(lambda: suite.transactions() and suite.transactions()[0]["ended_at"])
+    finally:
+        suite.close()
+
+
+# --- every error by its name ----------------------------------------------------------------------------------------
+
+
+def nominal(bench: VirtualBench, message: wire.FromGuard) -> None:
+    """A controller that offers 16 A and grants them."""
+    if not isinstance(message, wire.Hello):
+        bench.guard.receive(wire.SetPilot(bench.epoch, 1, PilotMode.DUTY, 26.6))
+        bench.guard.receive(wire.GrantIntent(bench.epoch, 1, "tx1", 16.0))
+
+
+AC_ERRORS = [name for name, error in ERRORS.items() if error.only != "dc"]
+
+
+@pytest.mark.parametrize("name", AC_ERRORS)
+def test_the_guard_finds_what_was_put_in_and_forgets_what_was_taken_out(name: str, tmp_path: Path) -> None:
+    bench = VirtualBench(BOARDS / "sim-ac-type2.toml", tmp_path, nominal)
+    rig = Rig(bench, step_s=0.2)
+    error = ERRORS[name]
+    bench.pass_time(0.5)
+    if error.state != "A":
+        rig.do("plug")
+        bench.pass_time(1.0)
+    if error.state == "C" and name != "stuck_open":
+        rig.do("car", wants_power=True)
+        rig.wait("closed", within=20.0)
+    rig.do(**named(error.put_in))
+    if name == "stuck_open":
+        rig.do("car", wants_power=True)
+    if name == "weld":
+        rig.do("car", wants_power=False)
+        bench.pass_time(0.5)
+
+    def there(_: JsonObject) -> bool:
+        return name in {fault.code for fault in bench.seen[1].faults}
+
+    rig.wait(there, within=20.0, what=name)
+    rig.do(**named(error.take_out))
+    rig.do("unplug", force=True)
+    bench.guard.receive(wire.ClearFault(bench.epoch, 1, name))
+    bench.pass_time(1.0)
+    bench.guard.receive(wire.ClearFault(bench.epoch, 1, name))
+    rig.wait(lambda seen: not there(seen), within=20.0, what=f"without {name}")
+    bench.close()
+
+
+def named(request: JsonObject) -> dict[str, Any]:
+    """A request as arguments of `Rig.do`."""
+    return {"command": request["do"], **{key: value for key, value in request.items() if key != "do"}}
+
+
+def test_every_name_of_16_leads_to_an_error() -> None:
+    assert {find(name)[0] for name in OF_16} <= ERRORS.keys()
+    with pytest.raises(RigError):
+        find("Rain")
