@@ -239,7 +239,10 @@ AC_ERRORS = [name for name, error in ERRORS.items() if error.only != "dc"]
 
 @pytest.mark.parametrize("name", AC_ERRORS)
 def test_the_guard_finds_what_was_put_in_and_forgets_what_was_taken_out(name: str, tmp_path: Path) -> None:
-    bench = VirtualBench(BOARDS / "sim-ac-type2.toml", tmp_path, nominal)
+    board = tmp_path / "board.toml"
+    text = (BOARDS / "sim-ac-type2.toml").read_text()
+    board.write_text(text.replace('driver = "sim_lock"', 'driver = "sim_lock"\nreach_s = 0'))
+    bench = VirtualBench(board, tmp_path, nominal)
     rig = Rig(bench, step_s=0.2)
     error = ERRORS[name]
     bench.pass_time(0.5)
