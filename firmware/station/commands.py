@@ -87,7 +87,7 @@ async def swipe(station: "Station", id_token: IdToken, number: int) -> Outcome:
     evse = choose(station.reservations.suited(within, id_token, group), for_token=id_token)
     if evse.transaction_id is not None and len(within) == 1 and _is_free(station, evse):
         return _stop_by_token(evse, id_token)
-    if evse.transaction_id is not None:
+    if evse.claimed:
         return await _foreign_token(station, evse, id_token)
     if same_token(evse.id_token, id_token):
         evse.withdraw()
@@ -194,7 +194,7 @@ def cannot_start(evse: Evse, *, anew: bool) -> str:
     faults = connector_status.forbidding(evse.faults)
     if faults:
         return f"EVSE {evse.id} has a fault: {faults[0].text}"
-    if evse.transaction_id is not None or evse.resuming:
+    if evse.claimed or evse.resuming:
         return f"EVSE {evse.id} has a transaction"
     if evse.id_token is not None:
         return f"EVSE {evse.id} is waiting for the plug of another token"
@@ -227,12 +227,13 @@ async def start(station: "Station", command: StartTransaction) -> Outcome:
     trusted = not station.flag("AuthCtrlr.AuthorizeRemoteStart", False) or command.id_token.kind in NEVER_ASKED
     if by_csms and trusted:
         evse.set_bound("transaction", command.limit_a)
+        begun = evse.transaction_id  # F01.FR.13: one that waits for somebody to be authorised
         station.accept(evse, command.id_token, Verdict(source="remote", group=group), command.remote_start_id)
-        return Outcome("Accepted")
+        return Outcome("Accepted", transaction_id=begun)
     asking = _authorise(station, evse, command.id_token, command.remote_start_id, command.limit_a)
     if by_csms:  # F01.FR.01: first answer, then ask
         station.in_background(asking)
-        return Outcome("Accepted")
+        return Outcome("Accepted", transaction_id=evse.transaction_id)
     return await asking
 
 

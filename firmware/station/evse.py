@@ -156,6 +156,7 @@ class Evse(EvseTransaction):
         now = self._station.clock.mono()
         self._follow_plug(now)
         self._follow_faults(now)
+        self._follow_energy()
         self._begin_if_due()
         self._follow_limit()
         before = self.wishes
@@ -170,21 +171,26 @@ class Evse(EvseTransaction):
             now=now,
         )
         if self.level != "A" and self._away_since is None:  # an unplugged car's state goes into the last event
-            self._ledger.follow(self.wishes.charging_state, now)
+            if self._stops_with_energy():
+                self._ledger.stop(STOPS["StoppedByEV"], now)
+            self._announce_if_due(now)
+            trigger, self._state_trigger = self._state_trigger, "ChargingStateChanged"
+            self._ledger.follow(self.wishes.charging_state, now, trigger)
         if not self._end_if_due(now):
             self._report()
 
     def _inputs(self, now: float) -> Inputs:
         stop = self._ledger.stop_decided
+        waits = self.transaction is not None and self.transaction.stop_told
         return Inputs(
             level=self.level,
             closed=self.closed,
-            session=self.transaction_id,
+            session=self.transaction_id if self.claimed and not waits else None,
             recorded=self._ledger.vouches(now),
             authorised=self.id_token is not None,
             stopping=stop.reason if stop is not None else "",
             at_once=stop is not None and stop.reason == "EmergencyStop",
-            ended=self.ended is not None,
+            ended=self.ended is not None or waits,
             faulted=self._forbidden,
             operative=self.operative,
             reserved=self.reserved,

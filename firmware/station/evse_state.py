@@ -42,6 +42,15 @@ class Surroundings(Office, Protocol):
     @property
     def shared_reader(self) -> bool: ...
 
+    @property
+    def start_points(self) -> frozenset[str]: ...
+
+    @property
+    def stop_points(self) -> frozenset[str]: ...
+
+    @property
+    def stops_invalid(self) -> bool: ...
+
     def emit(self, fact: AnyFact) -> None: ...
 
     def share_out(self) -> None: ...
@@ -84,6 +93,9 @@ class EvseState:
         self._soc_percent: float | None = None  # what the car in the plug told last, also after its session
         self._unread_since: float | None = None  # a transaction could begin, but the meter was not read yet
         self._token_last = False  # the token came after the plug
+        self._energy_left_wh: float | None = None  # what a token that is no longer good may still draw, from ...
+        self._energy_from_wh = 0.0
+        self._state_trigger = "ChargingStateChanged"  # of the next change of the charging state
         self._ledger = Ledger(settings.id, station, self.sample, self._advance)
         self._restored: Open | None = None
         self._after_reset = False
@@ -134,6 +146,11 @@ class EvseState:
     def transaction(self) -> Open | None:
         """The running transaction as the journal has it."""
         return self._ledger.open
+
+    @property
+    def claimed(self) -> bool:
+        """Somebody charges here: a transaction runs, and a token was authorised for it."""
+        return self.transaction is not None and self.transaction.id_token is not None
 
     @property
     def stop_wanted(self) -> str | None:
@@ -240,7 +257,7 @@ class EvseState:
 
     def want(self) -> Want | None:
         """What this EVSE wants of the station's budget; None = nothing, and it cannot be drawing either."""
-        mine = self.transaction
+        mine = self.transaction if self.claimed else None
         if mine is None and not self.closed:
             return None
         meter = self.seen.meter if self.seen is not None else None

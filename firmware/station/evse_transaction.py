@@ -8,12 +8,14 @@ import logging
 from dataclasses import replace
 from typing import Final
 
+import msgspec
+
 from firmware.station import connector_status, transaction
 from firmware.station.authorization import Verdict, same_token
 from firmware.station.charging import Grant
 from firmware.station.evse_state import EvseState
 from firmware.station.facts import IdToken, Sample
-from firmware.station.transaction import STOPS, Open, Stop
+from firmware.station.transaction import STOPS, Open, Stop, replace_trigger
 from hal import wire
 from hal.wire import Observation
 
@@ -21,6 +23,9 @@ log = logging.getLogger(__name__)
 
 _OPENED_BY_S: Final = 15.0  # a transaction ends at the latest this long after its stop, whatever the contactor says
 _METER_BY_S: Final = 3.0  # a start waits this long for the first reading: OCPP 1.6 has no word for "not known"
+#: Stops by somebody's word: they end the transaction only where one of its stop points is about that (E06, F03, F04).
+_BY_WORD: Final = frozenset({"Local", "Remote", "MasterPass", "DeAuthorized", "StoppedByEV", "SOCLimitReached"})
+_WORD_ENDS: Final = frozenset({"Authorized", "PowerPathClosed", "EnergyTransfer"})
 _READ_BY_S: Final = 2.0  # the end waits this long for a reading from after the opening: half a second is 3 Wh at 22 kW
 
 
@@ -35,7 +40,12 @@ class EvseTransaction(EvseState):
         self.authorised_at = self._station.clock.mono()
         self._token_last = self.plugged
         self._verdict = verdict
-        self._remote_start_id = remote_start_id
+        if self.transaction is not None and not self.claimed:
+            self._ledger.claim(id_token, verdict.group, remote_start_id, self.charging_state)
+            self.wishes = replace(self.wishes, charged=False, offered_since=None)
+            self._station.share_out()
+        else:
+            self._remote_start_id = remote_start_id
         self._advance()
 
     def refuse(self, reason: str) -> None:
@@ -55,6 +65,51 @@ class EvseTransaction(EvseState):
         if self.transaction is None:
             self._drop_token()
             self._advance()
+
+    def deauthorise(self, *, stop: bool, energy_wh: float) -> None:
+        """The back office takes its word back: at once or, where it grants some energy, after that much (E05, C12)."""
+        sample = self.sample()
+        if energy_wh > 0 and sample is not None and self.transaction is not None:
+            self._energy_left_wh, self._energy_from_wh = energy_wh, sample.energy_wh
+            self._ledger.tell("Deauthorized", self.charging_state)
+        elif stop:
+            self.stop(STOPS["DeAuthorized"])
+        else:
+            self._state_trigger = "Deauthorized"
+            self.set_bound("authorization", 0.0)  # E05.FR.02: energy stops, the transaction stays
+
+    def _follow_energy(self) -> None:
+        """MaxEnergyOnInvalidId: has it been drawn?"""
+        sample = self.sample()
+        if self._energy_left_wh is None or sample is None or self.transaction is None:
+            return
+        if sample.energy_wh - self._energy_from_wh >= self._energy_left_wh:
+            self._energy_left_wh = None
+            if self._station.stops_invalid:
+                self._ledger.stop(STOPS["DeAuthorized"], self._station.clock.mono())
+            else:
+                self.bounds["authorization"] = 0.0
+
+    def tell_now(self, trigger: str = "Trigger") -> bool:
+        """An event of the running transaction because somebody asks (F06.FR.07). False: there is none."""
+        if self.transaction is None or not self.transaction.told:
+            return False
+        self._ledger.tell(trigger, self.charging_state, self.sample("Trigger"))
+        return True
+
+    def sample_aligned(self, at: float, *, told: bool, kept: bool) -> Sample | None:
+        """The clock strikes: the sample of this instant, told by the transaction if one runs, or else returned. `kept`:
+        it is (also) one for the last event."""
+        sample = self.sample("Sample.Clock")
+        if sample is None:
+            return None
+        sample = msgspec.structs.replace(sample, at=at)
+        running = self.transaction is not None and self.transaction.told
+        if running and kept:
+            self._ledger.collect(sample)
+        if running and told:
+            self._ledger.aligned(self.charging_state, sample)
+        return sample if told and not running else None
 
     def join_group(self, group: IdToken | None) -> None:
         """The back office told the group of the running transaction's token."""
@@ -95,15 +150,21 @@ class EvseTransaction(EvseState):
         return away_long and self._held and seen.grant is None and not seen.grant_ended
 
     def _begin_if_due(self) -> None:
-        """TxStartPoint PowerPathClosed: plugged in and authorised (E01.FR.05)."""
-        if self.transaction is not None or self.id_token is None or not self.plugged or self.ended is not None:
+        """A transaction begins with the first of its start points (E01.FR.01-06). One that starts with energy or signed
+        values is there, untold, before: the guard grants current to transactions only."""
+        if self.transaction is not None or self.ended is not None or not (self.plugged or self.id_token is not None):
             return
         if not self.operative or self._forbidden or not self._station.guard.connected:
             return
-        if self._waits_for_meter():
+        ready = self.plugged and self.id_token is not None
+        points = self._station.start_points
+        met = {"EVConnected": self.plugged, "Authorized": self.id_token is not None, "PowerPathClosed": ready}
+        told = any(met.get(point, False) for point in points)
+        if not (told or ready) or self._waits_for_meter():
             return
         remote, self._remote_start_id = self._remote_start_id, None
-        trigger = "RemoteStart" if remote is not None else "Authorized" if self._token_last else "CablePluggedIn"
+        by_token = self.id_token is not None and (self._token_last or not self.plugged)
+        trigger = "RemoteStart" if remote is not None else "Authorized" if by_token else "CablePluggedIn"
         self.wishes = replace(self.wishes, charged=False, offered_since=None)
         self._ledger.begin(
             self.connector,
@@ -112,8 +173,27 @@ class EvseTransaction(EvseState):
             trigger,
             remote_start_id=remote,
             cable_a=self.seen.cable_rating_a if self.seen is not None else 0.0,
+            told=told,
+            connected=self.plugged,
         )
         self._station.share_out()
+
+    def _announce_if_due(self, now: float) -> None:
+        """EnergyTransfer: energy flows; DataSigned: the meter has signed (E01.FR.04, FR.06)."""
+        if self.transaction is None or self.transaction.told or self.wishes.charging_state != "Charging":
+            return
+        sample = self.sample()
+        signed = sample is not None and sample.signed is not None
+        points = self._station.start_points
+        if "EnergyTransfer" in points:
+            self._ledger.announce("ChargingStateChanged", self.wishes.charging_state, now)
+        elif signed or "DataSigned" not in points:
+            self._ledger.announce("SignedDataReceived", self.wishes.charging_state, now)
+
+    def _stops_with_energy(self) -> bool:
+        """TxStopPoint EnergyTransfer: the car takes no more (E06.FR.07)."""
+        taken = self.wishes.charged and self.wishes.charging_state == "SuspendedEV"
+        return self.claimed and taken and "EnergyTransfer" in self._station.stop_points
 
     def _waits_for_meter(self) -> bool:
         """Just started, the guard may not have read its meter yet; one that stays silent keeps nobody waiting."""
@@ -125,12 +205,23 @@ class EvseTransaction(EvseState):
         return now - self._unread_since < _METER_BY_S
 
     def _end_if_due(self, now: float) -> bool:
-        """The last event, once no current can flow: confirmed open, or nobody confirmed it for too long."""
+        """The last event, once no current can flow: confirmed open, or nobody confirmed it for too long. Where no stop
+        point has come with the stop, the transaction goes on without energy until the plug is taken."""
         stop = self._ledger.stop_decided
-        if stop is None:
+        if stop is None or self.transaction is None:
+            return False
+        if self.transaction.stop_told:
+            if self.level == "A":
+                self._end(replace_trigger(stop, STOPS["EVDisconnected"].trigger), self._last_sample())
+                return True
             return False
         may_flow = self.seen is None or self.closed or self.wishes.grant is not None
         if (may_flow or self._unread(now)) and self._ledger.stopping_s(now) < _OPENED_BY_S:
+            return False
+        if stop.reason in _BY_WORD and not _WORD_ENDS & self._station.stop_points and self.plugged:
+            self._ledger.tell_stop("EVConnected")
+            self._drop_token()
+            self._again = True
             return False
         self._end(stop, self._last_sample())
         return True
@@ -148,6 +239,7 @@ class EvseTransaction(EvseState):
         self._drop_token()
         self.bounds.pop("transaction", None)
         self.bounds.pop("authorization", None)
+        self._energy_left_wh = None
         self.ended = stop if self.level != "A" else None
         self.wishes = replace(self.wishes, charged=False, offered_since=None, stopping_since=None)
         self._station.share_out()
@@ -162,6 +254,11 @@ class EvseTransaction(EvseState):
         self._restored = None
         self._ledger.resume(kept)
         grant = seen.grant
+        if self._idles(kept, seen):
+            self.id_token = kept.id_token if kept.stop is None else None
+            self.authorised_at = self._station.clock.mono() if not kept.connected else None
+            self._verdict = Verdict(group=kept.group)
+            return
         if self._sleeps(kept, seen):
             self.id_token = kept.id_token
             self._verdict = Verdict(group=kept.group)
@@ -187,6 +284,13 @@ class EvseTransaction(EvseState):
         if self._station.free_token is not None:
             self.ended = None  # who charges for free need not unplug because we were away
 
+    def _idles(self, kept: Open, seen: Observation) -> bool:
+        """No energy could flow for it: it waits for a token, for its plug, or for the plug to go. The car must be as it
+        was left."""
+        waits = kept.id_token is None or not kept.connected or kept.stop_told
+        plugged = seen.level in {"B", "C", "D"}
+        return waits and seen.grant is None and plugged == kept.connected and kept.boot_id == self._station.boot_id
+
     def _sleeps(self, kept: Open, seen: Observation) -> bool:
         """A paused car has no grant that could tell us that it is the same: v2g makes it prove that. A machine that was
         off may have lost anything."""
@@ -198,11 +302,15 @@ class EvseTransaction(EvseState):
         free = self._station.free_token
         if self.plugged and self._plugged_at is None:
             self._plugged_at = now
+        if self.plugged and self.transaction is not None and not self.transaction.connected:
+            self._ledger.connect(
+                self.connector, self.charging_state if self.charging_state != "Idle" else "EVConnected"
+            )
         if self.level == "A":
             self.ended = self._plugged_at = None
             if self.transaction is None:
                 self._soc_percent = None
-            if self.transaction is not None:
+            if self.transaction is not None and self.transaction.connected:
                 self._ledger.stop(STOPS["EVDisconnected"], now)
             elif free is not None:
                 self.id_token = None
@@ -219,6 +327,9 @@ class EvseTransaction(EvseState):
         shared reader would start somebody else's car (OCPP 1.6 errata 3.20)."""
         timeout = self._station.connection_timeout_s
         if self.transaction is not None:
+            late = self.authorised_at is not None and now - self.authorised_at >= timeout
+            if late and not self.transaction.connected:  # E03.FR.05
+                self.stop(STOPS["Timeout"])
             return
         if not self.plugged:
             if self.authorised_at is not None and now - self.authorised_at >= timeout:

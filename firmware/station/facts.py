@@ -152,6 +152,7 @@ class Transaction(Fact, frozen=True, kw_only=True, tag="transaction"):
     cable_max_current_a: float | None = None
     time_spent_charging_s: float | None = None
     reservation_id: int | None = None  # in the first event, where one was used
+    unclaimed: bool = False  # nobody was authorised yet (TxStartPoint EVConnected)
 
 
 ReservationOutcome = Literal["Expired", "Removed", "NoTransaction"]

@@ -30,6 +30,9 @@ class Office(Protocol):
     @property
     def sample_interval_s(self) -> float: ...
 
+    @property
+    def ended_interval_s(self) -> float: ...
+
     def moment(self) -> Moment: ...
 
     def record(
@@ -39,6 +42,22 @@ class Office(Protocol):
         transaction_id: str,
         then: Callable[[], None] | None = None,
     ) -> None: ...
+
+
+class Every:
+    """When something periodic is due: once per interval, however late; 0 = never. The interval may change meanwhile."""
+
+    def __init__(self, now: float, interval_s: float) -> None:
+        self._interval_s = interval_s
+        self._next = now + interval_s
+
+    def due(self, now: float, interval_s: float) -> bool:
+        if interval_s != self._interval_s:
+            self._interval_s, self._next = interval_s, now + interval_s
+        if interval_s <= 0 or now < self._next:
+            return False
+        self._next = max(self._next + interval_s, now + interval_s / 2)
+        return True
 
 
 class Ledger:
@@ -57,7 +76,8 @@ class Ledger:
         self._sample = sample
         self._stop_since: float | None = None
         self._charging_since: float | None = None
-        self._sample_due = 0.0
+        self._cable_a = 0.0
+        self._sample_due = self._ended_due = Every(0.0, 0.0)
         self._checkpoint_due = 0.0
 
     @property
@@ -76,14 +96,16 @@ class Ledger:
     def begin(
         self,
         connector: int,
-        id_token: IdToken,
+        id_token: IdToken | None,
         group: IdToken | None,
         trigger: str,
         *,
         remote_start_id: int | None,
         cable_a: float,
+        told: bool = True,
+        connected: bool = True,
     ) -> None:
-        """A new transaction, told and kept in one commit."""
+        """A new transaction, told and kept in one commit; not told where its start point is still to come."""
         now = self._office.moment()
         fresh = Open(
             transaction_id=str(uuid.uuid4()),
@@ -94,8 +116,14 @@ class Ledger:
             id_token=id_token,
             group=group,
             remote_start_id=remote_start_id,
+            told=told,
+            connected=connected,
         )
-        self.open, started = transaction.begin(fresh, now, trigger, self._sample(), cable_a)
+        started: Transaction | None = None
+        self._cable_a = cable_a
+        self.open = fresh
+        if told:
+            self.open, started = transaction.begin(fresh, now, trigger, self._sample(), cable_a)
         self._begin_counting(now.mono)
         self._on_disk = False
         log.info("EVSE %d: transaction %s started (%s)", self._evse, fresh.transaction_id, trigger)
@@ -106,6 +134,39 @@ class Ledger:
                 self._written()
 
         self._office.record(started, self.open, fresh.transaction_id, on_disk)
+
+    def announce(self, trigger: str, state: ChargingState, now: float) -> None:
+        """Its start point has come: from here on it is told."""
+        if self.open is None or self.open.told:
+            return
+        self._count(state, now)
+        begun = msgspec.structs.replace(self.open, told=True, charging_state=state)
+        self.open, started = transaction.begin(begun, self._office.moment(), trigger, self._sample(), self._cable_a)
+        self._office.record(started, self.open, started.transaction_id)
+
+    def claim(
+        self, id_token: IdToken, group: IdToken | None, remote_start_id: int | None, state: ChargingState
+    ) -> None:
+        """Somebody was authorised for a transaction that began with the plug (E02.FR.20, F01.FR.19, FR.25)."""
+        if self.open is not None:
+            self.open = msgspec.structs.replace(
+                self.open, id_token=id_token, group=group, remote_start_id=remote_start_id
+            )
+            trigger = "RemoteStart" if remote_start_id is not None else "Authorized"
+            self._update(trigger, state, self._sample(), id_token=id_token, remote_start_id=remote_start_id)
+
+    def connect(self, connector: int, state: ChargingState) -> None:
+        """The plug came to a transaction that began without it."""
+        if self.open is not None and not self.open.connected:
+            self.open = msgspec.structs.replace(self.open, connected=True, connector=connector)
+            self._update("CablePluggedIn", state, self._sample())
+
+    def tell_stop(self, state: ChargingState) -> None:
+        """Energy has ended, the transaction has not: its stop point is still to come (F03.FR.02, E05.FR.09)."""
+        stop = self.stop_decided
+        if self.open is not None and stop is not None and not self.open.stop_told:
+            self.open = msgspec.structs.replace(self.open, stop_told=True)
+            self._update(stop.trigger, state, self._sample(), id_token=stop.id_token)
 
     def resume(self, kept: Open) -> None:
         """The transaction of an earlier run goes on."""
@@ -128,18 +189,18 @@ class Ledger:
         if self.open is not None and group is not None and group != self.open.group:
             self._keep(msgspec.structs.replace(self.open, group=group))
 
-    def follow(self, state: ChargingState, now: float) -> None:
+    def follow(self, state: ChargingState, now: float, trigger: str = "ChargingStateChanged") -> None:
         """Tell a change of the charging state; one that belongs to the stop is told with the end."""
         if self.open is None or self.open.charging_state == state:
             return
         self._count(state, now)
         if self.open.stop is None or state != "SuspendedEVSE":
-            self._update("ChargingStateChanged", state, self._sample())
-
-    def tell(self, trigger: str, state: ChargingState) -> None:
-        """An event of its own, with the meter as it is now."""
-        if self.open is not None and self.open.stop is None:
             self._update(trigger, state, self._sample())
+
+    def tell(self, trigger: str, state: ChargingState, sample: Sample | None = None) -> None:
+        """An event of its own, with the meter as it is now."""
+        if self.open is not None and (self.open.stop is None or trigger == "Trigger"):
+            self._update(trigger, state, sample if sample is not None else self._sample())
 
     def pause(self, context: str) -> None:
         """Keep what the car's protocol needs to go on after a pause; "" = it goes on."""
@@ -148,19 +209,30 @@ class Ledger:
             self._office.record(None, self.open, self.open.transaction_id)
 
     def tick(self, state: ChargingState, now: float) -> None:
-        """Periodic sample, or at least what a power cut must not take."""
+        """Periodic samples, or at least what a power cut must not take."""
         if self.open is None:
             return
-        if now >= self._sample_due:
-            interval = self._interval_s
-            self._sample_due = max(self._sample_due + interval, now + interval / 2)  # one, however late
-            sample = self._sample()
-            if sample is not None and self.open.stop is None:
+        sample = self._sample()
+        going_on = sample is not None and self.open.stop is None and self.open.told
+        if self._ended_due.due(now, self._office.ended_interval_s) and sample is not None and going_on:
+            self.open = transaction.collect(self.open, sample)
+        if self._sample_due.due(now, self._office.sample_interval_s):
+            if going_on:
                 self._count(state, now)
                 self._checkpoint_due = now + _CHECKPOINT_S
                 self._update("MeterValuePeriodic", state, sample)
         elif now >= self._checkpoint_due:
             self._checkpoint(state, now)
+
+    def aligned(self, state: ChargingState, sample: Sample) -> None:
+        """A clock-aligned sample, told at once (J01.FR.22)."""
+        if self.open is not None and self.open.stop is None and self.open.told:
+            self._update("MeterValueClock", state, sample)
+
+    def collect(self, sample: Sample) -> None:
+        """A clock-aligned sample for the last event."""
+        if self.open is not None and self.open.stop is None and self.open.told:
+            self._keep(transaction.collect(self.open, sample))
 
     def end(self, stop: Stop, state: ChargingState, sample: Sample | None) -> None:
         """The last event; from now on there is no transaction."""
@@ -168,18 +240,16 @@ class Ledger:
             return
         now = self._office.moment()
         self._count("Idle", now.mono)
+        transaction_id, told = self.open.transaction_id, self.open.told
         last = transaction.end(self.open, now, stop, state, sample)
-        log.info("EVSE %d: transaction %s ended (%s)", self._evse, last.transaction_id, stop.reason)
+        log.info("EVSE %d: transaction %s ended (%s)", self._evse, transaction_id, stop.reason)
         self.open = self._stop_since = self._charging_since = None
-        self._office.record(last, None, last.transaction_id)
-
-    @property
-    def _interval_s(self) -> float:
-        return self._office.sample_interval_s or float("inf")  # 0 = no periodic samples
+        self._office.record(last if told else None, None, transaction_id)
 
     def _begin_counting(self, now: float) -> None:
         self._began = now
-        self._sample_due = now + self._interval_s
+        self._sample_due = Every(now, self._office.sample_interval_s)
+        self._ended_due = Every(now, self._office.ended_interval_s)
         self._checkpoint_due = now + _CHECKPOINT_S
         self._charging_since = self._stop_since = None
 
@@ -190,10 +260,30 @@ class Ledger:
             self.open = msgspec.structs.replace(self.open, charged_s=spent)
         self._charging_since = now if state == "Charging" else None
 
-    def _update(self, trigger: str, state: ChargingState, sample: Sample | None) -> None:
-        if self.open is not None:
-            self.open, updated = transaction.update(self.open, self._office.moment(), trigger, state, sample)
-            self._office.record(updated, self.open, updated.transaction_id)
+    def _update(
+        self,
+        trigger: str,
+        state: ChargingState,
+        sample: Sample | None,
+        *,
+        id_token: IdToken | None = None,
+        remote_start_id: int | None = None,
+    ) -> None:
+        if self.open is None:
+            return
+        if not self.open.told:
+            self._keep(msgspec.structs.replace(self.open, charging_state=state))
+            return
+        self.open, updated = transaction.update(
+            self.open,
+            self._office.moment(),
+            trigger,
+            state,
+            sample,
+            id_token=id_token,
+            remote_start_id=remote_start_id,
+        )
+        self._office.record(updated, self.open, updated.transaction_id)
 
     def _checkpoint(self, state: ChargingState, now: float) -> None:
         self._checkpoint_due = now + _CHECKPOINT_S

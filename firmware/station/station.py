@@ -193,10 +193,8 @@ class Station:
             return
         if verdict.accepted:
             evse.join_group(verdict.group)
-        elif self.flag("TxCtrlr.StopTxOnInvalidId", True):
-            evse.stop(STOPS["DeAuthorized"])
         else:
-            evse.set_bound("authorization", 0.0)  # E05.FR.02: energy stops, the transaction stays
+            evse.deauthorise(stop=self.stops_invalid, energy_wh=self.number("TxCtrlr.MaxEnergyOnInvalidId", 0.0))
 
     def clear_cache(self) -> bool:
         """Forget all cached tokens. False where there is no cache."""
@@ -312,6 +310,29 @@ class Station:
         """Between periodic samples; 0 = none."""
         default = self.settings.ocpp.meter_interval_s if self.settings.ocpp is not None else 60.0
         return self.number("SampledDataCtrlr.TxUpdatedInterval", default)
+
+    @property
+    def ended_interval_s(self) -> float:
+        """Between samples that are kept for a transaction's last event; 0 = none."""
+        return self.number("SampledDataCtrlr.TxEndedInterval", 0.0)
+
+    @property
+    def start_points(self) -> frozenset[str]:
+        """What begins a transaction, whichever comes first."""
+        return self._members("TxCtrlr.TxStartPoint", "PowerPathClosed")
+
+    @property
+    def stop_points(self) -> frozenset[str]:
+        """What ends a transaction when it is no longer so."""
+        return self._members("TxCtrlr.TxStopPoint", "EVConnected,Authorized")
+
+    @property
+    def stops_invalid(self) -> bool:
+        """Does a token that turns out to be no good end its transaction (or only the energy)?"""
+        return self.flag("TxCtrlr.StopTxOnInvalidId", True)
+
+    def _members(self, name: str, default: str) -> frozenset[str]:
+        return frozenset(each.strip() for each in self.variable(name, default).split(",") if each.strip())
 
     def share_out(self) -> None:
         """Divide the budget anew. Cuts count at once, so nobody ever has what another still may draw."""

@@ -12,6 +12,7 @@ import msgspec
 from firmware.station.facts import ChargingState, IdToken, Sample, Transaction
 
 KIND: Final = "transaction"  # of the journal's lasting values
+COLLECTED: Final = 60  # samples kept for the last event; they are written with each of the transaction's changes
 
 
 class Moment(NamedTuple):
@@ -39,7 +40,7 @@ class Open(msgspec.Struct, frozen=True):
     connector: int
     boot_id: str  # of the machine: tells a restart of the controller from a power cut
     started_at: float
-    id_token: IdToken
+    id_token: IdToken | None = None  # None = nobody was authorised yet (TxStartPoint EVConnected)
     group: IdToken | None = None
     seq_no: int = 0
     charging_state: ChargingState = "EVConnected"
@@ -49,6 +50,10 @@ class Open(msgspec.Struct, frozen=True):
     remote_start_id: int | None = None
     stop: Stop | None = None  # decided, but current may still flow
     paused: str = ""  # what the car's protocol needs to go on after a pause; "" = it is not paused
+    told: bool = True  # False: its start point (EnergyTransfer, DataSigned) has not come; nothing of it is an event yet
+    connected: bool = True  # the plug has been in since its start (TxStartPoint Authorized: it may follow)
+    stop_told: bool = False  # energy has ended for `stop`; it waits for its stop point, the plug
+    collected: tuple[Sample, ...] = ()  # for the last event (TxEndedInterval)
 
 
 #: What a stop command or an event means in OCPP 2.0.1 words. The reasons that only OCPP 1.6 has keep their trigger, so
@@ -94,18 +99,29 @@ def begin(
         id_token=transaction.id_token,
         remote_start_id=transaction.remote_start_id,
         cable_max_current_a=cable_a or None,
+        unclaimed=transaction.id_token is None,
     )
     return _next(transaction), started
 
 
 def update(
-    transaction: Open, now: Moment, trigger: str, charging_state: ChargingState, sample: Sample | None
+    transaction: Open,
+    now: Moment,
+    trigger: str,
+    charging_state: ChargingState,
+    sample: Sample | None,
+    *,
+    id_token: IdToken | None = None,
+    remote_start_id: int | None = None,
 ) -> tuple[Open, Transaction]:
-    """Something changed or a sample is due."""
+    """Something changed or a sample is due. `id_token`: the one that was authorised, or that stopped it."""
     transaction = msgspec.structs.replace(
         transaction, charging_state=charging_state, last=sample if sample is not None else transaction.last
     )
     event = _event(transaction, "Updated", now, trigger, () if sample is None else (sample,))
+    event = msgspec.structs.replace(
+        event, id_token=id_token, remote_start_id=remote_start_id, unclaimed=transaction.id_token is None
+    )
     return _next(transaction), event
 
 
@@ -114,7 +130,9 @@ def end(
 ) -> Transaction:
     """The last event, with the meter's stop: the sample, or what was last known with the time it was known."""
     final = sample if sample is not None else transaction.last
-    samples = () if final is None else (msgspec.structs.replace(final, context="Transaction.End"),)
+    samples = (
+        () if final is None else (*transaction.collected, msgspec.structs.replace(final, context="Transaction.End"))
+    )
     transaction = msgspec.structs.replace(transaction, charging_state=charging_state)
     ended = _event(transaction, "Ended", now, stop.trigger, samples)
     return msgspec.structs.replace(
@@ -122,7 +140,14 @@ def end(
         stopped_reason=stop.reason,
         id_token=stop.id_token,  # E07.FR.02: the token that stopped it; none for a remote stop or a reset
         time_spent_charging_s=round(transaction.charged_s, 1),
+        unclaimed=transaction.id_token is None,
     )
+
+
+def collect(transaction: Open, sample: Sample) -> Open:
+    """One more sample for the last event. Where there are too many, every second one of them goes (E06.FR.13)."""
+    collected = transaction.collected if len(transaction.collected) < COLLECTED else transaction.collected[::2]
+    return msgspec.structs.replace(transaction, collected=(*collected, sample))
 
 
 def interrupted(transaction: Open, *, boot_id: str, unplugged: bool, reset: bool) -> Stop:
@@ -134,6 +159,11 @@ def interrupted(transaction: Open, *, boot_id: str, unplugged: bool, reset: bool
     if transaction.boot_id != boot_id:
         return STOPS["PowerLoss"]
     return STOPS["EVDisconnected"] if unplugged else STOPS["Reboot"]
+
+
+def replace_trigger(stop: Stop, trigger: str) -> Stop:
+    """The same reason, told at another occasion; the token that stopped it was told already."""
+    return Stop(stop.reason, trigger)
 
 
 def encode(transaction: Open) -> str:
