@@ -14,6 +14,7 @@ from typing import Any, cast
 import hal.drivers
 from hal import contracts
 from hal.board_settings import BoardSettings, ConnectorSettings, SimSettings
+from hal.can.settings import CanSettings
 from hal.linux.settings import LinuxSettings
 from hal.modbus.settings import BusSettings
 from hal.parts import CONTRACTS, SLOW, STATION_PARTS, Board, Connector, Part
@@ -102,6 +103,16 @@ class _Reading:
                 found[name] = settings
         return found
 
+    def cans(self, table: Any) -> dict[str, CanSettings]:
+        if not isinstance(table, dict):
+            self.complain(("can",), "is a table of CAN buses: write [can.<name>]")
+            return {}
+        found = {
+            name: load_section(self.document, ("can", name), keys, CanSettings, self.faults)
+            for name, keys in table.items()
+        }
+        return {name: settings for name, settings in found.items() if settings is not None}
+
     def controllers(self, table: Any) -> dict[str, Part]:
         if not isinstance(table, dict):
             self.complain(("controller",), "is a table of controllers: write [controller.<name>]")
@@ -170,12 +181,13 @@ def examine(path: Path) -> tuple[Board | None, bool, list[Fault]]:
     reading = _Reading(document)
     data = document.data
     for name in data:
-        if name not in (known := ["board", "sim", "linux", "bus", "controller", "connector", *STATION_PARTS]):
+        if name not in (known := ["board", "sim", "linux", "bus", "can", "controller", "connector", *STATION_PARTS]):
             reading.complain((name,), *unknown(name, data[name], (), known))
     settings = load_section(document, ("board",), data.get("board", {}), BoardSettings, reading.faults)
     sim = load_section(document, ("sim",), data["sim"], SimSettings, reading.faults) if "sim" in data else None
     linux = load_section(document, ("linux",), data.get("linux", {}), LinuxSettings, reading.faults)
     buses = reading.buses(data.get("bus", {}))
+    cans = reading.cans(data.get("can", {}))
     controllers = reading.controllers(data.get("controller", {}))
     parts = reading.parts((), data, STATION_PARTS)
     tables = data.get("connector", [])
@@ -186,12 +198,13 @@ def examine(path: Path) -> tuple[Board | None, bool, list[Fault]]:
     found = tuple(connector for connector in connectors if connector is not None)
     _check_board(reading, settings, found, parts)
     _check_buses(reading, buses, found, {**parts, **{f"controller.{name}": c for name, c in controllers.items()}})
+    _check_cans(reading, cans, found)
     _check_controllers(reading, settings, controllers, found, parts)
     complete = len(found) == len(connectors)
     if settings is None:
         return None, complete, reading.faults
     registers = Path(sim.registers) if sim else None
-    board = Board(settings, registers, found, parts, linux or LinuxSettings(), buses, controllers)
+    board = Board(settings, registers, found, parts, linux or LinuxSettings(), buses, controllers, cans)
     return board, complete, reading.faults
 
 
@@ -233,6 +246,25 @@ def _check_buses(
     for name, settings in buses.items():
         if settings.port is not None and ports.count(settings.port) > 1:
             reading.complain(("bus", name, "port"), f"{settings.port} serves another bus too", "one bus per port")
+
+
+def _check_cans(reading: _Reading, cans: Mapping[str, CanSettings], connectors: tuple[Connector, ...]) -> None:
+    """Every supply that names a CAN bus finds it; no module serves two outputs."""
+    owners: dict[tuple[str, str, int], int] = {}
+    for connector in connectors:
+        part = connector.parts.get("dc_supply")
+        name = getattr(part.driver, "can", None) if part is not None else None
+        if part is None or not isinstance(name, str):
+            continue
+        number = connector.settings.id
+        keys: Keys = (*reading.connector_keys(number), "dc_supply")
+        if name not in cans and name not in reading.document.data.get("can", {}):
+            remedy = nearest(name, list(cans)) if cans else f"add [can.{name}] with its interface and channel"
+            reading.complain((*keys, "can"), f"no CAN bus {name!r}", remedy)
+        for address in part.driver.modules:
+            owner = owners.setdefault((name, part.driver_name, address), number)
+            if owner != number:
+                reading.complain((*keys, "modules"), f"module {address} serves connector {owner} already")
 
 
 def _check_controllers(

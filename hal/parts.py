@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from hal import contracts
 from hal.board_settings import BoardSettings, ConnectorSettings
+from hal.can.settings import CanSettings
 from hal.contracts import Place
 from hal.linux.settings import LinuxSettings
 from hal.modbus.settings import BusSettings
@@ -96,13 +97,14 @@ class Board(NamedTuple):
     linux: LinuxSettings = LinuxSettings()
     buses: Mapping[str, BusSettings] = MappingProxyType({})
     controllers: Mapping[str, Part] = MappingProxyType({})  # the board's own, shared by the parts that name them
+    cans: Mapping[str, CanSettings] = MappingProxyType({})
 
     def attach(self, registers: Path | None = None) -> None:
         """Take all hardware; `registers` overrides [sim]. On DeviceError what was taken is left safe again."""
         taken: list[Part] = []
         sysfs, dev = Path(self.linux.sysfs), Path(self.linux.dev)
         shared = {name: part.driver for name, part in self.controllers.items()}
-        whole = Place(0, "", registers or self.registers, sysfs, dev, self.make_buses(), shared)
+        whole = Place(0, "", registers or self.registers, sysfs, dev, self.make_buses(), shared, self.make_cans())
         try:
             self.linux.apply()
             for number, part in self._numbered():
@@ -120,6 +122,14 @@ class Board(NamedTuple):
         from hal.modbus.bus import Bus  # noqa: PLC0415
 
         return {name: Bus(name, settings) for name, settings in self.buses.items()}
+
+    def make_cans(self) -> dict[str, object]:
+        """The CAN buses, not yet opened."""
+        if not self.cans:
+            return {}
+        from hal.can.bus import CanBus  # noqa: PLC0415 - python-can alone is 16 MB
+
+        return {name: CanBus(name, settings) for name, settings in self.cans.items()}
 
     def detach(self) -> None:
         """Parts before the controllers they hang on."""
