@@ -12,7 +12,7 @@ from firmware.ocpp.rpc import Violation, check
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v201 import messages as v201
 from firmware.ocpp.v201.contracts import Contracts201
-from firmware.ocpp.v201.dialect import verdict_of
+from firmware.ocpp.v201.id_token import verdict_of
 from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
 
 VENDOR: Final = "org.openchargealliance.iso15118pnc"

@@ -7,9 +7,10 @@ from msgspec import UNSET, UnsetType
 
 from firmware.config import StationSettings
 from firmware.ocpp.dialect import Outgoing, Shape
-from firmware.ocpp.payload import stamp
+from firmware.ocpp.payload import stamp, told
 from firmware.ocpp.samples import Reading, readings
-from firmware.ocpp.v201 import messages, types
+from firmware.ocpp.v201 import calls_smart_charging, messages, reservation, types
+from firmware.ocpp.v201.id_token import told_token
 from firmware.station import facts
 
 
@@ -30,7 +31,8 @@ def transaction(fact: facts.Transaction, shape: Shape, _: str | None) -> tuple[O
             remote_start_id=fact.remote_start_id if fact.remote_start_id is not None else UNSET,
         ),
         evse=types.Evse(id=fact.evse, connector_id=fact.connector) if fact.kind == "Started" else UNSET,
-        id_token=id_token(fact.id_token) if fact.id_token is not None else UNSET,
+        reservation_id=told(fact.reservation_id),
+        id_token=told_token(fact.id_token) if fact.id_token is not None else UNSET,
         meter_value=_meter_values(fact.samples, measurands, shape.aligned) or UNSET,
     )
     return (Outgoing("TransactionEvent", payload, messages.TransactionEventResponse),)
@@ -54,6 +56,8 @@ CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Out
     facts.Transaction: transaction,
     facts.MeterValues: samples_outside,
     facts.SecurityEvent: security_event,
+    **calls_smart_charging.CALLS,
+    **reservation.CALLS,
 }
 
 
@@ -87,11 +91,6 @@ def meter_values(evse: int, values: tuple[types.MeterValue, ...]) -> Outgoing:
 
 def triggered_meter_values(evse: int, sample: facts.Sample, measurands: tuple[str, ...]) -> Outgoing:
     return meter_values(evse, _meter_values((sample,), measurands, measurands))
-
-
-def id_token(token: facts.IdToken) -> types.IdToken:
-    kind = token.kind if token.kind in get_args(types.IdTokenEnum) else "Local"
-    return types.IdToken(id_token=token.token[:36], type=cast(types.IdTokenEnum, kind))
 
 
 def _trigger(trigger: str) -> types.TriggerReasonEnum:

@@ -4,29 +4,36 @@ outcome into the answer. Variables and reports are in `configuration`."""
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from firmware.ocpp.dialect import Answer, Office, Outgoing
-from firmware.ocpp.payload import Payload
-from firmware.ocpp.v201 import calls, configuration, messages, reports, types
+from firmware.ocpp.payload import Payload, given
+from firmware.ocpp.v201 import calls, configuration, local_list, messages, reports, reservation, smart_charging, types
+from firmware.ocpp.v201.id_token import heard_token
+from firmware.ocpp.v201.smart_charging import WORDS, Words
+from firmware.ocpp.v201.status_info import because
 from firmware.station import facts
 
 
-def because(text: str) -> types.StatusInfo | UnsetType:
-    """The station's reason, for the people at the back office."""
-    return types.StatusInfo(reason_code="Other", additional_info=text[:512]) if text else UNSET
-
-
-async def request_start(request: messages.RequestStartTransactionRequest, office: Office) -> Answer:
+async def request_start(
+    request: messages.RequestStartTransactionRequest, office: Office, words: Words = WORDS
+) -> Answer:
     if office.registration != "Accepted":  # B02.FR.05
         return Answer(
             messages.RequestStartTransactionResponse(status="Rejected", status_info=because("not accepted yet"))
         )
+    evse, group = given(request.evse_id), given(request.group_id_token)
+    refused = smart_charging.take_along(office, evse, request.remote_start_id, request.charging_profile, words)
+    if refused is not None:  # K05.FR.05
+        return Answer(
+            messages.RequestStartTransactionResponse(status="Rejected", status_info=smart_charging.why(refused))
+        )
     outcome = await office.station.do(
         facts.StartTransaction(
-            id_token=facts.IdToken(request.id_token.id_token, request.id_token.type),
-            evse=request.evse_id if request.evse_id is not UNSET else None,
+            id_token=heard_token(request.id_token),
+            evse=evse,
             remote_start_id=request.remote_start_id,
+            group=heard_token(group) if group is not None else None,
         )
     )
     return Answer(
@@ -153,31 +160,26 @@ COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]]
     messages.GetReportRequest: reports.get_report,
     messages.ClearCacheRequest: clear_cache,
     messages.DataTransferRequest: data_transfer,
+    **smart_charging.COMMANDS,
+    **reservation.COMMANDS,
+    **local_list.COMMANDS,
 }
 
 # Of 2.0.1, but not of this station (yet): answered NotSupported, not NotImplemented.
 KNOWN: Final = frozenset(
     [
-        "CancelReservation",
         "CertificateSigned",
-        "ClearChargingProfile",
         "ClearDisplayMessage",
         "ClearVariableMonitoring",
         "CostUpdated",
         "CustomerInformation",
         "DeleteCertificate",
-        "GetChargingProfiles",
-        "GetCompositeSchedule",
         "GetDisplayMessages",
         "GetInstalledCertificateIds",
-        "GetLocalListVersion",
         "GetLog",
         "GetMonitoringReport",
         "InstallCertificate",
         "PublishFirmware",
-        "ReserveNow",
-        "SendLocalList",
-        "SetChargingProfile",
         "SetDisplayMessage",
         "SetMonitoringBase",
         "SetMonitoringLevel",

@@ -10,7 +10,8 @@ from msgspec import UNSET
 
 from firmware.ocpp.dialect import Outgoing
 from firmware.ocpp.payload import Payload
-from firmware.ocpp.v201 import calls, messages, types
+from firmware.ocpp.v201 import messages, types
+from firmware.ocpp.v201.id_token import told_token
 from firmware.station.authorization import Verdict
 from firmware.station.contracts import (
     Action,
@@ -43,7 +44,7 @@ class Contracts201:
         hashes = tuple(ocsp_request(each) for each in contract.ocsp[:MAX_HASHES])
         pem = contract.chain_pem
         payload = messages.AuthorizeRequest(
-            id_token=calls.id_token(contract.id_token),
+            id_token=told_token(contract.id_token),
             certificate=pem if pem is not None and len(pem) <= MAX_PEM else UNSET,
             iso15118_certificate_hash_data=hashes or UNSET,
         )

@@ -8,8 +8,9 @@ from msgspec import UNSET
 from firmware.ocpp import rpc
 from firmware.ocpp.dialect import Answer, Contracts, Learnt, Office, Outgoing, Registration, Shape
 from firmware.ocpp.payload import Payload, moment
-from firmware.ocpp.v201 import calls, commands, messages, types
+from firmware.ocpp.v201 import calls, commands, messages
 from firmware.ocpp.v201.contracts import Contracts201
+from firmware.ocpp.v201.id_token import told_token, verdict_of
 from firmware.station.authorization import Verdict
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
 from firmware.station.station import Station
@@ -39,7 +40,7 @@ class V201:
         return moment(cast(messages.HeartbeatResponse, response).current_time)
 
     def authorize(self, id_token: IdToken) -> Outgoing:
-        payload = messages.AuthorizeRequest(id_token=calls.id_token(id_token))
+        payload = messages.AuthorizeRequest(id_token=told_token(id_token))
         return Outgoing("Authorize", payload, messages.AuthorizeResponse)
 
     def verdict(self, response: Payload) -> Verdict:
@@ -59,19 +60,10 @@ class V201:
         return turn(fact, shape, remote_id) if turn is not None else ()
 
     def learn(self, response: Payload) -> Learnt:
+        if isinstance(response, messages.NotifyEVChargingNeedsResponse):
+            return Learnt(needs=response.status)
         info = getattr(response, "id_token_info", UNSET)
         return Learnt(verdict_of(info)) if info is not UNSET else Learnt()
 
     async def answer(self, request: Payload, office: Office) -> Answer:
         return await commands.COMMANDS[type(request)](request, office)
-
-
-def verdict_of(info: types.IdTokenInfo) -> Verdict:
-    group = info.group_id_token
-    message = info.personal_message
-    return Verdict(
-        status=info.status,
-        group=IdToken(group.id_token, group.type) if group is not UNSET else None,
-        expiry=moment(info.cache_expiry_date_time) if info.cache_expiry_date_time is not UNSET else None,
-        reason=message.content if message is not UNSET else "",
-    )

@@ -14,7 +14,8 @@ from firmware.ocpp.v21 import messages
 from firmware.ocpp.v201 import commands
 from firmware.ocpp.v201.contracts import Contracts201
 from firmware.ocpp.v201.dialect import REQUESTS as REQUESTS_201
-from firmware.ocpp.v201.dialect import V201, verdict_of
+from firmware.ocpp.v201.dialect import V201
+from firmware.ocpp.v201.id_token import verdict_of
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
 from firmware.station.station import Station
 
