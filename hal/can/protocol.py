@@ -34,7 +34,7 @@ class ModuleProtocol(Protocol):
 
     measured: ClassVar[tuple[str, ...]]
     state: ClassVar[str]
-    settle_s: ClassVar[float]
+    settle_s: float
 
     def heard(self, frame: Frame) -> Heard | None:
         """None: not from a module of this kind, or of no interest."""

@@ -28,7 +28,7 @@ def frame(address: int, message: int, signal: int, byte3: int = 0, value: int = 
 class Modules:
     measured: ClassVar[tuple[str, ...]] = ("output",)
     state: ClassVar[str] = "state"
-    settle_s: ClassVar[float] = 0.0
+    settle_s = 0.0
 
     def heard(self, frame: Frame) -> Heard | None:
         address, message = frame.can_id >> 16 & 0x7F, frame.can_id >> 8 & 0xFF

@@ -26,7 +26,7 @@ class Modules:
     rated_current_a: float
     measured: ClassVar[tuple[str, ...]] = ("volts", "amps")
     state: ClassVar[str] = ""
-    settle_s: ClassVar[float] = 0.0
+    settle_s: float = 0.0
 
     def heard(self, frame: Frame) -> Heard | None:
         address = frame.can_id >> 16 & 0x7F

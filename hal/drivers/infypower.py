@@ -41,7 +41,7 @@ class Modules:
 
     measured: ClassVar[tuple[str, ...]] = ("output",)
     state: ClassVar[str] = "state"
-    settle_s: ClassVar[float] = 0.0
+    settle_s = 0.0
 
     def heard(self, frame: Frame) -> Heard | None:
         address = frame.can_id & 0xFF
@@ -80,7 +80,7 @@ class System:
 
     measured: ClassVar[tuple[str, ...]] = ("volts", "amps")
     state: ClassVar[str] = "state"
-    settle_s: ClassVar[float] = 0.0
+    settle_s = 0.0
 
     def heard(self, frame: Frame) -> Heard | None:
         address = frame.can_id & 0xFF

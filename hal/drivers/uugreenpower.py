@@ -3,7 +3,9 @@ that is only allowed while the module is off, and 2 s before and after it."""
 
 import struct
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
+
+from msgspec import Meta
 
 from hal.can.bus import Frame
 from hal.can.protocol import Heard, ModuleProtocol, Rating
@@ -22,9 +24,9 @@ def can_id(address: int) -> int:
 @dataclass
 class Modules:
     mode: str
+    settle_s: float = 2.0
     measured: ClassVar[tuple[str, ...]] = ("volts", "amps")
     state: ClassVar[str] = "state"
-    settle_s: ClassVar[float] = 2.0
 
     def heard(self, frame: Frame) -> Heard | None:
         """The id's lower bits are the module's date and serial number."""
@@ -67,6 +69,7 @@ class Driver(CanSupply):
     """[connector.dc_supply] driver = "uugreenpower\""""
 
     output_mode: Literal["auto", "high", "low"] = "auto"
+    settle_s: Annotated[float, Meta(ge=0, le=10)] = 2.0  # off before and after a change of the mode
 
     def make_protocol(self) -> ModuleProtocol:
-        return Modules(self.output_mode)
+        return Modules(self.output_mode, self.settle_s)

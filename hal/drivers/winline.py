@@ -35,7 +35,7 @@ class Modules:
     group: int
     measured: ClassVar[tuple[str, ...]] = ("volts", "amps")
     state: ClassVar[str] = "state"
-    settle_s: ClassVar[float] = 0.0
+    settle_s: float = 0.0
     read: ClassVar[int] = _READ
 
     def heard(self, frame: Frame) -> Heard | None:
@@ -118,4 +118,4 @@ class Driver(CanSupply):
     def make_protocol(self) -> ModuleProtocol:
         if self.dialect == "winline":
             return Modules(0 if self.group is None else self.group)
-        return Dpm(3 if self.group is None else self.group, self.rated_current_a)
+        return Dpm(3 if self.group is None else self.group, rated_current_a=self.rated_current_a)
