@@ -174,8 +174,8 @@ class Evse(EvseTransaction):
             if self._stops_with_energy():
                 self._ledger.stop(STOPS["StoppedByEV"], now)
             self._announce_if_due(now)
-            trigger, self._state_trigger = self._state_trigger, "ChargingStateChanged"
-            self._ledger.follow(self.wishes.charging_state, now, trigger)
+            if self._ledger.follow(self.wishes.charging_state, now, self._state_trigger):
+                self._state_trigger = "ChargingStateChanged"
         if not self._end_if_due(now):
             self._report()
 

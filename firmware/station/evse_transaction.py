@@ -75,7 +75,10 @@ class EvseTransaction(EvseState):
         elif stop:
             self.stop(STOPS["DeAuthorized"])
         else:
-            self._state_trigger = "Deauthorized"
+            if self.charging_state == "SuspendedEVSE":
+                self._ledger.tell("Deauthorized", self.charging_state)
+            else:
+                self._state_trigger = "Deauthorized"
             self.set_bound("authorization", 0.0)  # E05.FR.02: energy stops, the transaction stays
 
     def _follow_energy(self) -> None:
@@ -240,6 +243,7 @@ class EvseTransaction(EvseState):
         self.bounds.pop("transaction", None)
         self.bounds.pop("authorization", None)
         self._energy_left_wh = None
+        self._state_trigger = "ChargingStateChanged"
         self.ended = stop if self.level != "A" else None
         self.wishes = replace(self.wishes, charged=False, offered_since=None, stopping_since=None)
         self._station.share_out()

@@ -189,13 +189,14 @@ class Ledger:
         if self.open is not None and group is not None and group != self.open.group:
             self._keep(msgspec.structs.replace(self.open, group=group))
 
-    def follow(self, state: ChargingState, now: float, trigger: str = "ChargingStateChanged") -> None:
-        """Tell a change of the charging state; one that belongs to the stop is told with the end."""
+    def follow(self, state: ChargingState, now: float, trigger: str = "ChargingStateChanged") -> bool:
+        """Tell a change of the charging state; one that belongs to the stop is told with the end. False: no change."""
         if self.open is None or self.open.charging_state == state:
-            return
+            return False
         self._count(state, now)
         if self.open.stop is None or state != "SuspendedEVSE":
             self._update(trigger, state, self._sample())
+        return True
 
     def tell(self, trigger: str, state: ChargingState, sample: Sample | None = None) -> None:
         """An event of its own, with the meter as it is now."""

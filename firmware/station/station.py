@@ -13,6 +13,7 @@ import msgspec
 
 from firmware.config import BudgetSettings, Settings
 from firmware.station import commands, transaction
+from firmware.station.aligned import AlignedSamples
 from firmware.station.authorization import Authorizer, BackOffice, Verdict
 from firmware.station.certificate_status import StatusSource
 from firmware.station.clock import Clock, SystemClock
@@ -37,6 +38,7 @@ from firmware.station.facts import (
     PriorityCharging,
     ReservationEnded,
     Reset,
+    Sample,
     SecurityEvent,
     SwipeToken,
     TokenPresented,
@@ -103,6 +105,7 @@ class Station:
         self.boot_reason: BootReason = "PowerUp"
         self.reset_wanted: str | None = None
         self.reservations = Reservations(self)
+        self._aligned = AlignedSamples(self, self._tell_aligned)
         self.budget = Budget()
         self.smart_charging: SmartCharging | None = None
         self.smart_charging_by_needs = False  # the back office plans by what cars tell (OCPP 2.x K15): its dialect says
@@ -414,6 +417,9 @@ class Station:
         evse.resend()
         return Outcome("Accepted")
 
+    def _tell_aligned(self, evse: int, sample: Sample) -> None:
+        self.emit(MeterValues(**self._stamp(), evse=evse, samples=(sample,)))
+
     def _follow_reset(self) -> None:
         if self._reset is None or self.reset_wanted is not None:
             return
@@ -461,6 +467,7 @@ class Station:
         now = self.clock.mono()
         for evse in self.evses.values():
             evse.tick(now)
+        self._aligned.tick(self.evses.values(), self.clock.utc())
         self.reservations.follow()
         if self.budget.limit is not None:
             self.share_out()
