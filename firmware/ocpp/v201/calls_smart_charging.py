@@ -61,10 +61,10 @@ def _dc(fact: facts.EvChargingNeeds) -> messages.DcChargingParameters:
         ev_max_voltage=round(fact.max_voltage_v or 0),
         energy_amount=told(_whole(fact.energy_wh)),
         ev_max_power=told(_whole(fact.max_power_w)),
-        state_of_charge=told(_percent(fact.soc_percent)),
+        state_of_charge=told(percent(fact.soc_percent)),
         ev_energy_capacity=told(_whole(fact.capacity_wh)),
-        full_so_c=told(_percent(fact.full_soc_percent)),
-        bulk_so_c=told(_percent(fact.bulk_soc_percent)),
+        full_so_c=told(percent(fact.full_soc_percent)),
+        bulk_so_c=told(percent(fact.bulk_soc_percent)),
     )
 
 
@@ -80,7 +80,7 @@ def _whole(value: float | None) -> int | None:
     return None if value is None else round(value)
 
 
-def _percent(value: float | None) -> int | None:
+def percent(value: float | None) -> int | None:
     return None if value is None else min(max(round(value), 0), 100)
 
 

@@ -91,7 +91,7 @@ def _told_schedule(schedule: Schedule, began: float | None) -> types.ChargingSch
         charging_rate_unit=schedule.unit,
         charging_schedule_period=tuple(_told_period(each) for each in schedule.periods),
         start_schedule=told_time(schedule.start if schedule.start is not None else began),
-        duration=told(_whole(schedule.duration_s)),
+        duration=told(whole(schedule.duration_s)),
         min_charging_rate=told(schedule.min_charging_rate),
         sales_tariff=msgspec.json.decode(tariff, type=types.SalesTariff) if tariff else UNSET,
     )
@@ -119,9 +119,9 @@ def told_limits(schedule: LimitSchedule) -> types.ChargingSchedule:
             for each in schedule.periods
         ),
         start_schedule=told_time(schedule.start),
-        duration=told(_whole(schedule.duration_s)),
+        duration=told(whole(schedule.duration_s)),
     )
 
 
-def _whole(seconds: float | None) -> int | None:
+def whole(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds)

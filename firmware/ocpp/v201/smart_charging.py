@@ -27,7 +27,7 @@ class Words:
     edition: Edition
     hear: Callable[[Any], Profile]
     tell: Callable[[Installed], Payload | None]
-    report: type[messages.ReportChargingProfilesRequest]
+    report: Callable[..., Payload]
 
 
 WORDS: Final = Words("2.0.1", heard_profile, told_profile, messages.ReportChargingProfilesRequest)

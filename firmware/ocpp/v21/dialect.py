@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import Final
 
 from firmware.ocpp import rpc
-from firmware.ocpp.dialect import Answer, Office, Outgoing, Shape
+from firmware.ocpp.dialect import Answer, Learnt, Office, Outgoing, Shape
 from firmware.ocpp.payload import Payload
+from firmware.ocpp.v21 import calls as calls_21
+from firmware.ocpp.v21 import commands as commands_21
 from firmware.ocpp.v21 import messages
 from firmware.ocpp.v201 import commands
 from firmware.ocpp.v201.contracts import Contracts201
@@ -26,8 +28,8 @@ def _here(kind: type[Payload]) -> type[Payload]:
     return found
 
 
-REQUESTS: Final = {action: _here(kind) for action, kind in REQUESTS_201.items()}
 _OF_201: Final = {_here(kind): kind for kind in REQUESTS_201.values()}
+REQUESTS: Final = {kind.__name__.removesuffix("Request"): kind for kind in (*_OF_201, *commands_21.COMMANDS)}
 
 
 def _heard(call: Outgoing) -> Outgoing:
@@ -55,8 +57,16 @@ class V21(V201):
         return _heard(super().status(fact))
 
     def calls(self, fact: AnyFact, shape: Shape, remote_id: str | None) -> tuple[Outgoing, ...]:
-        return tuple(_heard(each) for each in super().calls(fact, shape, remote_id))
+        turn = calls_21.CALLS.get(type(fact))
+        calls = super().calls(fact, shape, remote_id) if turn is None else turn(fact, shape, remote_id)
+        return tuple(_heard(each) for each in calls)
+
+    def learn(self, response: Payload) -> Learnt:
+        if isinstance(response, messages.NotifyEVChargingNeedsResponse):
+            return Learnt(needs=response.status)
+        return super().learn(response)
 
     async def answer(self, request: Payload, office: Office) -> Answer:
-        answer = await commands.COMMANDS[_OF_201[type(request)]](request, office)
+        own = commands_21.COMMANDS.get(type(request))
+        answer = await (own or commands.COMMANDS[_OF_201[type(request)]])(request, office)
         return replace(answer, then=map(_heard, answer.then))

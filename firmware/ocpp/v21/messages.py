@@ -7,12 +7,15 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from firmware.ocpp.payload import DateTime, String20, String50
+from firmware.ocpp.payload import DateTime, String20, String36, String50
 from firmware.ocpp.v21.types import (
     AuthorizationData,
     CertificateSigningUseEnum,
+    ChargingNeeds,
     ChargingProfile,
     ChargingProfileCriterion,
+    ChargingSchedule,
+    ChargingScheduleUpdate,
     ClearChargingProfile,
     ComponentVariable,
     EnergyTransferModeEnum,
@@ -31,6 +34,8 @@ from firmware.ocpp.v21.types import (
     MessageTriggerEnum,
     NetworkConnectionProfile,
     NotifyEVChargingNeedsStatusEnum,
+    PriorityChargingStatusEnum,
+    ReservationUpdateStatusEnum,
     ResetEnum,
     SetMonitoringData,
     SetVariableData,
@@ -247,4 +252,67 @@ class GetCertificateStatusResponse(messages.GetCertificateStatusResponse, frozen
 
 
 class DataTransferResponse(messages.DataTransferResponse, frozen=True, kw_only=True):
+    status_info: StatusInfo | UnsetType = UNSET
+
+
+# --- what we say otherwise ------------------------------------------------------------------------------------------
+
+
+class ReportChargingProfilesRequest(types.Payload201, frozen=True, kw_only=True):
+    request_id: int
+    charging_limit_source: String20
+    charging_profile: Annotated[tuple[ChargingProfile, ...], Meta(min_length=1)]
+    evse_id: Annotated[int, Meta(ge=0)]
+    tbc: bool | UnsetType = UNSET
+
+
+class NotifyEVChargingNeedsRequest(types.Payload201, frozen=True, kw_only=True):
+    charging_needs: ChargingNeeds
+    evse_id: Annotated[int, Meta(ge=1)]
+    max_schedule_tuples: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    timestamp: DateTime | UnsetType = UNSET
+
+
+class NotifyEVChargingScheduleRequest(types.Payload201, frozen=True, kw_only=True):
+    time_base: DateTime
+    evse_id: Annotated[int, Meta(ge=1)]
+    charging_schedule: ChargingSchedule
+    selected_charging_schedule_id: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    power_tolerance_acceptance: bool | UnsetType = UNSET
+
+
+class ReservationStatusUpdateRequest(types.Payload201, frozen=True, kw_only=True):
+    reservation_id: Annotated[int, Meta(ge=0)]
+    reservation_update_status: ReservationUpdateStatusEnum
+
+
+# --- only in 2.1 ----------------------------------------------------------------------------------------------------
+
+
+class UsePriorityChargingRequest(types.Payload201, frozen=True, kw_only=True):
+    transaction_id: String36
+    activate: bool
+
+
+class UsePriorityChargingResponse(types.Payload201, frozen=True, kw_only=True):
+    status: PriorityChargingStatusEnum
+    status_info: StatusInfo | UnsetType = UNSET
+
+
+class NotifyPriorityChargingRequest(types.Payload201, frozen=True, kw_only=True):
+    transaction_id: String36
+    activated: bool
+
+
+class NotifyPriorityChargingResponse(types.Payload201, frozen=True, kw_only=True):
+    pass
+
+
+class UpdateDynamicScheduleRequest(types.Payload201, frozen=True, kw_only=True):
+    charging_profile_id: int
+    schedule_update: ChargingScheduleUpdate
+
+
+class UpdateDynamicScheduleResponse(types.Payload201, frozen=True, kw_only=True):
+    status: messages.ChargingProfileStatusEnum
     status_info: StatusInfo | UnsetType = UNSET

@@ -37,6 +37,10 @@ OCPPVersionEnum = Literal[messages.OCPPVersionEnum, "OCPP201", "OCPP21"]
 OCPPInterfaceEnum = Literal[messages.OCPPInterfaceEnum, "Any"]
 OCPPTransportEnum = messages.OCPPTransportEnum
 NotifyEVChargingNeedsStatusEnum = Literal[messages.NotifyEVChargingNeedsStatusEnum, "NoChargingProfile"]
+PriorityChargingStatusEnum = Literal["Accepted", "Rejected", "NoProfile"]
+ReservationUpdateStatusEnum = Literal[messages.ReservationUpdateStatusEnum, "NoTransaction"]
+ControlModeEnum = Literal["ScheduledControl", "DynamicControl"]
+MobilityNeedsModeEnum = Literal["EVCC", "EVCC_SECC"]
 ResetEnum = Literal[types.ResetEnum, "ImmediateAndResume"]
 
 
@@ -246,6 +250,49 @@ class ChargingProfile(types.Payload201, frozen=True, kw_only=True):
     dyn_update_interval: int | UnsetType = UNSET
     dyn_update_time: DateTime | UnsetType = UNSET
     price_schedule_signature: Annotated[str, Meta(max_length=256)] | UnsetType = UNSET
+
+
+class ChargingScheduleUpdate(types.Payload201, frozen=True, kw_only=True):
+    limit: float | UnsetType = UNSET
+    limit_l2: float | UnsetType = field(default=UNSET, name="limit_L2")
+    limit_l3: float | UnsetType = field(default=UNSET, name="limit_L3")
+    discharge_limit: Annotated[float, Meta(le=0)] | UnsetType = UNSET
+    discharge_limit_l2: Annotated[float, Meta(le=0)] | UnsetType = field(default=UNSET, name="dischargeLimit_L2")
+    discharge_limit_l3: Annotated[float, Meta(le=0)] | UnsetType = field(default=UNSET, name="dischargeLimit_L3")
+    setpoint: float | UnsetType = UNSET
+    setpoint_l2: float | UnsetType = field(default=UNSET, name="setpoint_L2")
+    setpoint_l3: float | UnsetType = field(default=UNSET, name="setpoint_L3")
+    setpoint_reactive: float | UnsetType = UNSET
+    setpoint_reactive_l2: float | UnsetType = field(default=UNSET, name="setpointReactive_L2")
+    setpoint_reactive_l3: float | UnsetType = field(default=UNSET, name="setpointReactive_L3")
+
+
+class AcChargingParameters(types.Payload201, frozen=True, kw_only=True):
+    energy_amount: float
+    ev_min_current: float
+    ev_max_current: float
+    ev_max_voltage: float
+
+
+class DcChargingParameters(types.Payload201, frozen=True, kw_only=True):
+    ev_max_current: float
+    ev_max_voltage: float
+    ev_max_power: float | UnsetType = UNSET
+    ev_energy_capacity: float | UnsetType = UNSET
+    energy_amount: float | UnsetType = UNSET
+    state_of_charge: Annotated[int, Meta(ge=0, le=100)] | UnsetType = UNSET
+    full_so_c: Annotated[int, Meta(ge=0, le=100)] | UnsetType = UNSET
+    bulk_so_c: Annotated[int, Meta(ge=0, le=100)] | UnsetType = UNSET
+
+
+class ChargingNeeds(types.Payload201, frozen=True, kw_only=True):
+    requested_energy_transfer: EnergyTransferModeEnum
+    ac_charging_parameters: AcChargingParameters | UnsetType = UNSET
+    dc_charging_parameters: DcChargingParameters | UnsetType = UNSET
+    available_energy_transfer: Annotated[tuple[EnergyTransferModeEnum, ...], Meta(min_length=1)] | UnsetType = UNSET
+    control_mode: ControlModeEnum | UnsetType = UNSET
+    mobility_needs_mode: MobilityNeedsModeEnum | UnsetType = UNSET
+    departure_time: DateTime | UnsetType = UNSET
 
 
 class ClearChargingProfile(types.Payload201, frozen=True, kw_only=True):

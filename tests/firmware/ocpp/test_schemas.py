@@ -20,26 +20,33 @@ from firmware.ocpp.v201 import messages as v201
 SCHEMAS = Path(ocpp.__file__).parent
 
 # (message, path, keyword) -> why ours differs
-ON_PURPOSE = {
-    (
-        "StopTransaction",
-        "transactionData/*/sampledValue",
-        "minItems",
-    ): "we never send an empty list; MeterValues forbids it",
-    (
-        "MeterValues",
-        "meterValue/*/sampledValue/*/unit",
-        "enum",
-    ): "the schema's Hertz is not in the specification's list",
-} | {
-    (message, f"{schedule}/{field}", "multipleOf"): "0.1 is no binary fraction: 8.3 would be refused"
-    for message, schedule in (
-        ("RemoteStartTransaction", "chargingProfile/chargingSchedule"),
-        ("SetChargingProfile", "csChargingProfiles/chargingSchedule"),
-        ("GetCompositeScheduleResponse", "chargingSchedule"),
-    )
-    for field in ("minChargingRate", "chargingSchedulePeriod/*/limit")
-}
+ON_PURPOSE = (
+    {
+        (
+            "StopTransaction",
+            "transactionData/*/sampledValue",
+            "minItems",
+        ): "we never send an empty list; MeterValues forbids it",
+        (
+            "MeterValues",
+            "meterValue/*/sampledValue/*/unit",
+            "enum",
+        ): "the schema's Hertz is not in the specification's list",
+    }
+    | {
+        ("NotifyEVChargingNeedsRequest", f"chargingNeeds/{field}", "properties"): "said by cars of -20 only"
+        for field in ("evEnergyOffer", "derChargingParameters", "v2xChargingParameters")
+    }
+    | {
+        (message, f"{schedule}/{field}", "multipleOf"): "0.1 is no binary fraction: 8.3 would be refused"
+        for message, schedule in (
+            ("RemoteStartTransaction", "chargingProfile/chargingSchedule"),
+            ("SetChargingProfile", "csChargingProfiles/chargingSchedule"),
+            ("GetCompositeScheduleResponse", "chargingSchedule"),
+        )
+        for field in ("minChargingRate", "chargingSchedulePeriod/*/limit")
+    }
+)
 
 KEYWORDS = ("type", "maxLength", "minLength", "minimum", "maximum", "minItems", "maxItems", "multipleOf", "format")
 

@@ -1,0 +1,13 @@
+"""2.1: facts that are told only here, or differently than in 2.0.1; everything else is 2.0.1's table."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from firmware.ocpp.dialect import Outgoing, Shape
+from firmware.ocpp.v21 import reservation, smart_charging
+from firmware.station import facts
+
+CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
+    **smart_charging.CALLS,
+    **reservation.CALLS,
+}
