@@ -102,9 +102,22 @@ class OcppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     identity: Annotated[str, Meta(min_length=1, max_length=48)]
     versions: Annotated[tuple[Literal["2.1", "2.0.1", "1.6"], ...], Meta(min_length=1)] = ("2.0.1", "1.6")
     password: Annotated[str, Meta(max_length=40)] | None = None
-    ca_file: str | None = None
+    ca_file: str | None = None  # roots for the back office while it has installed none itself; none = the system's
+    security_profile: Annotated[int, Meta(ge=0, le=3)] | None = None  # none = what url, password and certificate say
+    client_certificate: str | None = None  # our chain and its key (PEM), for security profile 3, until renewed
+    client_key: str | None = None
+    # 1.6 gives a new password as hexadecimal digits: sent as the octets they mean (whitepaper), or as they are
+    authorization_key: Literal["octets", "text"] = "octets"
     meter_interval_s: Seconds = 60.0
     ping_interval_s: Seconds = 30.0
+
+
+class UpdateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[update]: new software by order of the back office."""
+
+    installer: tuple[str, ...] = ()  # the A/B updater's command (see firmware/update/updater.py); () = no updates
+    roots: str | None = None  # PEM file: who signs software for us, while the back office has installed no other
+    unsigned: bool = False  # take software without a signature: only where the file server can be trusted
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     authorization: AuthorizationSettings = AuthorizationSettings()
     v2g: tuple[V2gSettings, ...] = ()
     ocpp: OcppSettings | None = None
+    update: UpdateSettings = UpdateSettings()
 
     @property
     def storage(self) -> Path:

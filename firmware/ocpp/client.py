@@ -12,16 +12,17 @@ from importlib import metadata
 from typing import Final
 
 from firmware.config import OcppSettings
-from firmware.ocpp import start_values
+from firmware.ocpp import network_rows, start_values
 from firmware.ocpp.backoff import Backoff
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Dialect, Learnt, Shape
-from firmware.ocpp.link import LinkError, dial
+from firmware.ocpp.link import LinkError
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.rpc import V16 as RPC_16
 from firmware.ocpp.rpc import V21 as RPC_21
 from firmware.ocpp.rpc import V201 as RPC_201
 from firmware.ocpp.session import Memory, Session
+from firmware.ocpp.uplink import Uplink
 from firmware.station.authorization import Unreachable, Verdict
 from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
 from firmware.station.facts import (
@@ -55,6 +56,8 @@ class BackOfficeClient:
         self._settings = settings
         self._first_look_s = first_look_s
         self._model = DeviceModel(station, settings)
+        self._uplink = Uplink(station, settings)
+        self._model.add(*network_rows.rows(station, settings, self._uplink))
         self._model.changed.append(self._on_variable)
         self._outbox = Outbox(journal, station.clock, self._on_learnt, self._pointless)
         self._memory = Memory()
@@ -94,6 +97,7 @@ class BackOfficeClient:
     async def run(self) -> None:
         """Keep connected until cancelled."""
         await self._station.ready.wait()
+        await self._uplink.begin()
         await self._use_start_values()
         self._outbox.want(Shape.of(self._model))
         with contextlib.suppress(JournalError):  # a disk that refuses: the outbox tries again, the rest goes on
@@ -101,6 +105,8 @@ class BackOfficeClient:
         await until(self._station.changed, self._all_seen, self._first_look_s)
         while True:
             await self._connect_once()
+            if self._uplink.at_once:
+                continue
             await asyncio.sleep(
                 self._backoff.next(
                     minimum=self._model.number("OCPPCommCtrlr.RetryBackOffWaitMinimum"),
@@ -122,11 +128,8 @@ class BackOfficeClient:
 
     async def _connect_once(self) -> None:
         """Dial and serve one connection, until it is lost or was none."""
-        settings = self._settings
         try:
-            link = await dial(
-                settings.url, settings.identity, self._offer(), password=settings.password, ca_file=settings.ca_file
-            )
+            link = await self._uplink.open(self._offer())
         except LinkError as error:
             self._note_link(False, reason=str(error))
             return
@@ -141,6 +144,7 @@ class BackOfficeClient:
             outbox=self._outbox,
             memory=self._memory,
             firmware=self._firmware,
+            uplink=self._uplink,
         )
         reason = "ended"
         try:
@@ -149,6 +153,7 @@ class BackOfficeClient:
             reason = str(lost.exceptions[0])
         finally:
             self._session = None
+            self._uplink.lost()
             self._outbox.forget()
             self._memory.offline_since = self._station.clock.mono()
             self._note_link(False, version=dialect.flavour.version, reason=reason)
@@ -170,10 +175,10 @@ class BackOfficeClient:
             return
         again = before is not None and not before[0] and not connected
         if connected:
-            log.info("back office %s connected, OCPP %s", self._settings.url, version)
+            log.info("back office %s connected, OCPP %s", self._uplink.url, version)
         else:
             how = "still out of reach" if again else "out of reach" if before is None else "lost"
-            log.warning("back office %s %s: %s", self._settings.url, how, reason)
+            log.warning("back office %s %s: %s", self._uplink.url, how, reason)
         if again:
             return
         clock = self._station.clock

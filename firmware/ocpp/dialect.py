@@ -12,6 +12,7 @@ from msgspec import UnsetType
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.payload import Payload, moment
 from firmware.ocpp.rpc import Flavour
+from firmware.ocpp.uplink import Uplink
 from firmware.station.authorization import Verdict
 from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
@@ -116,6 +117,7 @@ class Office:
     names: TransactionNames
     registration: RegistrationStatus
     firmware: str
+    uplink: Uplink
 
 
 class Contracts(Protocol):

@@ -1,6 +1,7 @@
 """The WebSocket to the back office: dials it, negotiates the version, and nothing else. Sockets are touched only here.
 
-OCPP-J 1.6 ch. 3, 2.0.1 part 4 ch. 3; security profiles 0 (none), 1 (basic authentication) and 2 (TLS with it).
+OCPP-J 1.6 ch. 3, 2.0.1 part 4 ch. 3; security profiles 0 (none), 1 (basic authentication), 2 (TLS with it) and 3 (TLS
+with a certificate of ours), 2.0.1 part 2 A00.
 """
 
 import asyncio
@@ -11,18 +12,39 @@ from typing import Final
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
+from firmware.ocpp.routes import Trouble
 from firmware.ocpp.rpc import MAX_FRAME
+from firmware.station.certificates import LinkMaterial
 
 OPEN_S: Final = 30.0
 CLOSE_S: Final = 2.0
 QUEUED: Final = 16  # frames read ahead; a flood waits in the kernel and slows its sender down
 
 
+#: TLS 1.2 with forward secrecy first; RSA key exchange last, for A00.FR.319 names it. TLS 1.3 has only good ones.
+SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:AES128-GCM-SHA256:AES256-GCM-SHA384:!aNULL:!PSK"
+#: OpenSSL's words for what went wrong
+_VERSION_REASONS: Final = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW"}
+_SUITE_REASONS: Final = {
+    "SSLV3_ALERT_HANDSHAKE_FAILURE",
+    "SSL/TLS_ALERT_HANDSHAKE_FAILURE",
+    "NO_CIPHERS_AVAILABLE",
+    "WRONG_CIPHER_RETURNED",
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY",
+    "DH_KEY_TOO_SMALL",
+}
+_WEAK_REASONS: Final = {"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"}
+
+
 class LinkError(Exception):
-    """No connection, or not any more: why, for people."""
+    """No connection, or not any more: why, for people, and what was the trouble."""
+
+    def __init__(self, text: str, trouble: Trouble = "unreachable") -> None:
+        super().__init__(text)
+        self.trouble: Trouble = trouble
 
 
 class Link:
@@ -31,6 +53,7 @@ class Link:
     def __init__(self, socket: ClientConnection, subprotocol: str) -> None:
         self._socket = socket
         self.subprotocol = subprotocol
+        self.root = _root(socket)  # of the back office's certificate (DER), b"" without TLS
 
     async def send(self, text: str) -> None:
         """Raises LinkError when the connection is gone."""
@@ -62,15 +85,20 @@ class Link:
 
 
 async def dial(
-    url: str, identity: str, subprotocols: Sequence[str], password: str | None = None, ca_file: str | None = None
+    url: str,
+    identity: str,
+    subprotocols: Sequence[str],
+    password: bytes | None = None,
+    material: LinkMaterial | None = None,
 ) -> Link:
-    """Connect to `url`/`identity`, offering versions in order of preference. Raises LinkError."""
+    """Connect to `url`/`identity`, offering versions in order of preference. `password` for basic authentication,
+    `material` for wss. Raises LinkError."""
     headers = {"User-Agent": "Pilotline"}
     if password is not None:
-        credentials = base64.b64encode(f"{identity}:{password}".encode()).decode()
+        credentials = base64.b64encode(identity.encode() + b":" + password).decode()
         headers["Authorization"] = f"Basic {credentials}"
     try:
-        context = await asyncio.to_thread(_tls, ca_file) if url.startswith("wss:") else None
+        context = await asyncio.to_thread(_tls, material or LinkMaterial()) if url.startswith("wss:") else None
         socket = await connect(
             f"{url.rstrip('/')}/{quote(identity, safe='')}",
             subprotocols=[Subprotocol(each) for each in subprotocols],
@@ -85,19 +113,67 @@ async def dial(
             ping_interval=None,  # `session` pings: the interval may change while connected
             proxy=None,
         )
-    except (OSError, TimeoutError, WebSocketException) as error:
-        raise LinkError(f"{type(error).__name__}: {error}") from None
+    except (OSError, TimeoutError, EOFError, WebSocketException) as error:
+        raise LinkError(f"{type(error).__name__}: {error}", trouble_of(error)) from None
     if socket.subprotocol is None:  # part 4, 3.2: the server agreed to none of our versions
         await socket.close()
         raise LinkError("the back office speaks none of " + ", ".join(subprotocols))
     return Link(socket, socket.subprotocol)
 
 
-def _tls(ca_file: str | None) -> ssl.SSLContext:
-    """Verifies chain and name; TLS 1.2 or newer (2.0.1 A00.FR.312). Reads files: not in the loop."""
-    context = ssl.create_default_context(cafile=ca_file)
+def _tls(material: LinkMaterial) -> ssl.SSLContext:
+    """Verifies chain and name; TLS 1.2 or newer (2.0.1 A00.FR.308 to FR.321). Reads files: not in the loop. Raises
+    OSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(SUITES)
+    context.options |= ssl.OP_NO_COMPRESSION
+    if material.roots is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(cadata=material.roots)
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN  # a root that its predecessor signed is one
+    if material.chain and material.key:
+        context.load_cert_chain(material.chain, material.key)
     return context
+
+
+def trouble_of(error: BaseException) -> Trouble:
+    """What kept a connection from coming about."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, InvalidStatus) and seen.response.status_code in {401, 403}:
+            return "password"
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return "server_certificate"
+        if isinstance(seen, ssl.SSLError):
+            return _tls_trouble(seen)
+        seen = seen.__cause__ or seen.__context__
+    return "unreachable"
+
+
+def _tls_trouble(error: ssl.SSLError) -> Trouble:
+    reason = error.reason or ""
+    if reason in _VERSION_REASONS:
+        return "tls_version"
+    if reason in _SUITE_REASONS:
+        return "tls_suite"
+    if reason in _WEAK_REASONS:
+        return "server_certificate"
+    if "ALERT" in reason and any(word in reason for word in ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")):
+        return "client_certificate"
+    return "unreachable"
+
+
+def _root(socket: ClientConnection) -> bytes:
+    tls = socket.transport.get_extra_info("ssl_object")
+    tell = getattr(tls, "get_verified_chain", None)  # since Python 3.13
+    if tell is not None:
+        chain = tell()
+        return bytes(chain[-1]) if chain else b""
+    tell = getattr(getattr(tls, "_sslobj", None), "get_verified_chain", None)
+    chain = tell() if tell is not None else None
+    return ssl.PEM_cert_to_DER_cert(chain[-1].public_bytes()) if chain else b""
 
 
 def _why(closed: ConnectionClosed) -> str:

@@ -20,6 +20,7 @@ from firmware.ocpp.link import Link, LinkError
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.rpc import Answered, Called, Dropped, Refused, Rpc, Sent, Silent, encode_call
+from firmware.ocpp.uplink import Uplink
 from firmware.station.authorization import Unreachable, Verdict
 from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
 from firmware.station.facts import BackOfficeMessage, ConnectorStatus, IdToken, SecurityEvent
@@ -76,8 +77,10 @@ class Session:
         outbox: Outbox,
         memory: Memory,
         firmware: str,
+        uplink: Uplink,
     ) -> None:
         self._link = link
+        self._uplink = uplink
         self._dialect = dialect
         self._station = station
         self._model = model
@@ -228,7 +231,7 @@ class Session:
             else:
                 self._rpc.refuse(call.id, "SecurityError", "not accepted by the back office")  # B03.FR.08
             return
-        office = Office(self._station, self._model, self._outbox, self.registration, self._firmware)
+        office = Office(self._station, self._model, self._outbox, self.registration, self._firmware, self._uplink)
         try:
             answer = await self._dialect.answer(call.request, office)
         except Refusal as refusal:

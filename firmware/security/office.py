@@ -48,6 +48,7 @@ class CertificateOffice:
         self._busy = asyncio.Lock()
         self._loaded = False
         self._csms_root = self._client_certificate = False
+        self._entries = 0
         self._choices = Choice()
         self._root_in_use = b""  # DER
         self._renewal = Renewal(station, self._request)
@@ -82,6 +83,7 @@ class CertificateOffice:
         self._take_over_first_root(store)
         now = self._now()
         roots = store.roots("CSMS")
+        self._entries = len(store.roots("CSMS", "Manufacturer", "V2G", "MO", "OEM"))
         chains = store.station_chains()
         self._csms_root = any(root.certificate.not_valid_after_utc > now for root in roots)
         self._client_certificate = any(own.valid(now) for own in chains)
@@ -103,6 +105,9 @@ class CertificateOffice:
                 store.install("CSMS", pem_of(each), self._now())
         except (OSError, CertificateError, Full) as error:
             log.error("the roots of %s cannot be taken over: %s", self._first_root, error)
+
+    def entries(self) -> int:
+        return self._entries
 
     def has_csms_root(self) -> bool:
         return self._csms_root

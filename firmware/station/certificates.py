@@ -104,6 +104,10 @@ class Certificates(Protocol):
         """Look at what is on disk; what follows goes by the last look."""
         ...
 
+    def entries(self) -> int:
+        """How many roots are installed (CertificateEntries)."""
+        ...
+
     def has_csms_root(self) -> bool:
         """Is a root for the back office installed and valid (needed for security profiles 2 and 3)?"""
         ...

@@ -20,6 +20,7 @@ from firmware.ocpp.link import Link
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.session import Memory, Session
+from firmware.ocpp.uplink import Uplink
 from firmware.ocpp.v201.dialect import V201
 from firmware.station.facts import BackOfficeLink
 
@@ -71,6 +72,7 @@ async def refused(site: Any) -> None:
     assert site.csms.calls == []
 
 
+@pytest.mark.ocpp("2.0.1:A00.FR.306", "2.0.1:TC_A_04", "1.6:TC_086")
 def test_tls_with_the_root_from_the_station_file(on_site: OnSite, tmp_path: Path) -> None:
     root = certificate(tmp_path, "csms", "127.0.0.1")
 
@@ -83,6 +85,7 @@ def test_tls_with_the_root_from_the_station_file(on_site: OnSite, tmp_path: Path
     on_site(test, opening=serving(root), ca_file=str(root), password="0123456789abcdef")
 
 
+@pytest.mark.ocpp("2.0.1:TC_A_05")
 def test_an_unknown_root_is_refused(on_site: OnSite, tmp_path: Path) -> None:
     other = certificate(tmp_path, "other", "127.0.0.1")
     on_site(refused, opening=serving(certificate(tmp_path, "csms", "127.0.0.1")), ca_file=str(other))
@@ -153,6 +156,7 @@ def test_a_failing_command_is_answered_with_internal_error_before_the_session_en
             outbox=Outbox(station.journal, station.clock, lambda fact, learnt: None),
             memory=Memory(boot_not_before=1e9),
             firmware="",
+            uplink=Uplink(station, station.settings.ocpp),
         )
         with pytest.raises(ExceptionGroup) as group:
             await session.run()
