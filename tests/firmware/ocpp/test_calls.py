@@ -89,6 +89,7 @@ def test_why_it_ended_in_the_words_of_each_version(asked: str, reason16: str, re
     assert payload(new)["transactionInfo"]["stoppedReason"] == reason201
 
 
+@pytest.mark.ocpp("1.6:StartTransaction", "1.6:StopTransaction", "1.6:MeterValues")
 def test_16_values_are_text_and_meters_whole_watt_hours() -> None:
     (stop,) = V16().calls(ended("Local"), SHAPE, "7")
     found = payload(stop)
@@ -102,6 +103,7 @@ def test_16_values_are_text_and_meters_whole_watt_hours() -> None:
     }
 
 
+@pytest.mark.ocpp("2.0.1:J02.FR.04", "1.6:TC_070")
 def test_all_phases_of_a_measurand_are_reported() -> None:
     (event,) = V201().calls(ended("Local"), Shape(ended=("Voltage", "Current.Import")), None)
     values = payload(event)["meterValue"][0]["sampledValue"]
@@ -138,6 +140,7 @@ def test_without_a_name_for_it_a_16_transaction_is_minus_one() -> None:
         ("Faulted", "Faulted", "Faulted"),
     ],
 )
+@pytest.mark.ocpp("1.6:StatusNotification")
 def test_16_states(state: Any, detail: str, word: str) -> None:
     fact = facts.ConnectorStatus(at=0.0, evse=2, connector=1, state=state, detail=detail, error_code="NoSuchCode")
     found = payload(V16().status(fact))

@@ -22,6 +22,9 @@ Whole = Callable[..., Any]
 TIME = "2027-01-15T12:00:00Z"
 
 
+@pytest.mark.ocpp(
+    "2.0.1:B01.FR.01", "2.0.1:B01.FR.05", "2.0.1:B01.FR.08", "2.0.1:B01.FR.09", "2.0.1:G01.FR.01", "2.0.1:TC_B_01"
+)
 def test_boot_comes_first_then_every_state_then_silence(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         await site.csms.heard("StatusNotification", 2)
@@ -53,6 +56,7 @@ def test_the_first_states_are_those_the_guard_tells(on_site: OnSite) -> None:
     on_site(test, first_look_s=30.0)
 
 
+@pytest.mark.ocpp("1.6:BootNotification", "1.6:StatusNotification", "1.6:TC_001")
 def test_16_reports_connector_zero_too(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         await site.csms.heard("StatusNotification", 3)
@@ -62,6 +66,7 @@ def test_16_reports_connector_zero_too(on_site: OnSite) -> None:
     on_site(test, version="1.6")
 
 
+@pytest.mark.ocpp("2.x:G02.FR.01", "2.0.1:B01.FR.04", "1.6:Heartbeat")
 def test_heartbeat_only_after_silence(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         await site.csms.heard("StatusNotification", 2)
@@ -76,6 +81,7 @@ def test_heartbeat_only_after_silence(on_site: OnSite) -> None:
     on_site(test)
 
 
+@pytest.mark.ocpp("2.0.1:B01.FR.06", "2.0.1:A04.FR.01")
 def test_the_clock_is_set_and_a_jump_is_reported(on_site: OnSite) -> None:
     def opening(csms: Any) -> None:
         later = result201.BootNotification(current_time="2027-01-15T13:00:00.5+00:00", interval=300, status="Accepted")
@@ -89,6 +95,16 @@ def test_the_clock_is_set_and_a_jump_is_reported(on_site: OnSite) -> None:
     on_site(test, opening=opening)
 
 
+@pytest.mark.ocpp(
+    "2.0.1:B01.FR.10",
+    "2.0.1:B02.FR.02",
+    "2.0.1:B02.FR.04",
+    "2.0.1:B02.FR.05",
+    "2.0.1:B02.FR.06",
+    "2.0.1:B02.FR.08",
+    "2.0.1:TC_B_02",
+    "1.6:TC_002",
+)
 def test_pending_answers_but_asks_nothing_until_accepted(on_site: OnSite) -> None:
     def opening(csms: Any) -> None:
         pending = result201.BootNotification(current_time=TIME, interval=30, status="Pending")
@@ -117,6 +133,9 @@ def test_pending_answers_but_asks_nothing_until_accepted(on_site: OnSite) -> Non
     on_site(test, opening=opening)
 
 
+@pytest.mark.ocpp(
+    "2.0.1:B03.FR.02", "2.0.1:B03.FR.06", "2.0.1:B03.FR.08", "2.0.1:TC_B_03", "2.0.1:TC_B_30", "1.6:TC_003"
+)
 def test_rejected_refuses_everything_in_201_and_says_nothing_in_16(on_site: OnSite) -> None:
     async def new(site: Any) -> None:
         await site.told("BootNotification")
@@ -143,6 +162,7 @@ def test_rejected_refuses_everything_in_201_and_says_nothing_in_16(on_site: OnSi
     )
 
 
+@pytest.mark.ocpp("2.0.1:B02.FR.07", "2.0.1:B03.FR.05")
 def test_an_interval_of_zero_is_replaced_by_our_own(on_site: OnSite) -> None:
     def opening(csms: Any) -> None:
         rejected = result201.BootNotification(current_time=TIME, interval=0, status="Rejected")
@@ -160,6 +180,7 @@ def test_an_interval_of_zero_is_replaced_by_our_own(on_site: OnSite) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+@pytest.mark.ocpp("2.0.1:C01.FR.02", "2.0.1:C09.FR.02", "1.6:Authorize")
 def test_authorize_brings_the_verdict_with_group(on_site: OnSite, version: str) -> None:
     def opening(csms: Any) -> None:
         old = result16.Authorize(id_tag_info={"status": "Blocked", "parentIdTag": "GROUP"})
@@ -223,6 +244,7 @@ def events(site: Any) -> list[tuple[str, int]]:
     ]
 
 
+@pytest.mark.ocpp("2.0.1:E04.FR.01", "2.0.1:E04.FR.02", "2.0.1:TC_E_40")
 def test_a_backlog_is_delivered_in_order_after_the_connection_comes_back(
     on_site: OnSite, whole_transaction: Whole
 ) -> None:
@@ -259,6 +281,7 @@ def test_a_connection_lost_mid_call_resends_the_same_frame_and_costs_no_attempt(
     on_site(test, variables={"OCPPCommCtrlr.MessageAttempts[TransactionEvent]": "1"})
 
 
+@pytest.mark.ocpp("2.x:E13.FR.01", "2.x:E13.FR.02", "2.x:E13.FR.03", "2.0.1:TC_E_50", "2.0.1:TC_E_51")
 def test_retries_wait_interval_times_attempts_and_end_after_the_allowed_number(
     on_site: OnSite, whole_transaction: Whole
 ) -> None:
@@ -289,6 +312,7 @@ def test_retries_wait_interval_times_attempts_and_end_after_the_allowed_number(
     )
 
 
+@pytest.mark.ocpp("2.x:E13.FR.04", "2.0.1:TC_E_41", "2.0.1:TC_E_42")
 def test_silence_is_a_failed_attempt_after_the_message_timeout(on_site: OnSite, whole_transaction: Whole) -> None:
     async def test(site: Any) -> None:
         await site.connected()
@@ -344,6 +368,7 @@ def test_a_16_back_office_without_the_security_extension_does_not_block_the_queu
     on_site(test, version="1.6")
 
 
+@pytest.mark.ocpp("2.0.1:C10.FR.03", "2.0.1:E05.FR.01")
 def test_a_token_that_turns_out_invalid_reaches_the_station(on_site: OnSite, whole_transaction: Whole) -> None:
     async def test(site: Any) -> None:
         await site.connected()
@@ -365,6 +390,7 @@ def occupied(site: Any, evse: int, state: str = "Occupied", detail: str = "Prepa
     return ConnectorStatus(at=site.clock.utc(), evse=evse, connector=1, state=state, detail=detail)  # type: ignore[arg-type]
 
 
+@pytest.mark.ocpp("2.0.1:G01.FR.03", "1.6:StatusNotification")
 def test_a_state_must_last_before_it_is_reported(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         await site.csms.heard("StatusNotification", 2)
@@ -379,6 +405,7 @@ def test_a_state_must_last_before_it_is_reported(on_site: OnSite) -> None:
     on_site(test, variables={"OCPPCommCtrlr.MinimumStatusDuration": "5"})
 
 
+@pytest.mark.ocpp("2.0.1:B04.FR.01", "2.0.1:B04.FR.02", "2.0.1:TC_B_51", "2.0.1:TC_B_52")
 def test_the_first_reconnect_repeats_only_what_changed(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         await site.told("StatusNotification", 2)
@@ -400,6 +427,7 @@ def test_the_first_reconnect_repeats_only_what_changed(on_site: OnSite) -> None:
 # --- versions and links ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.ocpp("1.6:TC_088")
 def test_the_first_common_version_in_our_order_is_spoken(on_site: OnSite) -> None:
     async def new(site: Any) -> None:
         await site.csms.heard("BootNotification")
@@ -442,6 +470,7 @@ def test_a_transaction_is_finished_in_the_version_that_first_reported_it(
     on_site(test, offered=("2.0.1", "1.6"), served=("1.6",))
 
 
+@pytest.mark.ocpp("2.0.1:TC_A_01", "1.6:TC_085")
 def test_the_password_is_sent_as_basic_authentication_and_never_shown(on_site: OnSite) -> None:
     def opening(csms: Any) -> None:
         csms.password = "open sesame 1234"
@@ -469,6 +498,7 @@ def test_a_wrong_password_is_an_ordinary_failure(on_site: OnSite) -> None:
     on_site(test, opening=opening, password="open sesame 1234")
 
 
+@pytest.mark.ocpp("2.0.1:TC_B_57")
 def test_one_outage_is_one_loss_and_says_why(on_site: OnSite, caplog: pytest.LogCaptureFixture) -> None:
     async def test(site: Any) -> None:
         await site.connected()

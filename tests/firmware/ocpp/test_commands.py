@@ -20,6 +20,7 @@ def on_16(on_site: OnSite, test: Any, **more: Any) -> None:
     on_site(ready, version="1.6", **more)
 
 
+@pytest.mark.ocpp("1.6:GetConfiguration", "1.6:TC_019_1")
 def test_16_every_required_key_is_there(on_site: OnSite) -> None:
     required = (  # 1.6 ch. 9.1: the required keys of Core
         "AuthorizeRemoteTxRequests ClockAlignedDataInterval ConnectionTimeOut ConnectorPhaseRotation"
@@ -40,6 +41,7 @@ def test_16_every_required_key_is_there(on_site: OnSite) -> None:
     on_16(on_site, test)
 
 
+@pytest.mark.ocpp("1.6:GetConfiguration", "1.6:TC_019_2")
 def test_16_one_key_and_unknown_keys(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         answer = await site.csms.ask("GetConfiguration", key=["heartbeatINTERVAL", "Nonsense"])
@@ -64,6 +66,7 @@ def test_16_one_key_and_unknown_keys(on_site: OnSite) -> None:
         ("Nonsense", "1", "NotSupported"),
     ],
 )
+@pytest.mark.ocpp("1.6:ChangeConfiguration", "1.6:TC_040_1", "1.6:TC_040_2")
 def test_16_change_configuration(on_site: OnSite, key: str, value: str, status: str) -> None:
     async def test(site: Any) -> None:
         before = await site.csms.ask("GetConfiguration", key=[key])
@@ -74,6 +77,7 @@ def test_16_change_configuration(on_site: OnSite, key: str, value: str, status: 
     on_16(on_site, test)
 
 
+@pytest.mark.ocpp("1.6:ChangeConfiguration", "1.6:TC_021")
 def test_16_a_changed_interval_reaches_the_station(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         await site.csms.ask("ChangeConfiguration", key="MeterValueSampleInterval", value="7")
@@ -82,6 +86,7 @@ def test_16_a_changed_interval_reaches_the_station(on_site: OnSite) -> None:
     on_16(on_site, test)
 
 
+@pytest.mark.ocpp("1.6:TriggerMessage", "1.6:TC_054", "1.6:TC_055")
 def test_16_trigger_message(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         for message, status in (
@@ -100,6 +105,7 @@ def test_16_trigger_message(on_site: OnSite) -> None:
     on_16(on_site, test)
 
 
+@pytest.mark.ocpp("1.6:RemoteStopTransaction", "1.6:UnlockConnector", "1.6:TC_028", "1.6:TC_031")
 def test_16_what_cannot_be_done_is_rejected(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         csms = site.csms
@@ -115,6 +121,7 @@ def test_16_what_cannot_be_done_is_rejected(on_site: OnSite) -> None:
     on_16(on_site, test)
 
 
+@pytest.mark.ocpp("1.6:ChangeAvailability")
 def test_16_change_availability_is_told_by_status(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         assert (await site.csms.ask("ChangeAvailability", connector_id=1, type="Inoperative")).status == "Accepted"
@@ -148,6 +155,22 @@ def variable(component: str, name: str, instance: str = "", **more: Any) -> dict
     return {**found, **more}
 
 
+@pytest.mark.ocpp(
+    "2.x:B06.FR.01",
+    "2.x:B06.FR.02",
+    "2.x:B06.FR.03",
+    "2.x:B06.FR.04",
+    "2.x:B06.FR.06",
+    "2.x:B06.FR.07",
+    "2.x:B06.FR.08",
+    "2.x:B06.FR.10",
+    "2.x:B06.FR.11",
+    "2.0.1:TC_B_06",
+    "2.0.1:TC_B_07",
+    "2.0.1:TC_B_32",
+    "2.0.1:TC_B_33",
+    "2.0.1:TC_B_34",
+)
 def test_2x_get_variables_answers_each_in_order(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         answer = await site.csms.ask(
@@ -176,6 +199,21 @@ def test_2x_get_variables_answers_each_in_order(on_2x: OnSite) -> None:
     on_2x(test)
 
 
+@pytest.mark.ocpp(
+    "2.x:B05.FR.01",
+    "2.x:B05.FR.02",
+    "2.x:B05.FR.04",
+    "2.x:B05.FR.05",
+    "2.x:B05.FR.07",
+    "2.x:B05.FR.08",
+    "2.x:B05.FR.10",
+    "2.0.1:TC_B_09",
+    "2.0.1:TC_B_10",
+    "2.0.1:TC_B_11",
+    "2.0.1:TC_B_35",
+    "2.0.1:TC_B_36",
+    "2.0.1:TC_B_39",
+)
 def test_2x_set_variables_answers_each_in_order(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         answer = await site.csms.ask(
@@ -202,6 +240,7 @@ def test_2x_set_variables_answers_each_in_order(on_2x: OnSite) -> None:
     on_2x(test)
 
 
+@pytest.mark.ocpp("2.x:B06.FR.16", "2.0.1:TC_B_08")
 def test_2x_more_items_than_allowed_are_refused(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         with pytest.raises(OCPPError) as refused:
@@ -211,6 +250,16 @@ def test_2x_more_items_than_allowed_are_refused(on_2x: OnSite) -> None:
     on_2x(test)
 
 
+@pytest.mark.ocpp(
+    "2.x:B07.FR.01",
+    "2.x:B07.FR.03",
+    "2.x:B07.FR.04",
+    "2.x:B07.FR.08",
+    "2.x:B07.FR.10",
+    "2.x:B07.FR.12",
+    "2.0.1:TC_B_13",
+    "2.0.1:TC_B_53",
+)
 def test_2x_base_report_lists_every_required_variable(on_2x: OnSite) -> None:
     """TC_B_53, by the required variables of 2.0.1 part 1 appendix."""
 
@@ -280,6 +329,7 @@ REQUIRED = {
 }
 
 
+@pytest.mark.ocpp("2.x:F06.FR.04", "2.x:F06.FR.05", "2.x:F06.FR.08", "2.x:F06.FR.17", "2.0.1:TC_F_20")
 def test_2x_trigger_message(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         for message, status in (
@@ -318,6 +368,7 @@ def test_2x_what_cannot_be_done_is_rejected_with_its_reason(on_2x: OnSite) -> No
     on_2x(test)
 
 
+@pytest.mark.ocpp("2.x:B11.FR.01", "2.x:B11.FR.03", "2.0.1:TC_B_20")
 def test_2x_a_reset_is_answered_before_it_happens(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         assert (await site.csms.ask("Reset", type="Immediate")).status == "Accepted"

@@ -27,6 +27,7 @@ RESULTS = {"2.0.1": result201, "2.1": result21}
 
 
 @pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+@pytest.mark.ocpp("2.x:C07.FR.01", "2.x:C07.FR.02")
 def test_authorize_carries_what_ocsp_needs_and_brings_both_statuses(on_site: OnSite, version: str) -> None:
     def opening(csms: Any) -> None:
         answer = RESULTS[version].Authorize(
@@ -54,6 +55,7 @@ def test_authorize_carries_what_ocsp_needs_and_brings_both_statuses(on_site: OnS
     on_site(test, version=version, opening=opening)
 
 
+@pytest.mark.ocpp("2.0.1:C07.FR.06")
 def test_a_chain_of_an_unknown_root_is_sent_whole(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         await site.connected()
@@ -63,6 +65,7 @@ def test_a_chain_of_an_unknown_root_is_sent_whole(on_site: OnSite) -> None:
     on_site(test)
 
 
+@pytest.mark.ocpp("1.6:DataTransfer", "1.6:TC_064")
 def test_16_wraps_the_question_into_data_transfer(on_site: OnSite) -> None:
     inner = {"idTokenInfo": {"status": "Accepted"}, "certificateStatus": "Accepted"}
 
@@ -105,6 +108,7 @@ def test_16_nonsense_inside_is_no_verdict(on_site: OnSite, inner: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+@pytest.mark.ocpp("2.x:M01.FR.01", "2.x:M02.FR.01")
 def test_a_cars_certificate_request_goes_there_and_back(on_site: OnSite, version: str) -> None:
     def opening(csms: Any) -> None:
         inner = {"status": "Accepted", "exiResponse": "QUJD"}
@@ -152,6 +156,7 @@ def test_a_16_back_office_without_certificates_is_a_plain_no(on_site: OnSite) ->
     on_site(test, version="1.6")
 
 
+@pytest.mark.ocpp("2.0.1:M06.FR.01")
 def test_ocsp_responses_come_from_the_back_office(on_site: OnSite) -> None:
     def opening(csms: Any) -> None:
         yes = result201.GetCertificateStatus(

@@ -107,6 +107,7 @@ def run(folder: Path, back_office: Callable[..., Any], version: str) -> tuple[li
 
 
 @pytest.mark.timeout(150)
+@pytest.mark.ocpp("2.0.1:E04.FR.01", "2.0.1:E01.FR.07")
 def test_201_every_event_once_in_order_and_never_two_for_one_number(
     tmp_path: Path, back_office: Callable[..., Any]
 ) -> None:
@@ -118,6 +119,7 @@ def test_201_every_event_once_in_order_and_never_two_for_one_number(
 
 
 @pytest.mark.timeout(150)
+@pytest.mark.ocpp("1.6:StartTransaction", "1.6:StopTransaction", "1.6:TC_039")
 def test_16_every_report_once_in_order_with_its_transaction(tmp_path: Path, back_office: Callable[..., Any]) -> None:
     frames, _ = run(tmp_path, back_office, "1.6")
     calls = [json.loads(frame)[2:] for frame in frames]

@@ -69,6 +69,7 @@ async def deliver(outbox: Outbox, dialect: Dialect, at_most: int = 100) -> list[
     return frames
 
 
+@pytest.mark.ocpp("2.0.1:E01.FR.07", "2.0.1:E02.FR.09")
 def test_a_transaction_arrives_whole_and_in_order_in_201(with_journal: Life, whole_transaction: Whole) -> None:
     async def life(journal: Journal) -> None:
         outbox = await opened(journal)
@@ -87,6 +88,7 @@ def test_a_transaction_arrives_whole_and_in_order_in_201(with_journal: Life, who
     with_journal(life)
 
 
+@pytest.mark.ocpp("1.6:StartTransaction", "1.6:StopTransaction", "1.6:MeterValues", "1.6:TC_039")
 def test_16_names_the_transaction_by_the_number_of_the_start_answer(
     with_journal: Life, whole_transaction: Whole
 ) -> None:
@@ -241,6 +243,7 @@ def test_the_names_of_a_transaction_survive_a_restart(with_journal: Life, whole_
     with_journal(second_life)
 
 
+@pytest.mark.ocpp("2.x:E14.FR.01", "2.0.1:TC_E_29", "2.0.1:TC_E_33")
 def test_what_waits_is_told_per_transaction(with_journal: Life, whole_transaction: Whole) -> None:
     async def life(journal: Journal) -> None:
         outbox = await opened(journal)
@@ -257,6 +260,7 @@ def test_what_waits_is_told_per_transaction(with_journal: Life, whole_transactio
     with_journal(life)
 
 
+@pytest.mark.ocpp("2.x:A04.FR.02")
 def test_only_critical_security_events_are_sent(with_journal: Life) -> None:
     async def life(journal: Journal) -> None:
         outbox = await opened(journal)
