@@ -142,17 +142,13 @@ def collect(tests: Path = TESTS) -> Coverage:
                 row.tests.add(test)
             if not found and marked not in not_ours:
                 mistakes.append(f"{test}: there is no {marked}")
-    for prefix, reason in reasons.items():
+    for prefix, reason in sorted(reasons.items(), key=lambda row: len(row[0])):  # the most exact one wins
         of = [row for id_, row in known.items() if _under(id_, prefix)]
         if not of:
             mistakes.append(f"reasons.toml: there is no {prefix}")
         for row in of:
-            if not row.tests and len(prefix) > len(_given.get(row.id, "")):
-                row.reason, _given[row.id] = reason, prefix
+            row.reason = reason
     return Coverage(sections, mistakes)
-
-
-_given: dict[str, str] = {}  # the most exact reason wins
 
 
 def _under(id_: str, prefix: str) -> bool:
