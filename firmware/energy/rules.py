@@ -14,6 +14,7 @@ from firmware.station.charging_profile import (
     EXTERNAL,
     GENERATION,
     MAX_PROFILE,
+    MAX_PROFILES,
     PRIORITY,
     TX,
     TX_DEFAULT,
@@ -34,7 +35,7 @@ class Abilities:
     max_stack_level: int = 20
     units: frozenset[str] = frozenset({"A", "W"})
     max_periods: int = 256
-    max_profiles: int = 50
+    max_profiles: int = MAX_PROFILES
     purposes: frozenset[str] = _ADDITIONAL  # of the additional ones (2.1)
     modes: frozenset[str] = frozenset({"ChargingOnly"})
     dynamic: bool = True

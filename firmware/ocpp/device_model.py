@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Literal
 
 from firmware.config import OcppSettings
-from firmware.ocpp.components import TABLE, hardware
+from firmware.ocpp.components import TABLE, charging, hardware
 from firmware.ocpp.variables import Attribute, Variable
 from firmware.station.station import Station
 
@@ -27,6 +27,7 @@ class DeviceModel:
         self._rows: dict[_Identity, Variable] = {}
         self._keys: dict[str, Variable] = {}
         self.add(*(self._from_file(row, settings) for row in TABLE), *hardware.rows(station, settings))
+        self.add(*charging.rows(station))
 
     def add(self, *rows: Variable) -> None:
         """More rows, or others in their place: of what only another part of the firmware knows."""

@@ -39,6 +39,8 @@ EXTERNAL: Final = "ChargingStationExternalConstraints"
 PRIORITY: Final = "PriorityCharging"
 GENERATION: Final = "LocalGeneration"
 
+MAX_PROFILES: Final = 50  # in one station: SmartChargingCtrlr.Entries[ChargingProfiles] maxLimit
+
 DAY_S: Final = 86_400.0
 RECURS_EVERY_S: Final[dict[str, float]] = {"Daily": DAY_S, "Weekly": 7 * DAY_S}
 

@@ -34,6 +34,7 @@ from firmware.station.facts import (
     IdToken,
     LogStatus,
     MeterValues,
+    MonitorEvents,
     Outcome,
     PriorityCharging,
     ReservationEnded,
@@ -69,6 +70,7 @@ DURABLE: Final = (
     Transaction,
     SecurityEvent,
     MeterValues,
+    MonitorEvents,
     Booted,
     FirmwareStatus,
     LogStatus,
@@ -205,6 +207,11 @@ class Station:
 
     def by_transaction(self, transaction_id: str) -> Evse | None:
         return next((evse for evse in self.evses.values() if evse.transaction_id == transaction_id), None)
+
+    def is_dc(self, evse: int) -> bool:
+        """Nothing at this EVSE (0: at any) has phases."""
+        concerned = [each.capability for each in self.evses.values() if evse in {0, each.id}]
+        return bool(concerned) and all(each is not None and each.dc for each in concerned)
 
     def in_background(self, work: Coroutine[Any, Any, Outcome]) -> None:
         """Go on with a command whose answer was given already."""

@@ -3,7 +3,11 @@
 from dataclasses import replace
 from typing import Final
 
-from firmware.ocpp.variables import DAY, Variable, fixed, members, number, switch, text
+from firmware.ocpp.variables import DAY, Variable, fixed, live, members, number, switch, text
+from firmware.station.charging_profile import MAX_PROFILES
+from firmware.station.local_list import MAX_ENTRIES
+from firmware.station.smart_charging import Criteria
+from firmware.station.station import Station
 
 TX: Final = "TxCtrlr"
 AUTH: Final = "AuthCtrlr"
@@ -14,6 +18,16 @@ SMART: Final = "SmartChargingCtrlr"
 
 START_POINTS: Final = ("EVConnected", "Authorized", "DataSigned", "PowerPathClosed", "EnergyTransfer")
 STOP_POINTS: Final = ("EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer")
+
+ADDITIONAL: Final = ("PriorityCharging", "LocalGeneration")
+FEATURES: Final = {  # 2.1 K01.FR.120 ff.
+    "DynamicProfiles": "true",
+    "MaxOfflineDuration": "true",
+    "RandomizedDelay": "true",
+    "LimitAtSoC": "true",
+    "UseLocalTime": "false",
+    "EvseSleep": "false",
+}
 
 ROWS: Final[tuple[Variable, ...]] = (
     number(TX, "EVConnectionTimeOut", 60, low=1, high=3600, key="ConnectionTimeOut", unit="s"),
@@ -44,7 +58,7 @@ ROWS: Final[tuple[Variable, ...]] = (
     switch(LIST, "SupportsExpiryDateTime", True),
     fixed(RESERVATION, "Available", "boolean", "true"),
     switch(RESERVATION, "Enabled", True),
-    fixed(RESERVATION, "NonEvseSpecific", "boolean", "true", key="ReserveConnectorZeroSupported"),
+    switch(RESERVATION, "NonEvseSpecific", True, key="ReserveConnectorZeroSupported"),
     fixed(SMART, "Available", "boolean", "true"),
     switch(SMART, "Enabled", True),
     fixed(SMART, "ProfileStackLevel", "integer", "20", key="ChargeProfileMaxStackLevel"),
@@ -55,4 +69,21 @@ ROWS: Final[tuple[Variable, ...]] = (
     replace(number(SMART, "LimitChangeSignificance", 1, high=100, unit="Percent"), kind="decimal"),
     switch(SMART, "NotifyChargingLimitWithSchedules", False),
     switch(SMART, "ExternalControlSignalsEnabled", True),
+    switch(SMART, "ExternalConstraintsProfileDisallowed", False),
+    replace(fixed(SMART, "SupportedAdditionalPurposes", "MemberList", ",".join(ADDITIONAL)), values=ADDITIONAL),
+    *(fixed(SMART, f"Supports{feature}", "boolean", can) for feature, can in FEATURES.items()),
+    fixed(SMART, "ChargingProfilePersistence", "boolean", "true", of="TxProfile"),
+    fixed(SMART, "ChargingProfilePersistence", "boolean", "false", of="ChargingStationExternalConstraints"),
 )
+
+
+def rows(station: Station) -> tuple[Variable, ...]:
+    """How full it is, of how much there is room for (D01.FR.12)."""
+
+    def profiles() -> str:
+        smart = station.smart_charging
+        return str(len(smart.installed(Criteria()))) if smart is not None else "0"
+
+    listed = live(LIST, "Entries", "integer", lambda: str(len(station.authorizer.local_list)))
+    installed = live(SMART, "Entries", "integer", profiles, of="ChargingProfiles")
+    return replace(listed, maximum=MAX_ENTRIES), replace(installed, maximum=MAX_PROFILES)

@@ -10,9 +10,10 @@ from msgspec import UNSET
 
 from firmware.config import StationSettings
 from firmware.ocpp.dialect import Outgoing, Shape
-from firmware.ocpp.payload import stamp
+from firmware.ocpp.payload import stamp, told
 from firmware.ocpp.samples import Reading, readings
 from firmware.ocpp.v16 import messages as v16
+from firmware.ocpp.v16.id_tag import id_tag
 from firmware.station import facts
 from firmware.station.station import Station
 
@@ -33,7 +34,11 @@ def start_transaction(fact: facts.Transaction) -> Outgoing:
     energy = fact.meter_start_wh if fact.meter_start_wh is not None else _register(fact)
     token = fact.id_token.token if fact.id_token is not None else ""
     payload = v16.StartTransaction(
-        connector_id=fact.evse, id_tag=id_tag(token), meter_start=round(energy), timestamp=stamp(fact.at)
+        connector_id=fact.evse,
+        id_tag=id_tag(token),
+        meter_start=round(energy),
+        timestamp=stamp(fact.at),
+        reservation_id=told(fact.reservation_id),
     )
     return Outgoing("StartTransaction", payload, v16.StartTransactionResponse)
 
@@ -135,11 +140,6 @@ def triggered_meter_values(
     evse: int, sample: facts.Sample, measurands: tuple[str, ...], remote_id: str | None
 ) -> Outgoing:
     return meter_values(evse, _meter_values((sample,), measurands), int(remote_id) if remote_id is not None else None)
-
-
-def id_tag(token: str) -> str:
-    """idTag is CiString20; a longer token (eMAID, 2.x) is cut, the same way every time."""
-    return token[:20]
 
 
 def _number(remote_id: str | None) -> int:

@@ -7,8 +7,8 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from firmware.ocpp.dialect import Answer, Office, Outgoing, Refusal
-from firmware.ocpp.payload import Payload
-from firmware.ocpp.v16 import calls, configuration
+from firmware.ocpp.payload import Payload, given
+from firmware.ocpp.v16 import calls, configuration, local_list, reservation, smart_charging
 from firmware.ocpp.v16 import messages as v16
 from firmware.station import facts
 
@@ -18,13 +18,13 @@ MAX_KEYS: Final = 50  # GetConfigurationMaxKeys
 async def remote_start(request: v16.RemoteStartTransaction, office: Office) -> Answer:
     accepted = False
     if office.registration == "Accepted":  # 1.6 4.2: not while Pending
-        outcome = await office.station.do(
-            facts.StartTransaction(
-                id_token=facts.IdToken(request.id_tag),
-                evse=request.connector_id if request.connector_id is not UNSET else None,
+        connector, remote_start = given(request.connector_id), smart_charging.new_remote_start()
+        refused = smart_charging.take_along(office, connector, remote_start, request.charging_profile)
+        if refused is None:
+            command = facts.StartTransaction(
+                id_token=facts.IdToken(request.id_tag), evse=connector, remote_start_id=remote_start
             )
-        )
-        accepted = outcome.accepted
+            accepted = (await office.station.do(command)).accepted
     return Answer(v16.RemoteStartTransactionResponse(status="Accepted" if accepted else "Rejected"))
 
 
@@ -138,25 +138,21 @@ COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]]
     v16.ChangeConfiguration: change_configuration,
     v16.ClearCache: clear_cache,
     v16.DataTransfer: data_transfer,
+    **smart_charging.COMMANDS,
+    **reservation.COMMANDS,
+    **local_list.COMMANDS,
 }
 
 # Of 1.6 and its security extension, but not of this station (yet): answered NotSupported, not NotImplemented.
 KNOWN: Final = frozenset(
     [
-        "CancelReservation",
         "CertificateSigned",
-        "ClearChargingProfile",
         "DeleteCertificate",
         "ExtendedTriggerMessage",
-        "GetCompositeSchedule",
         "GetDiagnostics",
         "GetInstalledCertificateIds",
-        "GetLocalListVersion",
         "GetLog",
         "InstallCertificate",
-        "ReserveNow",
-        "SendLocalList",
-        "SetChargingProfile",
         "SignedUpdateFirmware",
         "UpdateFirmware",
     ]

@@ -5,15 +5,30 @@ from typing import Final
 
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.v16.messages import KeyValue
+from firmware.station.charging_profile import MAX_PROFILES
+from firmware.station.local_list import MAX_ENTRIES
 from firmware.station.station import Station
+
+RATE_UNITS: Final = {"A": "Current", "W": "Power"}  # errata 3.88
 
 # Keys without a counterpart in 2.x (1.6 ch. 9); all read-only here.
 ONLY_16: Final[dict[str, Callable[[Station], str]]] = {
     "NumberOfConnectors": lambda station: str(len(station.evses)),
-    "SupportedFeatureProfiles": lambda station: "Core,RemoteTrigger",
+    "SupportedFeatureProfiles": lambda station: ",".join(feature_profiles(station)),
     "ConnectorPhaseRotation": lambda station: ",".join(f"{number}.Unknown" for number in [0, *station.evses]),
+    "ChargingScheduleAllowedChargingRateUnit": lambda station: ",".join(
+        word for unit, word in RATE_UNITS.items() if unit in station.variable("SmartChargingCtrlr.RateUnit", "A,W")
+    ),
+    "LocalAuthListMaxLength": lambda station: str(MAX_ENTRIES),
+    "MaxChargingProfilesInstalled": lambda station: str(MAX_PROFILES),
     "ConnectorPhaseRotationMaxLength": lambda station: str(len(station.evses) + 1),
 }
+
+
+def feature_profiles(station: Station) -> list[str]:
+    """1.6 3.3."""
+    profiles = ["Core", "RemoteTrigger", "LocalAuthListManagement", "Reservation"]
+    return [*profiles, "SmartCharging"] if station.smart_charging is not None else profiles
 
 
 def all_keys(model: DeviceModel, station: Station) -> list[KeyValue]:

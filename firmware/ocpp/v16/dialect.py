@@ -10,6 +10,8 @@ from firmware.ocpp.payload import Payload, moment
 from firmware.ocpp.v16 import calls, commands
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v16.contracts import Contracts16
+from firmware.ocpp.v16.id_tag import id_tag as told_tag
+from firmware.ocpp.v16.id_tag import verdict_of
 from firmware.station.authorization import Verdict
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
 from firmware.station.station import Station
@@ -39,11 +41,11 @@ class V16:
         return moment(cast(v16.HeartbeatResponse, response).current_time)
 
     def authorize(self, id_token: IdToken) -> Outgoing:
-        payload = v16.Authorize(id_tag=calls.id_tag(id_token.token))
+        payload = v16.Authorize(id_tag=told_tag(id_token.token))
         return Outgoing("Authorize", payload, v16.AuthorizeResponse)
 
     def verdict(self, response: Payload) -> Verdict:
-        return _verdict(cast(v16.AuthorizeResponse, response).id_tag_info)
+        return verdict_of(cast(v16.AuthorizeResponse, response).id_tag_info)
 
     def station_status(self, station: Station) -> ConnectorStatus | None:
         return calls.station_status(station)
@@ -61,20 +63,11 @@ class V16:
     def learn(self, response: Payload) -> Learnt:
         match response:
             case v16.StartTransactionResponse():
-                return Learnt(_verdict(response.id_tag_info), str(response.transaction_id))
+                return Learnt(verdict_of(response.id_tag_info), str(response.transaction_id))
             case v16.StopTransactionResponse() if response.id_tag_info is not UNSET:
-                verdict = _verdict(response.id_tag_info)
+                verdict = verdict_of(response.id_tag_info)
                 return Learnt(verdict if verdict.status != "ConcurrentTx" else None)  # says nothing about an ended one
         return Learnt()
 
     async def answer(self, request: Payload, office: Office) -> Answer:
         return await commands.COMMANDS[type(request)](request, office)
-
-
-def _verdict(info: v16.IdTagInfo) -> Verdict:
-    parent = info.parent_id_tag
-    return Verdict(
-        status=info.status,
-        group=IdToken(parent) if parent is not UNSET else None,
-        expiry=moment(info.expiry_date) if info.expiry_date is not UNSET else None,
-    )

@@ -105,18 +105,12 @@ def _composite(found: CompositeSchedule, station: Station) -> messages.Composite
             types.ChargingSchedulePeriod(
                 start_period=row.start_s,
                 limit=row.limit,
-                number_phases=UNSET if is_dc(station, found.evse) else row.phases,
+                number_phases=UNSET if station.is_dc(found.evse) else row.phases,
                 phase_to_use=told(row.phase_to_use),
             )
             for row in found.rows
         ),
     )
-
-
-def is_dc(station: Station, evse: int) -> bool:
-    """Has nothing concerned phases?"""
-    concerned = [each.capability for each in station.evses.values() if evse in {0, each.id}]
-    return bool(concerned) and all(each is not None and each.dc for each in concerned)
 
 
 async def get_charging_profiles(

@@ -29,6 +29,7 @@ from ocpp.v201 import call_result as result201
 from websockets.typing import Subprotocol
 
 from firmware.config import EvseSettings, OcppSettings, Settings, StationSettings
+from firmware.energy.engine import Engine
 from firmware.ocpp.client import BackOfficeClient
 from firmware.station.facts import AnyFact, BackOfficeMessage, IdToken, MeterValues, Sample, Transaction
 from firmware.station.journal import Journal
@@ -435,11 +436,13 @@ def on_site(tmp_path: Path) -> OnSite:
             station = build_station(settings, clock)
             for name, value in {**QUICK, **(variables or {})}.items():
                 station.set_variable(name, value)
+            station.smart_charging = engine = Engine(station)
             client = BackOfficeClient(station, ocpp, station.journal, first_look_s=first_look_s)
             facts: list[AnyFact] = []
             station.subscribe(facts.append)
             tasks = [
                 asyncio.create_task(station.run()),
+                asyncio.create_task(engine.run()),
                 asyncio.create_task(keep_running("back office", client.run) if restarted else client.run()),
             ]
             work = asyncio.create_task(test(Site(station, client, csms, clock, facts)))

@@ -80,8 +80,11 @@ class ReserveNow(Payload, frozen=True, kw_only=True):
     parent_id_tag: String20 | UnsetType = UNSET
 
 
+ReserveNowStatus = Literal["Accepted", "Faulted", "Occupied", "Rejected", "Unavailable"]
+
+
 class ReserveNowResponse(Payload, frozen=True, kw_only=True):
-    status: Literal["Accepted", "Faulted", "Occupied", "Rejected", "Unavailable"]
+    status: ReserveNowStatus
 
 
 class CancelReservation(Payload, frozen=True, kw_only=True):
