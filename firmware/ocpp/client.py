@@ -17,6 +17,7 @@ from firmware.ocpp.backoff import Backoff
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Dialect, Learnt, Shape
 from firmware.ocpp.link import LinkError
+from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.rpc import V16 as RPC_16
 from firmware.ocpp.rpc import V21 as RPC_21
@@ -59,6 +60,7 @@ class BackOfficeClient:
         self._uplink = Uplink(station, settings)
         self._model.add(*network_rows.rows(station, settings, self._uplink))
         self._model.changed.append(self._on_variable)
+        self._monitors = Monitors(station, self._model)
         self._outbox = Outbox(journal, station.clock, self._on_learnt, self._pointless)
         self._memory = Memory()
         self._backoff = Backoff()
@@ -103,6 +105,14 @@ class BackOfficeClient:
         with contextlib.suppress(JournalError):  # a disk that refuses: the outbox tries again, the rest goes on
             await self._outbox.load()
         await until(self._station.changed, self._all_seen, self._first_look_s)
+        self._monitors.load()
+        watching = asyncio.create_task(self._monitors.run(), name="monitors")
+        try:
+            await self._keep_connected()
+        finally:
+            watching.cancel()
+
+    async def _keep_connected(self) -> None:
         while True:
             await self._connect_once()
             if self._uplink.at_once:
@@ -145,6 +155,7 @@ class BackOfficeClient:
             memory=self._memory,
             firmware=self._firmware,
             uplink=self._uplink,
+            monitors=self._monitors,
         )
         reason = "ended"
         try:

@@ -10,10 +10,12 @@ import msgspec
 from msgspec import UnsetType
 
 from firmware.ocpp.device_model import DeviceModel
+from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.payload import Payload, moment
 from firmware.ocpp.rpc import Flavour
 from firmware.ocpp.uplink import Uplink
 from firmware.station.authorization import Verdict
+from firmware.station.certificates import HashData, OwnUse
 from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
 from firmware.station.station import Station
@@ -118,6 +120,7 @@ class Office:
     registration: RegistrationStatus
     firmware: str
     uplink: Uplink
+    monitors: Monitors
 
 
 class Contracts(Protocol):
@@ -185,6 +188,10 @@ class Dialect(Protocol):
         ...
 
     def learn(self, response: Payload) -> Learnt: ...
+
+    def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> Outgoing | None:
+        """The CALL that has a certificate of ours signed; its answer has a `status`. None: not in this version."""
+        ...
 
     async def answer(self, request: Payload, office: Office) -> Answer:
         """Carry out what the back office asks. Raises Refusal."""

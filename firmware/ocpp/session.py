@@ -17,6 +17,7 @@ import msgspec
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Dialect, Office, Outgoing, Refusal, RegistrationStatus
 from firmware.ocpp.link import Link, LinkError
+from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.rpc import Answered, Called, Dropped, Refused, Rpc, Sent, Silent, encode_call
@@ -78,9 +79,11 @@ class Session:
         memory: Memory,
         firmware: str,
         uplink: Uplink,
+        monitors: Monitors,
     ) -> None:
         self._link = link
         self._uplink = uplink
+        self._monitors = monitors
         self._dialect = dialect
         self._station = station
         self._model = model
@@ -231,7 +234,15 @@ class Session:
             else:
                 self._rpc.refuse(call.id, "SecurityError", "not accepted by the back office")  # B03.FR.08
             return
-        office = Office(self._station, self._model, self._outbox, self.registration, self._firmware, self._uplink)
+        office = Office(
+            station=self._station,
+            model=self._model,
+            names=self._outbox,
+            registration=self.registration,
+            firmware=self._firmware,
+            uplink=self._uplink,
+            monitors=self._monitors,
+        )
         try:
             answer = await self._dialect.answer(call.request, office)
         except Refusal as refusal:

@@ -231,6 +231,22 @@ class Authorizer:
         why = "the token is not known here" if known is None else "nobody charges without it"
         return _no("Unknown", "offline", f"the back office is out of reach and {why}")
 
+    def forget(self, id_token: IdToken) -> None:
+        """Its holder wants to be forgotten (N10); a listed token stays listed."""
+        key = key_of(id_token)
+        if key in self._cache:
+            self._forget(key)
+
+    def about(self, id_token: IdToken) -> list[str]:
+        """What is known of a token, a line for each thing."""
+        found = []
+        listed, cached = self.local_list.get(id_token), self._cache.get(key_of(id_token))
+        if listed is not None:
+            found.append(f"local list: {listed.status}")
+        if cached is not None:
+            found.append(f"authorization cache: {cached.status}")
+        return found
+
     def _drop_cached(self, tokens: Sequence[IdToken]) -> None:
         """A listed token is not in the cache."""
         for key in {key_of(each) for each in tokens} & set(self._cache):

@@ -173,6 +173,35 @@ class MeterValues(Fact, frozen=True, kw_only=True, tag="meter_values"):
     samples: tuple[Sample, ...]
 
 
+class MonitorEvent(msgspec.Struct, frozen=True):
+    """A monitor of a variable fired (OCPP 2.x part 2, EventDataType). `trigger`: Alerting, Delta, Periodic; `origin`:
+    HardWiredMonitor, PreconfiguredMonitor, CustomMonitor; `severity` 0 (danger) to 9 (debug)."""
+
+    event_id: int
+    component: str
+    variable: str
+    value: str
+    trigger: Literal["Alerting", "Delta", "Periodic"]
+    origin: str
+    monitor_id: int
+    severity: int
+    component_instance: str = ""
+    instance: str = ""
+    evse: int | None = None
+    connector: int | None = None
+    cleared: bool = False
+    cause: int | None = None
+    tech_code: str = ""
+    tech_info: str = ""
+    transaction_id: str | None = None
+
+
+class MonitorEvents(Fact, frozen=True, kw_only=True, tag="monitor_events"):
+    """Monitors that fired together."""
+
+    events: tuple[MonitorEvent, ...]
+
+
 class LimitChanged(Fact, frozen=True, kw_only=True, tag="limit_changed"):
     """What an EVSE may draw now and who says so. `source`: hardware, cable, site, budget, csms, car, ..."""
 
@@ -403,6 +432,7 @@ AnyFact = (
     | Transaction
     | ReservationEnded
     | MeterValues
+    | MonitorEvents
     | LimitChanged
     | ChargingLimit
     | EvChargingNeeds

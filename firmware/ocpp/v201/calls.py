@@ -9,7 +9,7 @@ from firmware.config import StationSettings
 from firmware.ocpp.dialect import Outgoing, Shape
 from firmware.ocpp.payload import stamp, told
 from firmware.ocpp.samples import Reading, readings
-from firmware.ocpp.v201 import calls_smart_charging, messages, reservation, types
+from firmware.ocpp.v201 import calls_smart_charging, firmware, logs, messages, monitoring, reservation, types
 from firmware.ocpp.v201.id_token import told_token
 from firmware.station import facts
 
@@ -58,6 +58,9 @@ CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Out
     facts.SecurityEvent: security_event,
     **calls_smart_charging.CALLS,
     **reservation.CALLS,
+    **monitoring.CALLS,
+    **firmware.CALLS,
+    **logs.CALLS,
 }
 
 

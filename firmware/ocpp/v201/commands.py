@@ -8,7 +8,22 @@ from msgspec import UNSET
 
 from firmware.ocpp.dialect import Answer, Office, Outgoing
 from firmware.ocpp.payload import Payload, given
-from firmware.ocpp.v201 import calls, configuration, local_list, messages, reports, reservation, smart_charging, types
+from firmware.ocpp.v201 import (
+    calls,
+    certificates,
+    configuration,
+    customer,
+    firmware,
+    local_list,
+    logs,
+    messages,
+    monitoring,
+    network,
+    reports,
+    reservation,
+    smart_charging,
+    types,
+)
 from firmware.ocpp.v201.id_token import heard_token
 from firmware.ocpp.v201.smart_charging import WORDS, Words
 from firmware.ocpp.v201.status_info import because
@@ -114,6 +129,13 @@ async def trigger_message(request: messages.TriggerMessageRequest, office: Offic
             then = [calls.status_notification(f) for f in office.station.statuses() if evse in (None, f.evse)]
         case "MeterValues":
             then = _meter_values(office, evse)
+        case "FirmwareStatusNotification":
+            then = firmware.triggered(office)
+        case "LogStatusNotification":
+            then = logs.triggered(office)
+        case message if message in certificates.TRIGGERS:
+            begun = certificates.renew(message, office)
+            return Answer(messages.TriggerMessageResponse(status="Accepted" if begun else "Rejected"))
         case _:
             return Answer(messages.TriggerMessageResponse(status="NotImplemented"))
     return Answer(messages.TriggerMessageResponse(status="Accepted" if then else "Rejected"), tuple(then))
@@ -163,29 +185,22 @@ COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]]
     **smart_charging.COMMANDS,
     **reservation.COMMANDS,
     **local_list.COMMANDS,
+    **monitoring.COMMANDS,
+    **customer.COMMANDS,
+    **certificates.COMMANDS,
+    **network.COMMANDS,
+    **firmware.COMMANDS,
+    **logs.COMMANDS,
 }
 
 # Of 2.0.1, but not of this station (yet): answered NotSupported, not NotImplemented.
 KNOWN: Final = frozenset(
     [
-        "CertificateSigned",
         "ClearDisplayMessage",
-        "ClearVariableMonitoring",
         "CostUpdated",
-        "CustomerInformation",
-        "DeleteCertificate",
         "GetDisplayMessages",
-        "GetInstalledCertificateIds",
-        "GetLog",
-        "GetMonitoringReport",
-        "InstallCertificate",
         "PublishFirmware",
         "SetDisplayMessage",
-        "SetMonitoringBase",
-        "SetMonitoringLevel",
-        "SetNetworkProfile",
-        "SetVariableMonitoring",
         "UnpublishFirmware",
-        "UpdateFirmware",
     ]
 )

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from firmware.ocpp.dialect import Outgoing, Shape
-from firmware.ocpp.v21 import reservation, smart_charging
+from firmware.ocpp.v21 import monitoring, reservation, smart_charging
 from firmware.station import facts
 
 CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
     **smart_charging.CALLS,
     **reservation.CALLS,
+    **monitoring.CALLS,
 }

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Answer, Office
 from firmware.ocpp.link import Link
+from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.session import Memory, Session
@@ -157,6 +158,7 @@ def test_a_failing_command_is_answered_with_internal_error_before_the_session_en
             memory=Memory(boot_not_before=1e9),
             firmware="",
             uplink=Uplink(station, station.settings.ocpp),
+            monitors=Monitors(station, DeviceModel(station, station.settings.ocpp)),
         )
         with pytest.raises(ExceptionGroup) as group:
             await session.run()
