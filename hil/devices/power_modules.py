@@ -323,6 +323,9 @@ class R48Modules(Rack):
                 raw = b"\x80\0\0\0" if self.trouble is Trouble.NAN else struct.pack(">i", round(value * 1024))
                 frames.append((head | (nth < len(values)), bytes((state, item, 0, 0)) + raw))
             return frames
+        if can_id >> 8 & 0xFF == 0x50:
+            head = 0x1080507E | module.address << 16
+            return [(head | 1, bytes.fromhex("0001000000001064")), (head, bytes.fromhex("0005000000000001"))]
         signal, number = data[:2].hex(), int.from_bytes(data[6:], "big")
         if signal == "0100":
             module.volts = number / 1024
