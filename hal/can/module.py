@@ -1,7 +1,7 @@
 """One power module as we know it: what it measured and when it was asked, its rating, whether it still answers.
 
 CAN answers carry no number: an answer counts for the oldest question that is open, so a late one is never taken for a
-fresh one. Once a module lags it is asked nothing more until its old answers are in, or a later question is answered.
+fresh one. Once a module lags it is asked for its state only: an answer to that shows what is not answered any more.
 """
 
 import math
@@ -40,15 +40,15 @@ class Module:
     _open: dict[str, deque[float]] = field(default_factory=dict)
     _asked_at: float = -math.inf
     _first_asked: float | None = None
+    _tells_state: bool = False
 
     # --- questions and answers --------------------------------------------------------------------------------------
 
     def may_ask(self, now: float) -> bool:
         """Whether a measurement may be asked for: what is open is young, or will not be answered any more."""
-        oldest = min((queue[0] for queue in self._queues if queue), default=now)
-        if now - self._asked_at > QUIET_S:
+        if not self._tells_state and now - self._asked_at > QUIET_S:
             self._forget()
-            return True
+        oldest = min((queue[0] for queue in self._queues if queue), default=now)
         return now - oldest < LOST_S
 
     def asked(self, now: float) -> None:
@@ -65,8 +65,11 @@ class Module:
         """Take what it says, unless it cannot be."""
         queue = self._open.get(heard.what)
         at = queue.popleft() if queue else None
-        if heard.what == self.state and at is not None and at >= self._asked_at:
-            self._forget()  # modules answer in turn: what was asked before is not answered any more
+        if heard.what == self.state and at is not None:
+            self._tells_state = True
+            if at >= self._asked_at:  # modules answer in turn: what was asked before is not answered any more
+                self._forget()
+                self._open[self.state].clear()
         if heard.alarms is not None:
             self.alarms, self.failed = heard.alarms, heard.failed
         if heard.rating is not None:

@@ -27,7 +27,7 @@ Amps = Annotated[float, Meta(gt=0, le=1000)]
 Watts = Annotated[float, Meta(gt=0, le=1e6)]
 _REFRESH_S: Final = 1.0  # everything is said again this often: modules switch themselves off when nobody talks
 _INQUIRE_S: Final = 1.0
-_INQUIRE_LOST_S: Final = 0.25
+_INQUIRE_LAGS_S: Final = 0.25
 _ANSWER_S: Final = 0.02  # and for each module
 _ANSWER_MODULE_S: Final = 0.01
 _OFF_S: Final = 2.0  # after this an output that was switched off gives nothing
@@ -143,8 +143,8 @@ class CanSupply(abc.ABC):
             self._bus.send(frame)
 
     def _ask(self, now: float) -> None:
-        lost = any(module.lost_at is not None for module in self._members.values())
-        inquire = now - self._inquired_at >= (_INQUIRE_LOST_S if lost else _INQUIRE_S)
+        lags = any(not module.fresh(now) for module in self._members.values())
+        inquire = now - self._inquired_at >= (_INQUIRE_LAGS_S if lags else _INQUIRE_S)
         for module in self._members.values():
             if module.may_ask(now):
                 self._send(self._protocol.measure(module.address))
@@ -178,9 +178,8 @@ class CanSupply(abc.ABC):
         shares = self._shares(now)
         for module in self._members.values():
             current = shares.get(module.address)
-            on = current is not None and module.lost_at is None
-            self._prepare(module, now, quiet=not on)
-            on = on and now >= module.ready_at
+            self._prepare(module, now)
+            on = current is not None and module.lost_at is None and now >= module.ready_at
             if not on and module.told and module.told[0]:  # it may have lost it when it is switched on again
                 module.told = ()
             told = (on, self._wanted.voltage_v, current, len(shares)) if on else (False,)
@@ -192,9 +191,10 @@ class CanSupply(abc.ABC):
             self._send(self._protocol.switch(address, on=on))
             module.told, module.told_at = told, now
 
-    def _prepare(self, module: Module, now: float, *, quiet: bool) -> None:
+    def _prepare(self, module: Module, now: float) -> None:
         """Settings that are only taken while the module is off, in the middle of its time to settle."""
-        if not module.prepared and now >= module.ready_at - self._protocol.settle_s and (quiet or not module.told):
+        told_on = bool(module.told and module.told[0])
+        if not module.prepared and now >= module.ready_at - self._protocol.settle_s and not told_on:
             self._send(self._protocol.prepare(module.address))
             module.prepared = True
 

@@ -13,7 +13,7 @@ from hal.can.supply import Amps, CanSupply, Volts, Watts
 from hal.drivers.huawei_r100040gx import can_id
 
 _PROTOCOL: Final = 0x21
-_CONTROL, _REALTIME = 0x80, 0x40
+_CONTROL, _REALTIME, _INFORMATION = 0x80, 0x40, 0x50
 _SET_VOLTS, _SET_AMPS, _SWITCH = 0x100, 0x103, 0x132
 _VOLTS, _AMPS = 0x75, 0x81
 _OK: Final = 0x01
@@ -25,11 +25,13 @@ class Modules:
 
     rated_current_a: float
     measured: ClassVar[tuple[str, ...]] = ("volts", "amps")
-    state: ClassVar[str] = ""
+    state: ClassVar[str] = "information"
     settle_s: float = 0.0
 
     def heard(self, frame: Frame) -> Heard | None:
         address = frame.can_id >> 16 & 0x7F
+        if frame.can_id == can_id(_PROTOCOL, address, _INFORMATION, 0x7E):  # the last frame of its data
+            return Heard(address, "information")
         if frame.can_id | 1 != can_id(_PROTOCOL, address, _REALTIME, 0x7F) or len(frame.data) != 8:
             return None
         if frame.data[0] != _OK:
@@ -46,7 +48,7 @@ class Modules:
         return (self._frame(address, _REALTIME, bytes(8)),)
 
     def inquire(self, address: int) -> tuple[Frame, ...]:
-        return ()
+        return (self._frame(address, _INFORMATION, bytes(8)),)
 
     def prepare(self, address: int) -> tuple[Frame, ...]:
         return ()

@@ -17,8 +17,11 @@ SELF_OFF_S = 10.0  # a module that hears nothing for this long switches itself o
 class Output(Protocol):
     """What the modules are joined to."""
 
-    voltage_v: float
-    current_a: float
+    @property
+    def voltage_v(self) -> float: ...
+
+    @property
+    def current_a(self) -> float: ...
 
     def command(self, *, on: bool, volts: float, amps: float) -> None: ...
 

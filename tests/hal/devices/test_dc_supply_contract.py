@@ -32,6 +32,7 @@ KEYS = {
     "huawei_r48xx": 'driver = "huawei_r48xx"',
 }
 LOW = "huawei_r48xx"  # a rectifier for 48 V
+ASKED = ("infypower", "winline")  # of the line all notice the same
 TELL_FAILURE = ("infypower", "infypower-system", "winline", "dpm1000")  # whose status bits are published
 
 
@@ -156,10 +157,15 @@ def test_detached_the_modules_are_off_and_it_says_that_it_is_not_attached(bench:
     assert bench.deliver().current_a == pytest.approx(60.0, abs=0.5)
 
 
-WRONG = [Trouble.SILENCE, Trouble.GARBAGE, Trouble.CORRUPT, Trouble.SLOW, Trouble.DISCONNECT, Trouble.REFUSE]
+OF_MODULES = [Trouble.SILENCE, Trouble.REFUSE, Trouble.NAN, Trouble.OUT_OF_RANGE]
+OF_THE_LINE = [Trouble.GARBAGE, Trouble.CORRUPT, Trouble.SLOW, Trouble.DISCONNECT]
 
 
-@pytest.mark.parametrize("trouble", [*WRONG, Trouble.NAN, Trouble.OUT_OF_RANGE])
+@pytest.mark.parametrize(
+    ("bench", "trouble"),
+    [(name, trouble) for name in KEYS for trouble in OF_MODULES + (OF_THE_LINE if name in ASKED else [])],
+    indirect=["bench"],
+)
 def test_trouble_is_a_fault_at_once_and_is_over_when_it_is_over(bench: Bench, trouble: Trouble) -> None:
     bench.deliver()
     bench.rack.slow_s, bench.rack.trouble = 0.6, trouble
@@ -168,6 +174,7 @@ def test_trouble_is_a_fault_at_once_and_is_over_when_it_is_over(bench: Bench, tr
     assert bench.deliver().current_a == pytest.approx(60.0, abs=0.5)
 
 
+@pytest.mark.parametrize("bench", ASKED, indirect=True)
 def test_a_late_answer_is_never_taken_for_a_fresh_one(bench: Bench) -> None:
     bench.deliver()
     bench.rack.slow_s, bench.rack.trouble = 0.5, Trouble.SLOW
