@@ -25,6 +25,7 @@ from firmware.ocpp.rpc import V201 as RPC_201
 from firmware.ocpp.session import Memory, Session
 from firmware.ocpp.uplink import Uplink
 from firmware.station.authorization import Unreachable, Verdict
+from firmware.station.certificates import HashData, OwnUse
 from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
 from firmware.station.facts import (
     AnyFact,
@@ -67,7 +68,7 @@ class BackOfficeClient:
         self._session: Session | None = None
         self._link_note: tuple[bool, str] | None = None
         self._firmware = _version()
-        station.back_office = station.contract_office = station.certificate_status = self
+        station.back_office = station.contract_office = station.certificate_status = station.signer = self
         station.subscribe(self._on_fact)
 
     @property
@@ -90,6 +91,10 @@ class BackOfficeClient:
     async def get_certificate_status(self, request: OcspRequestData) -> bytes:
         """What an OCSP responder says of a certificate, in DER. Raises Unreachable when it is not to be had."""
         return await self._present().certificate_status(request)
+
+    async def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> bool:
+        """Have a certificate of ours signed. Raises Unreachable."""
+        return await self._present().sign_certificate(csr, use, request_id, root)
 
     def _present(self) -> Session:
         if self._session is None:

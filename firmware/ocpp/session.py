@@ -23,6 +23,7 @@ from firmware.ocpp.payload import Payload
 from firmware.ocpp.rpc import Answered, Called, Dropped, Refused, Rpc, Sent, Silent, encode_call
 from firmware.ocpp.uplink import Uplink
 from firmware.station.authorization import Unreachable, Verdict
+from firmware.station.certificates import HashData, OwnUse
 from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
 from firmware.station.facts import BackOfficeMessage, ConnectorStatus, IdToken, SecurityEvent
 from firmware.station.journal import JournalError
@@ -152,6 +153,13 @@ class Session:
         if response is None:
             raise Unreachable("the back office has no OCSP response")
         return response
+
+    async def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> bool:
+        """Have a certificate of ours signed; False: refused, or unknown to this version. Raises Unreachable."""
+        outgoing = self._dialect.sign_certificate(csr, use, request_id, root)
+        if outgoing is None:
+            return False
+        return getattr(await self._ask(outgoing, urgent=False), "status", "") == "Accepted"
 
     async def _ask(self, outgoing: Outgoing, *, urgent: bool = True, hurried: bool = False) -> Payload:
         """Make a CALL and wait for its answer. Raises Unreachable. `urgent`: ahead of everything that waits; `hurried`:

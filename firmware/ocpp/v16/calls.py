@@ -12,6 +12,7 @@ from firmware.config import StationSettings
 from firmware.ocpp.dialect import Outgoing, Shape
 from firmware.ocpp.payload import stamp, told
 from firmware.ocpp.samples import Reading, readings
+from firmware.ocpp.v16 import firmware, logs, security
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v16.id_tag import id_tag
 from firmware.station import facts
@@ -74,19 +75,12 @@ def samples_outside(fact: facts.MeterValues, shape: Shape, _: str | None) -> tup
     return (meter_values(fact.evse, values),) if values else ()
 
 
-def security_event(fact: facts.SecurityEvent, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
-    if not fact.critical:
-        return ()  # whitepaper A04: only critical events are sent
-    payload = v16.SecurityEventNotification(
-        type=fact.kind[:50], timestamp=stamp(fact.at), tech_info=fact.tech_info[:255] or UNSET
-    )
-    return (Outgoing("SecurityEventNotification", payload, v16.SecurityEventNotificationResponse),)
-
-
 CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
     facts.Transaction: transaction,
     facts.MeterValues: samples_outside,
-    facts.SecurityEvent: security_event,
+    **security.CALLS,
+    **firmware.CALLS,
+    **logs.CALLS,
 }
 
 

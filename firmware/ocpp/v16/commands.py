@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from firmware.ocpp.dialect import Answer, Office, Outgoing, Refusal
 from firmware.ocpp.payload import Payload, given
-from firmware.ocpp.v16 import calls, configuration, local_list, reservation, smart_charging
+from firmware.ocpp.v16 import calls, configuration, firmware, local_list, logs, reservation, security, smart_charging
 from firmware.ocpp.v16 import messages as v16
 from firmware.station import facts
 
@@ -67,17 +67,19 @@ async def change_availability(request: v16.ChangeAvailability, office: Office) -
 
 
 async def trigger_message(request: v16.TriggerMessage, office: Office) -> Answer:
-    if request.requested_message in {"DiagnosticsStatusNotification", "FirmwareStatusNotification"}:
-        return Answer(v16.TriggerMessageResponse(status="NotImplemented"))
     connector = request.connector_id if request.connector_id is not UNSET else None
     if connector is not None and connector != 0 and connector not in office.station.evses:
         return Answer(v16.TriggerMessageResponse(status="Rejected"))
-    then = tuple(_triggered(request.requested_message, connector, office))
+    then = tuple(triggered(request.requested_message, connector, office))
     return Answer(v16.TriggerMessageResponse(status="Accepted" if then else "Rejected"), then)
 
 
-def _triggered(message: str, connector: int | None, office: Office) -> list[Outgoing]:
+def triggered(message: str, connector: int | None, office: Office) -> list[Outgoing]:
     match message:
+        case "DiagnosticsStatusNotification":
+            return [logs.diagnostics_triggered(office)]
+        case "FirmwareStatusNotification":
+            return [firmware.triggered(office, signed=False)]
         case "BootNotification":
             return [calls.boot_notification(office.station.settings.station, office.firmware)]
         case "Heartbeat":
@@ -111,6 +113,10 @@ async def get_configuration(request: v16.GetConfiguration, office: Office) -> An
 
 
 async def change_configuration(request: v16.ChangeConfiguration, office: Office) -> Answer:
+    write = security.WRITERS.get(request.key.lower())
+    if write is not None:
+        refused = write(request.value, office)
+        return Answer(v16.ChangeConfigurationResponse(status="Rejected" if refused else "Accepted"))
     variable = office.model.key(request.key)
     if variable is None:
         known = configuration.one_key(office.model, office.station, request.key) is not None
@@ -141,19 +147,10 @@ COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]]
     **smart_charging.COMMANDS,
     **reservation.COMMANDS,
     **local_list.COMMANDS,
+    **security.COMMANDS,
+    **firmware.COMMANDS,
+    **logs.COMMANDS,
 }
 
-# Of 1.6 and its security extension, but not of this station (yet): answered NotSupported, not NotImplemented.
-KNOWN: Final = frozenset(
-    [
-        "CertificateSigned",
-        "DeleteCertificate",
-        "ExtendedTriggerMessage",
-        "GetDiagnostics",
-        "GetInstalledCertificateIds",
-        "GetLog",
-        "InstallCertificate",
-        "SignedUpdateFirmware",
-        "UpdateFirmware",
-    ]
-)
+# Of 1.6 and its security extension, but not of this station: answered NotSupported, not NotImplemented.
+KNOWN: Final[frozenset[str]] = frozenset()

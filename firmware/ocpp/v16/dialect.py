@@ -7,12 +7,13 @@ from msgspec import UNSET
 from firmware.ocpp import rpc
 from firmware.ocpp.dialect import Answer, Contracts, Learnt, Office, Outgoing, Registration, Shape
 from firmware.ocpp.payload import Payload, moment
-from firmware.ocpp.v16 import calls, commands
+from firmware.ocpp.v16 import calls, commands, security
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v16.contracts import Contracts16
 from firmware.ocpp.v16.id_tag import id_tag as told_tag
 from firmware.ocpp.v16.id_tag import verdict_of
 from firmware.station.authorization import Verdict
+from firmware.station.certificates import HashData, OwnUse
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
 from firmware.station.station import Station
 
@@ -68,6 +69,9 @@ class V16:
                 verdict = verdict_of(response.id_tag_info)
                 return Learnt(verdict if verdict.status != "ConcurrentTx" else None)  # says nothing about an ended one
         return Learnt()
+
+    def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> Outgoing | None:
+        return security.sign_certificate(csr, use)
 
     async def answer(self, request: Payload, office: Office) -> Answer:
         return await commands.COMMANDS[type(request)](request, office)

@@ -8,10 +8,11 @@ from msgspec import UNSET
 from firmware.ocpp import rpc
 from firmware.ocpp.dialect import Answer, Contracts, Learnt, Office, Outgoing, Registration, Shape
 from firmware.ocpp.payload import Payload, moment
-from firmware.ocpp.v201 import calls, commands, messages
+from firmware.ocpp.v201 import calls, certificates, commands, messages
 from firmware.ocpp.v201.contracts import Contracts201
 from firmware.ocpp.v201.id_token import told_token, verdict_of
 from firmware.station.authorization import Verdict
+from firmware.station.certificates import HashData, OwnUse
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
 from firmware.station.station import Station
 
@@ -64,6 +65,9 @@ class V201:
             return Learnt(needs=response.status)
         info = getattr(response, "id_token_info", UNSET)
         return Learnt(verdict_of(info)) if info is not UNSET else Learnt()
+
+    def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> Outgoing | None:
+        return certificates.sign_certificate(csr, use)
 
     async def answer(self, request: Payload, office: Office) -> Answer:
         return await commands.COMMANDS[type(request)](request, office)

@@ -7,17 +7,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from msgspec import UNSET
+
 from firmware.ocpp import rpc
 from firmware.ocpp.dialect import Answer, Learnt, Office, Outgoing, Shape
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.v21 import calls as calls_21
 from firmware.ocpp.v21 import commands as commands_21
 from firmware.ocpp.v21 import messages
+from firmware.ocpp.v21.types import CertificateSigningUseEnum
 from firmware.ocpp.v201 import commands
+from firmware.ocpp.v201.certificates import hash_data
 from firmware.ocpp.v201.contracts import Contracts201
 from firmware.ocpp.v201.dialect import REQUESTS as REQUESTS_201
 from firmware.ocpp.v201.dialect import V201
 from firmware.ocpp.v201.id_token import verdict_of
+from firmware.station.certificates import HashData, OwnUse
 from firmware.station.facts import AnyFact, ConnectorStatus, IdToken
 from firmware.station.station import Station
 
@@ -35,6 +40,13 @@ REQUESTS: Final = {kind.__name__.removesuffix("Request"): kind for kind in (*_OF
 def _heard(call: Outgoing) -> Outgoing:
     """A CALL of 2.0.1 whose answer is read as 2.1's."""
     return replace(call, response=_here(call.response))
+
+
+SIGNING_USES: Final[dict[OwnUse, CertificateSigningUseEnum]] = {
+    "ChargingStation": "ChargingStationCertificate",
+    "V2G": "V2GCertificate",
+    "V2G20": "V2G20Certificate",
+}
 
 
 class V21(V201):
@@ -65,6 +77,15 @@ class V21(V201):
         if isinstance(response, messages.NotifyEVChargingNeedsResponse):
             return Learnt(needs=response.status)
         return super().learn(response)
+
+    def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> Outgoing | None:
+        payload = messages.SignCertificateRequest(
+            csr=csr,
+            certificate_type=SIGNING_USES[use],
+            hash_root_certificate=hash_data(root) if root is not None else UNSET,
+            request_id=request_id,
+        )
+        return Outgoing("SignCertificate", payload, messages.SignCertificateResponse)
 
     async def answer(self, request: Payload, office: Office) -> Answer:
         own = commands_21.COMMANDS.get(type(request))

@@ -148,6 +148,13 @@ class CertificateSignedRequest(types.Payload201, frozen=True, kw_only=True):
     request_id: int | UnsetType = UNSET
 
 
+class SignCertificateRequest(types.Payload201, frozen=True, kw_only=True):
+    csr: Annotated[str, Meta(max_length=5500)]
+    certificate_type: CertificateSigningUseEnum | UnsetType = UNSET
+    hash_root_certificate: types.CertificateHashData | UnsetType = UNSET
+    request_id: int | UnsetType = UNSET
+
+
 class GetInstalledCertificateIdsRequest(types.Payload201, frozen=True, kw_only=True):
     certificate_type: Annotated[tuple[GetCertificateIdUseEnum, ...], Meta(min_length=1)] | UnsetType = UNSET
 

@@ -72,7 +72,7 @@ def test_a_payload_may_be_null_when_it_is_empty() -> None:
         ("DataTransfer", {"vendorId": None}, "TypeConstraintViolation", "TypeConstraintViolation"),
         ("GetVariables", {"getVariableData": []}, None, "OccurrenceConstraintViolation"),
         ("Sing", {}, "NotImplemented", "NotImplemented"),
-        ("GetLog", {}, "NotSupported", "NotSupported"),
+        ("PublishFirmware", {}, "NotImplemented", "NotSupported"),
     ],
 )
 def test_a_bad_call_gets_the_code_of_its_version(
