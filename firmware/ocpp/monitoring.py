@@ -283,7 +283,7 @@ class Monitors:
             return False
         if now < monitor.due:
             return False
-        monitor.due = max(monitor.due + step, now) if monitor.kind == "Periodic" else following
+        monitor.due = monitor.due + step if monitor.due + step > now else following  # once, however late
         return True
 
     def _event(

@@ -298,6 +298,26 @@ class Point16(_Point, ChargePoint16):  # type: ignore[misc]  # untyped package
     def security_event(self, **_: Any) -> Any:
         return result16.SecurityEventNotification()
 
+    @on("SignCertificate")
+    def sign_certificate(self, **_: Any) -> Any:
+        return self.told or result16.SignCertificate(status="Accepted")
+
+    @on("FirmwareStatusNotification")
+    def firmware_status(self, **_: Any) -> Any:
+        return result16.FirmwareStatusNotification()
+
+    @on("SignedFirmwareStatusNotification")
+    def signed_firmware_status(self, **_: Any) -> Any:
+        return result16.SignedFirmwareStatusNotification()
+
+    @on("DiagnosticsStatusNotification")
+    def diagnostics_status(self, **_: Any) -> Any:
+        return result16.DiagnosticsStatusNotification()
+
+    @on("LogStatusNotification")
+    def log_status(self, **_: Any) -> Any:
+        return result16.LogStatusNotification()
+
 
 def point_2x(charge_point: Any, result: Any) -> Any:
     """A back office of 2.0.1 or 2.1: what both say by the same words."""
@@ -335,6 +355,18 @@ def point_2x(charge_point: Any, result: Any) -> Any:
         def meter_values(self, **_: Any) -> Any:
             return result.MeterValues()
 
+        @on("NotifyEvent")
+        def notify_event(self, **_: Any) -> Any:
+            return result.NotifyEvent()
+
+        @on("NotifyMonitoringReport")
+        def monitoring_report(self, **_: Any) -> Any:
+            return result.NotifyMonitoringReport()
+
+        @on("NotifyCustomerInformation")
+        def customer_information(self, **_: Any) -> Any:
+            return result.NotifyCustomerInformation()
+
         @on("NotifyReport")
         def notify_report(self, **_: Any) -> Any:
             return result.NotifyReport()
@@ -342,6 +374,46 @@ def point_2x(charge_point: Any, result: Any) -> Any:
         @on("SecurityEventNotification")
         def security_event(self, **_: Any) -> Any:
             return result.SecurityEventNotification()
+
+        @on("SignCertificate")
+        def sign_certificate(self, **_: Any) -> Any:
+            return self.told or result.SignCertificate(status="Accepted")
+
+        @on("FirmwareStatusNotification")
+        def firmware_status(self, **_: Any) -> Any:
+            return result.FirmwareStatusNotification()
+
+        @on("LogStatusNotification")
+        def log_status(self, **_: Any) -> Any:
+            return result.LogStatusNotification()
+
+        @on("ReportChargingProfiles")
+        def report_profiles(self, **_: Any) -> Any:
+            return result.ReportChargingProfiles()
+
+        @on("NotifyChargingLimit")
+        def charging_limit(self, **_: Any) -> Any:
+            return self.told or result.NotifyChargingLimit()
+
+        @on("ClearedChargingLimit")
+        def cleared_limit(self, **_: Any) -> Any:
+            return result.ClearedChargingLimit()
+
+        @on("NotifyEVChargingNeeds")
+        def charging_needs(self, **_: Any) -> Any:
+            return self.told or result.NotifyEVChargingNeeds(status="Accepted")
+
+        @on("NotifyEVChargingSchedule")
+        def charging_schedule(self, **_: Any) -> Any:
+            return result.NotifyEVChargingSchedule(status="Accepted")
+
+        @on("NotifyPriorityCharging")
+        def priority_charging(self, **_: Any) -> Any:
+            return result.NotifyPriorityCharging()
+
+        @on("ReservationStatusUpdate")
+        def reservation_update(self, **_: Any) -> Any:
+            return result.ReservationStatusUpdate()
 
     return Point
 
