@@ -95,8 +95,8 @@ def test_16_trigger_message(on_site: OnSite) -> None:
             ("Heartbeat", "Accepted"),
             ("BootNotification", "Accepted"),
             ("StatusNotification", "Accepted"),
-            ("FirmwareStatusNotification", "NotImplemented"),
-            ("DiagnosticsStatusNotification", "NotImplemented"),
+            ("FirmwareStatusNotification", "Accepted"),
+            ("DiagnosticsStatusNotification", "Accepted"),
         ):
             assert (await site.csms.ask("TriggerMessage", requested_message=message)).status == status
         await site.csms.heard("Heartbeat")
@@ -334,7 +334,7 @@ def test_2x_trigger_message(on_2x: OnSite) -> None:
         for message, status in (
             ("Heartbeat", "Accepted"),
             ("BootNotification", "Rejected"),  # F06.FR.17
-            ("FirmwareStatusNotification", "NotImplemented"),
+            ("FirmwareStatusNotification", "Accepted"),
         ):
             assert (await site.csms.ask("TriggerMessage", requested_message=message)).status == status
         await site.csms.heard("Heartbeat")
@@ -361,7 +361,7 @@ def test_2x_what_cannot_be_done_is_rejected_with_its_reason(on_2x: OnSite) -> No
         assert unknown.status == "Rejected"
         assert (await csms.ask("DataTransfer", vendor_id="x")).status == "UnknownVendorId"
         with pytest.raises(OCPPError) as refused:
-            await csms.ask("GetLog", log={"remoteLocation": "ftp://x"}, log_type="SecurityLog", request_id=1)
+            await csms.ask("PublishFirmware", location="ftp://x", checksum="0" * 32, request_id=1)
         assert refused.value.code == "NotSupported"
 
     on_2x(test)
