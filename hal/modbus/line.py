@@ -6,6 +6,7 @@ fails, not again within a second.
 
 import select
 import socket
+import termios
 import time
 from typing import Any, Final
 
@@ -47,7 +48,7 @@ class Line:
                 self._socket = socket.create_connection((host.strip("[]"), int(port)), timeout=1.0)
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._socket.setblocking(False)
-        except (OSError, ValueError, OverflowError) as error:
+        except (OSError, ValueError, OverflowError, termios.error) as error:
             self._failed_at = time.monotonic()
             raise LineError(f"{self.place}: {getattr(error, 'strerror', None) or error}") from error
 
