@@ -58,6 +58,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="user that may be the controller; own user and root may",
     )
     parser.add_argument("--group", action="append", default=[], metavar="NAME", help="group that may be the controller")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=Path(found) if (found := os.environ.get("STATE_DIRECTORY")) else None,
+        metavar="DIR",
+        help="where black boxes and counters of wear are kept (default: the unit's StateDirectory=, else nowhere)",
+    )
     parser.add_argument("--check", action="store_true", help="check the board file, touch no hardware, and end")
     parser.add_argument("--verbose", action="store_true", help="log every change of lease and link")
     return parser.parse_args(argv)
@@ -98,14 +105,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         board.detach()
         return 3
     try:
-        return _run(board, link, options.socket)
+        return _run(board, link, options.socket, options.state)
     finally:
         link.close()
         board.detach()
 
 
-def _run(board: Board, link: Link, socket_path: Path) -> int:
-    guard = Guard(board, time.monotonic(), version=__version__, wake=link.wake)
+def _run(board: Board, link: Link, socket_path: Path, state: Path | None) -> int:
+    guard = Guard(board, time.monotonic(), version=__version__, wake=link.wake, state=state)
     link.serve(guard)
     ending: list[float] = []
 

@@ -70,10 +70,32 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     temperature_warn_c: Celsius = 70.0  # from here the limit falls linearly to the connector's minimum
     temperature_stop_c: Celsius = 85.0
     temperature_hysteresis_k: Annotated[float, Meta(ge=3, le=50)] = 5.0  # hal reference 6: at least 3 K
+    phase_pause_s: Annotated[float, Meta(ge=5, le=600)] = 10.0  # no power between two numbers of phases
+    phase_min_interval_s: Seconds = 300.0  # between two changes
+    contactor_life: Annotated[int, Meta(ge=0)] = 0  # closings its maker promises; 0 = not said
 
     def __post_init__(self) -> None:
         if self.temperature_warn_c >= self.temperature_stop_c:
             raise ValueError("temperature_warn_c must lie below temperature_stop_c")
+
+
+class Derating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[[connector.derating]]: what a sensor's temperature leaves of the current. `points`: [°C, A], rising and falling;
+    straight lines between them, no limit below the first. From `stop_c` on nothing flows."""
+
+    sensor: Literal[
+        "thermometer", "thermometer_dc_plus", "thermometer_dc_minus", "thermometer_cable", "thermometer_housing"
+    ]
+    points: Annotated[tuple[tuple[Celsius, Amps], ...], Meta(min_length=1, max_length=16)]
+    stop_c: Celsius | None = None
+    hysteresis_k: Annotated[float, Meta(ge=3, le=50)] = 5.0
+
+    def __post_init__(self) -> None:
+        for (before_c, before_a), (at_c, at_a) in zip(self.points, self.points[1:], strict=False):
+            if at_c <= before_c or at_a > before_a:
+                raise ValueError("points must rise in °C and fall in A")
+        if self.stop_c is not None and self.stop_c <= self.points[-1][0]:
+            raise ValueError("stop_c must lie above the last point")
 
 
 class HardwareLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,3 +123,5 @@ class ConnectorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     dc_max_power_w: Annotated[float, Meta(ge=0, le=5e6)] = 0.0
     policy: Policy = Policy()
     hardware: HardwareLimits = HardwareLimits()
+    derating: tuple[Derating, ...] = ()
+    shares_pins_with: tuple[Annotated[int, Meta(ge=1, le=64)], ...] = ()  # connectors on the same contacts of the plug

@@ -7,43 +7,31 @@ The guard calls `tick` every 10 ms and carries the intents; reports are built by
 
 import contextlib
 import math
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
-from hal import dc_path, grants, interlocks, pilot
+from hal import dc_path, derating, grants, interlocks, phase_switch, pilot
+from hal.black_box import Sample
+from hal.connector_parts import ConnectorParts
 from hal.contracts import (
-    CableLock,
-    Contactor,
-    ControlPilot,
     DeviceError,
-    Indicator,
-    Light,
-    Meter,
-    MeterReading,
+    LockState,
     PilotMode,
     PilotOutput,
     PilotSample,
     Plug,
-    Proximity,
-    ResidualCurrentMonitor,
-    SafetyInput,
-    SelfClosing,
-    ShuntTrip,
-    Thermometer,
-    Watchdog,
 )
 from hal.dc_output import DcOutput, Seen
 from hal.faults import FAULTS
-from hal.parts import Connector, Part
-from hal.plug_lock import PlugLock
-from hal.polling import Poller
+from hal.parts import Connector
+from hal.phase_switch import Phases
+from hal.wear import worn
 from hal.wire import GONE_S
-
-T = TypeVar("T")
 
 NOTHING_CLEARED: Final[frozenset[str]] = frozenset()
 METER_SETTLE_S: Final = 1.0  # an AC meter averages over less than this
 UNLOADED_A: Final = 0.5  # per phase: what a car's electronics draw at most while its charger is off
+WANTS: Final = (pilot.Level.C, pilot.Level.D)
+_LOCKED: Final = {LockState.LOCKED: True, LockState.UNLOCKED: False}
 PLUGGED: Final = (pilot.Level.B, pilot.Level.C, pilot.Level.D)
 
 
@@ -55,14 +43,14 @@ class StationInputs(NamedTuple):
     tamper: bool = False
     device: str = ""
     overrun: str = ""
+    shared_pins: str = ""  # a neighbour on the same contacts of the plug that is not open
 
 
-class ConnectorGuard:
+class ConnectorGuard(ConnectorParts):
     """State of one connector and the wishes of the controller for it."""
 
     def __init__(self, connector: Connector, now: float) -> None:
-        self.board = connector.settings
-        self.capability = connector.capability
+        super().__init__(connector, now)
         self.circuit = pilot.Circuit(ventilation=self.board.ventilation, dc=self.board.dc)
         self.pilot = pilot.Pilot(output_since=now)
         self.interlocks = interlocks.Interlocks()
@@ -77,60 +65,18 @@ class ConnectorGuard:
         self.wish = pilot.X1
         self.lock_wish = False
         self._clear = NOTHING_CLEARED
-        self._device = ""  # what a part said in this tick
         self._away_since: float | None = None
         self._plug_before: Plug | None = None
-        self._coil: bool | None = None  # last command that reached the contactor
         self._shown: PilotOutput | None = None
-        self._rcd_test = False
-        self._tripped_upstream = False
-        self._light = Light.OFF
-        self._light_due = False  # asked for, and not yet begun in the indicator's thread
-        self._closes_itself = False  # the board closes by itself as soon as car and duty are there
-        self._duty_cleared = False  # ... and nothing is left to do before that
+        self._duty_cleared = False  # where the board closes by itself: nothing is left to do before that
         self._duty_waits = False
         self._was_closed = False
-        self._take_parts(connector.parts, now)
-
-    def _take_parts(self, parts: dict[str, Part], now: float) -> None:
-        self._control_pilot: ControlPilot = parts["pilot"].driver
-        self._contactor: Contactor = parts["contactor"].driver
-        self._closes_itself = isinstance(self._contactor, SelfClosing) and self._contactor.closes_itself
-        self._proximity: Proximity | None = _driver(parts, "proximity")
-        self._rcd: ResidualCurrentMonitor | None = _driver(parts, "rcd")
-        self._inputs: dict[str, SafetyInput] = {
-            name: parts[name].driver
-            for name in ("emergency_stop", "pe_monitor", "mains_fail", "tamper")
-            if name in parts
-        }
-        self._shunt_trip: ShuntTrip | None = _driver(parts, "shunt_trip")
-        self._watchdog: Watchdog | None = _driver(parts, "watchdog")
-        self._indicator: Indicator | None = _driver(parts, "indicator")
-        self.dc: DcOutput | None = DcOutput(self.board, parts, now) if self.board.dc else None
-        meter: Meter | None = _driver(parts, "meter")
-        thermometer: Thermometer | None = _driver(parts, "thermometer")
-        lock: CableLock | None = _driver(parts, "lock")
-
-        def poller(name: str, read: Callable[[], T]) -> Poller[T]:
-            return Poller(f"{self.board.id}.{name}", read, parts[name].poll_s, parts[name].stale_s, now)
-
-        self.meter: Poller[MeterReading] | None = poller("meter", meter.read) if meter else None
-        self.thermometer: Poller[float] | None = poller("thermometer", thermometer.read) if thermometer else None
-        self.lock: PlugLock | None = PlugLock(lock, poller("lock", lock.state)) if lock else None
-        self.lights: Poller[None] | None = (
-            Poller(f"{self.board.id}.indicator", _nothing, 3600.0, 3600.0, now) if self._indicator else None
-        )
-        self.pollers: list[Poller[Any]] = [
-            part
-            for part in (
-                self.meter,
-                self.thermometer,
-                *(self.dc.pollers if self.dc else ()),
-                self.lock.poller if self.lock else None,
-                self.lights,
-            )
-            if part is not None
-        ]
+        self.phase_wish: Phases = 3 if self.board.phases == 3 else 1
+        self.phase = phase_switch.Switch(phases=self.phase_wish, target=self.phase_wish)
+        self.why_phases = ""
+        self._derated = (math.inf,) * len(self.board.derating)
+        self._hot = (False,) * len(self.board.derating)
+        self._recorded = self.interlocks.faults  # those the black box knows of
 
     # --- intents ----------------------------------------------------------------------------------------------------
 
@@ -138,16 +84,9 @@ class ConnectorGuard:
         """Ask for one fault to be cleared in the next tick."""
         self._clear |= {code}
 
-    def show(self, light: Light) -> None:
-        self._light = light
-        if self.lights and not self._light_due:  # a slow indicator shows the newest, it does not catch up
-            self._light_due = True
-            self.lights.request(self._show_light)
-
-    def _show_light(self) -> None:
-        self._light_due = False  # before looking: what comes from now on is asked for again
-        if self._indicator:
-            self._indicator.show(self._light)
+    def ask_phases(self, phases: Phases) -> None:
+        if self._phase_switch:
+            self.phase_wish = phases
 
     def give(self, grant: grants.Grant) -> None:
         self.granted = grants.give(self.granted, grant, self.fault_text)
@@ -209,6 +148,8 @@ class ConnectorGuard:
         self.interlocks = interlocks.step(self.interlocks, self.board, inputs, now)
         self._clear = NOTHING_CLEARED
         self._step_grants(now, lease=lease)
+        self._step_phases(now)
+        was_closed = self.pilot.closed
         self.pilot = pilot.step(
             self.pilot,
             self.circuit,
@@ -217,7 +158,7 @@ class ConnectorGuard:
                 age_s=now - self.sample_at,
                 wish=self._cleared(
                     grants.permitted(
-                        self.wish,
+                        pilot.X1 if self.phase.hold else self.wish,
                         self.cap_a,
                         lease=lease,
                         riding=self.granted.riding_since is not None,
@@ -232,6 +173,63 @@ class ConnectorGuard:
             now,
         )
         self._apply(now)
+        self._record(now, was_closed=was_closed)
+
+    def _step_phases(self, now: float) -> None:
+        if self._phase_switch is None:
+            return
+        reading = self.meter.latest.value if self.meter else None
+        riding = self.granted.riding_since is not None
+        inputs = phase_switch.Inputs(
+            wish=self.phase.phases if riding else self.phase_wish,  # nobody is there who could be told
+            seen=self._try(self._phase_switch.phases, None),
+            closed=self.pilot.closed,
+            feedback=self.feedback,
+            current_a=max(reading.current_a, default=0.0) if reading else None,
+            digital=pilot.is_digital(self.wish),
+            plugged=self.plugged,
+            wants=self.pilot.level in WANTS,
+        )
+        self.phase = phase_switch.step(self.phase, self.board.policy, inputs, now)
+        self.why_phases = phase_switch.why(self.phase, self.board.policy, inputs, now)
+
+    def _record(self, now: float, *, was_closed: bool) -> None:
+        """What the black box and the counters keep of this tick."""
+        p, reading = self.pilot, self.meter.latest.value if self.meter else None
+        self.wear.note(
+            now,
+            closed=p.closed,
+            current_a=max(reading.current_a, default=0.0) if reading and was_closed else 0.0,
+            phases=self._phases_set,
+            locked=_LOCKED.get(self.lock.state) if self.lock else None,
+        )
+        self.black_box.note(
+            Sample(
+                now,
+                self.sample.high_mv,
+                self.sample.low_mv,
+                p.level.value,
+                p.output.mode,
+                p.output.duty_percent,
+                p.closed,
+                self.feedback,
+                self.policed_a,
+            )
+        )
+        if self.interlocks.faults is not self._recorded:
+            self._record_faults(now)
+
+    def _record_faults(self, now: float) -> None:
+        before, self._recorded = self._recorded, self.interlocks.faults
+        known = {fault.code for fault in before}
+        present = {fault.code for fault in self._recorded}
+        for fault in self._recorded:
+            if fault.code not in known:
+                self.black_box.event(now, f"fault {fault.code}: {fault.text}")
+                if fault.latched:
+                    self.black_box.alarm(now, fault.text)
+        for code in sorted(known - present):
+            self.black_box.event(now, f"fault {code} gone")
 
     def _cleared(self, permitted: PilotOutput) -> PilotOutput:
         """What the pilot may show. Where the duty alone makes the board close, everything that must be done before
@@ -271,10 +269,29 @@ class ConnectorGuard:
                 self.dc.forget()
         temperature = self.thermometer.latest.value if self.thermometer else None
         most = min(self.granted.limit_a, self.rating_a, self.board.max_current_a)
-        self.cap_a = interlocks.derated_a(most, self.board, temperature)
+        self.cap_a = min(self._follow_heat(), interlocks.derated_a(most, self.board, temperature))
         # while the contactor waits for the car to let go, the car is held to what it was last offered
         if self.granted.grant is not None or not self.pilot.closed:
             self.policed_a = self.cap_a
+
+    def _follow_heat(self) -> float:
+        """What the curves of the board file leave, A."""
+        if not self._derated:
+            return math.inf
+        values = {name: poller.latest.value for name, poller in self.thermometers.items()}
+        self._derated = derating.limits(self._derated, self.board.derating, values)
+        self._hot = tuple(
+            derating.too_hot(was, curve, values.get(curve.sensor))
+            for was, curve in zip(self._hot, self.board.derating, strict=True)
+        )
+        return min(self._derated)
+
+    def _too_hot(self) -> str:
+        for hot, curve in zip(self._hot, self.board.derating, strict=True):
+            if hot:
+                value = self.thermometers[curve.sensor].latest.value
+                return f"{curve.sensor}: {value:.0f} °C" if value is not None else curve.sensor
+        return ""
 
     def _gone(self, now: float) -> bool:
         """The car is away: state A, longer than a contact bounces. Open is open from the first moment."""
@@ -308,13 +325,6 @@ class ConnectorGuard:
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    def _try(self, read: Callable[[], T], otherwise: T) -> T:
-        try:
-            return read()
-        except DeviceError as error:
-            self._device = str(error)
-            return otherwise
-
     def _read(self, now: float, station: StationInputs, failed_before: str) -> interlocks.Inputs:
         with contextlib.suppress(DeviceError):  # the sample grows old: the pilot step's fault
             self.sample, self.sample_at = self._control_pilot.read(), now
@@ -341,12 +351,17 @@ class ConnectorGuard:
             meter_at=meter.at if meter else 0.0,
             meter_fresh=self.meter.fresh(now) if self.meter else True,
             temperature_c=self.thermometer.latest.value if self.thermometer else None,
-            temperature_fresh=self.thermometer.fresh(now) if self.thermometer else True,
+            temperature_fresh=all(poller.fresh(now) for poller in self.thermometers.values()),
             supply_fresh=self.dc.supply.fresh(now) if self.dc else True,
             silent=self._silent(),
             dc=self.dc.judge(self._seen(), now) if self.dc else (),
             device=self._device or failed_before or station.device,
             overrun=station.overrun,
+            hot=self._too_hot(),
+            phases=self.phase.phases,
+            phase_switch=f"it was sent to {self.phase.phases} phase(s)" if self.phase.apart else "",
+            shared_pins=station.shared_pins,
+            worn=worn(self.wear.counts, self.board.policy.contactor_life),
             clear=self._clear,
         )
 
@@ -354,7 +369,7 @@ class ConnectorGuard:
         """A part without whose word nothing may close, and which has not been heard since the start."""
         if self.meter and self.meter.latest.value is None and self.board.policy.on_meter_stale == "stop":
             return "meter"
-        if self.thermometer and self.thermometer.latest.value is None:
+        if any(poller.latest.value is None for poller in self.thermometers.values()):
             return "thermometer"
         return "DC supply" if self.dc and self.dc.reading is None else ""
 
@@ -377,7 +392,9 @@ class ConnectorGuard:
             return
         plug = self._try(self._proximity.read, Plug.INVALID)
         if plug is self._plug_before:  # a cable does not change within 10 ms: two equal readings
-            self.plug, self.rating_a = plug, float(plug.rating_a)
+            self.plug = plug
+            if self.board.cable_rating_a is None:  # else the contact only tells of the release button
+                self.rating_a = float(plug.rating_a)
         self._plug_before = plug
 
     def _held_up(self) -> str:
@@ -396,13 +413,14 @@ class ConnectorGuard:
     def _apply(self, now: float) -> None:
         if not self.pilot.closed:
             self._switch(close=False)
+            self._set_phases(self.phase.phases)
         if self._shown != self.pilot.output:
             output = self.pilot.output
             if self._do(lambda: self._control_pilot.drive(output)):
                 self._shown = output
         if self.pilot.closed:
             self._switch(close=True)
-        self._apply_safety()
+        self._apply_safety(self.interlocks)
         if self.lock:
             wish = self.lock_wish and not self._mains_failed  # nobody's cable stays trapped by a power cut
             closing = self.pilot.waiting or self._duty_waits or self._duty_cleared
@@ -411,45 +429,9 @@ class ConnectorGuard:
         if self.dc:
             self._apply_dc(self.dc)
 
-    def _do(self, action: Callable[[], None]) -> bool:
-        try:
-            action()
-        except DeviceError as error:
-            self._device = str(error)
-            return False
-        return True
-
-    def _switch(self, *, close: bool) -> None:
-        """On change only, again every tick until it reached the hardware."""
-        if self._coil is not close and self._do(self._contactor.close if close else self._contactor.open):
-            self._coil = close
-
-    def _apply_safety(self) -> None:
-        testing = self.interlocks.self_test is interlocks.SelfTest.TRIPPING
-        if self._rcd and testing is not self._rcd_test:
-            rcd = self._rcd
-            if self._do(lambda: rcd.test(testing)):
-                self._rcd_test = testing
-        if self._rcd and self.interlocks.rcd_reset:
-            self._do(self._rcd.reset)
-        if not self.interlocks.shunt_trip:
-            self._tripped_upstream = False
-        elif self._shunt_trip and not self._tripped_upstream:
-            self._tripped_upstream = self._do(self._shunt_trip.trip)
-        if self._watchdog:
-            self._do(self._watchdog.feed)
-
     def _apply_dc(self, dc: DcOutput) -> None:
         p = self.pilot
         blocked = p.blocked_since is not None
         # a first sample that is no state C any more blocks until the next one decides: 30 ms are less than two ticks
         enable = p.closed and not blocked and p.pending is p.level and self.feedback is not False
         self._do(lambda: dc.apply(self._seen(), stopping=p.stopping_since is not None, blocked=blocked, enable=enable))
-
-
-def _driver(parts: dict[str, Part], name: str) -> T | None:
-    return parts[name].driver if name in parts else None
-
-
-def _nothing() -> None:
-    return None

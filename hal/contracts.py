@@ -151,6 +151,18 @@ class SelfClosing(Protocol):
     def closes_itself(self) -> bool: ...
 
 
+class PhaseSwitch(Protocol):
+    """Chooses how many phases the contactor gives to the car, while it is open. Fast."""
+
+    def set(self, phases: int) -> None:
+        """1 or 3. Never called while current flows."""
+        ...
+
+    def phases(self) -> int | None:
+        """What its own contact says; None where it has none."""
+        ...
+
+
 class ResidualCurrentMonitor(Protocol):
     """RDC-DD / RCD electronics (IEC 62955). Fast. The trip path opens the contactor in hardware; this reports it."""
 

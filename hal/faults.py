@@ -55,6 +55,9 @@ FAULTS: Final[dict[str, Rule]] = {
     "dc_weld": Rule(
         "voltage stays behind the open DC contactor", latched=True, leaves=False, mrec="MREC17EVSEContactorFault"
     ),
+    "phase_switch": Rule("phase contactor does not follow", latched=True, mrec="MREC17EVSEContactorFault"),
+    "shared_pins": Rule("another contactor is closed on the same contacts of the plug"),
+    "contactor_worn": Rule("contactor has reached its life", opens=False),
     "tick_overrun": Rule("guard does not keep its time", latched=True),
     "device": Rule("part of the board does not answer"),
 }

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import Final
 
 from hal import dc_path, grants, realtime
@@ -22,6 +23,7 @@ from hal.contracts import DeviceError, Light, PilotOutput, SafetyInput, TokenRea
 from hal.observation import Reporter
 from hal.parts import Board
 from hal.polling import Poller
+from hal.records import Records
 from hal.wire import (
     BEAT_S,
     VERSION,
@@ -36,6 +38,7 @@ from hal.wire import (
     Lease,
     LockIntent,
     Revoke,
+    SetPhases,
     SetPilot,
     Token,
 )
@@ -49,6 +52,8 @@ OVERRUN_WINDOW_S: Final = 10.0  # ... within this time are a fault: the machine 
 OUTBOX: Final = 64
 INBOX: Final = 512  # more waiting than this is a flood: dropped and counted
 HEARD_PER_TICK: Final = 64
+
+_NO_NEWS: Final = ("epoch", "connector")
 
 log = logging.getLogger("guard")
 
@@ -77,7 +82,16 @@ class Counters:
 class Guard:
     """State of the whole board. Everything but `receive` and `take` belongs to the thread that ticks."""
 
-    def __init__(self, board: Board, now: float, *, version: str = "", wake: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        board: Board,
+        now: float,
+        *,
+        version: str = "",
+        wake: Callable[[], None] | None = None,
+        state: Path | None = None,
+    ) -> None:
+        """`state`: folder for black boxes and counters; without one nothing is kept."""
         self.connectors = {c.settings.id: ConnectorGuard(c, now) for c in board.connectors}
         self.lease = grants.Lease()
         self.ticks = 0
@@ -99,6 +113,11 @@ class Guard:
         self._tokens: deque[Token] = deque(maxlen=16)
         self._pollers = [poller for connector in self.connectors.values() for poller in connector.pollers]
         self._take_readers(board, now)
+        self._records: Records | None = None
+        if state is not None:
+            kept = {number: (each.black_box, each.wear) for number, each in self.connectors.items()}
+            self._records = Records(state, kept, now)
+            self._pollers.append(self._records.poller)
         self._threaded = False
         self._ending = False
         self._overruns: deque[float] = deque(maxlen=OVERRUNS)
@@ -137,6 +156,8 @@ class Guard:
     def stop_workers(self) -> None:
         for poller in self._pollers:
             poller.stop()
+        if self._records:
+            self._records.store()
 
     @property
     def idle(self) -> bool:
@@ -180,7 +201,7 @@ class Guard:
             for poller in self._pollers:
                 poller.run_due(now)
         if now - self._last_tick_at > STOOD_STILL_S:
-            self._stood_still(now - self._last_tick_at)
+            self._stood_still(now - self._last_tick_at, now)
         self._last_tick_at = now
         before = self.lease
         self._hear(now)
@@ -193,27 +214,41 @@ class Guard:
             log.info("lease held: epoch %d", self.lease.epoch)
         station = self._read_station(now)
         for connector in self.connectors.values():
-            connector.tick(now, station, lease=self.lease.held)
+            seen = station
+            if connector.board.shares_pins_with and (closed := self._closed_neighbour(connector)):
+                seen = station._replace(shared_pins=closed)
+            connector.tick(now, seen, lease=self.lease.held)
+        if self._records:
+            self._records.follow(now)
         self._speak(now)
         if self._watchdog:
             with contextlib.suppress(DeviceError):  # what does not feed, opens: that is its purpose
                 self._watchdog.feed()
 
-    def _stood_still(self, pause_s: float) -> None:
+    def _closed_neighbour(self, connector: ConnectorGuard) -> str:
+        """A connector on the same contacts of the plug that is closed, or not seen open; '' = none."""
+        for number in connector.board.shares_pins_with:
+            other = self.connectors[number]
+            if other.pilot.closed or other.feedback:
+                return f"connector {number} is closed on the same contacts"
+        return ""
+
+    def _stood_still(self, pause_s: float, now: float) -> None:
         self.counters.late_ticks += 1
         log.error("guard stood still for %.0f ms", pause_s * 1000)
         for connector in self.connectors.values():
+            connector.black_box.event(now, f"guard stood still for {pause_s * 1000:.0f} ms")
             connector.after_pause(f"guard stood still for {pause_s * 1000:.0f} ms")
 
     def _read_station(self, now: float) -> StationInputs:
         said = ""
-        active: dict[str, bool] = {}
+        active = dict.fromkeys(("emergency_stop", "mains_fail", "tamper"), False)
         for name, part in self._inputs.items():
             try:
                 active[name] = part.active()
             except DeviceError as error:
                 active[name], said = True, str(error)
-        return StationInputs(**active, device=said, overrun=self._overrun(now))
+        return StationInputs(active["emergency_stop"], active["mains_fail"], active["tamper"], said, self._overrun(now))
 
     # --- hearing ----------------------------------------------------------------------------------------------------
 
@@ -271,6 +306,7 @@ class Guard:
         elif (connector := self.connectors.get(message.connector)) is None:
             self.counters.refused += 1
         else:
+            connector.black_box.event(now, _said(message))
             _apply(connector, message)
 
     # --- speaking ---------------------------------------------------------------------------------------------------
@@ -288,6 +324,12 @@ class Guard:
             self._outbox.append(Beat(self.ticks, self.lease.epoch, self.lease.held, self.counters.overruns))
         if self._wake and len(self._outbox) != before:
             self._wake()
+
+
+def _said(message: FromController) -> str:
+    """An intent as the black box keeps it."""
+    words = [f"{name}={getattr(message, name)}" for name in message.__struct_fields__ if name not in _NO_NEWS]
+    return f"{type(message).__name__} {' '.join(words)}"
 
 
 def _apply(connector: ConnectorGuard, message: FromController) -> None:
@@ -311,6 +353,8 @@ def _apply(connector: ConnectorGuard, message: FromController) -> None:
             connector.ask_dc(wish)
         case LockIntent():
             connector.lock_wish = message.locked
+        case SetPhases():
+            connector.ask_phases(message.phases)
         case IndicatorIntent():
             connector.show(Light(message.light))
         case ClearFault():

@@ -60,6 +60,11 @@ class Inputs(NamedTuple):
     silent: str = ""  # a part that must be read has not said anything yet
     device: str = ""  # a part failed: what it said
     overrun: str = ""  # the tick comes too late too often
+    hot: str = ""  # a sensor beside the first is above its curve's end
+    phases: int = 3  # the car gets
+    phase_switch: str = ""  # the phase contactor is not where it was sent
+    shared_pins: str = ""  # a neighbour on the same contacts is not open
+    worn: str = ""
     clear: frozenset[str] = frozenset()  # codes the controller asks to clear
 
 
@@ -247,7 +252,8 @@ def _mains(board: ConnectorSettings, i: Inputs) -> tuple[str, str] | None:
         return None
     if board.policy.meter_sees == "load" and not (i.commanded and i.feedback is not False):
         return None
-    volts, policy = i.meter.voltage_v[: board.phases], board.policy
+    seen = min(board.phases, i.phases) if board.policy.meter_sees == "load" else board.phases
+    volts, policy = i.meter.voltage_v[:seen], board.policy
     low, high = min(volts) * 100 / board.nominal_voltage_v, max(volts) * 100 / board.nominal_voltage_v
     if low < policy.lost_phase_percent:
         return "lost_phase", f"phase {volts.index(min(volts)) + 1} has {min(volts):.0f} V"
@@ -304,9 +310,11 @@ def _conditions(s: Interlocks, board: ConnectorSettings, i: Inputs, hot: bool, n
     ):
         if active:
             found[code] = ""
+    if i.hot:
+        found["over_temperature"] = i.hot
     if hot:
         found["over_temperature"] = f"{i.temperature_c:.0f} °C" if i.temperature_c is not None else ""
-    for code, text in (("lock_failed", i.lock_failed), ("device", i.device), ("tick_overrun", i.overrun)):
+    for code, text in (("lock_failed", i.lock_failed), ("device", i.device), *_more(i)):
         if text:
             found[code] = text
     found.update(i.dc)
@@ -319,6 +327,15 @@ def _conditions(s: Interlocks, board: ConnectorSettings, i: Inputs, hot: bool, n
         if one is not None:
             found[one[0]] = one[1]
     return found
+
+
+def _more(i: Inputs) -> tuple[tuple[str, str], ...]:
+    return (
+        ("tick_overrun", i.overrun),
+        ("phase_switch", i.phase_switch),
+        ("shared_pins", i.shared_pins if i.commanded else ""),
+        ("contactor_worn", i.worn),
+    )
 
 
 def _merge(
@@ -351,6 +368,8 @@ def _hold_up(s: Interlocks, board: ConnectorSettings, i: Inputs, now: float) -> 
     """What closing still waits for."""
     if i.silent:
         return f"waiting for the first reading of the {i.silent}"
+    if i.shared_pins:
+        return f"waiting: {i.shared_pins}"
     if i.lock is not None and i.lock is not LockState.LOCKED:
         return "waiting for the plug lock"
     if now - s.closed_at < board.policy.min_close_interval_s:

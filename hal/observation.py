@@ -69,6 +69,8 @@ def _picture(c: ConnectorGuard, epoch: int, why: str) -> tuple[object, ...]:
         c.granted,
         (c.dc.wish.phase, c.dc.check.step) if c.dc else None,
         why,
+        c.phase.phases,
+        c.why_phases,
     )
 
 
@@ -83,6 +85,8 @@ def why_open(c: ConnectorGuard) -> str:
         return "control pilot not read yet"
     if p.level is Level.A:
         return "no car connected"
+    if c.phase.hold:
+        return c.why_phases
     if c.granted.grant is None:
         return f"no grant: {c.granted.ended}" if c.granted.ended else "no grant"
     if p.level not in (Level.B, Level.C, Level.D):
@@ -128,6 +132,9 @@ def observation(c: ConnectorGuard, why: str, tick: int, epoch: int, now: float) 
         grant=_running(c, now),
         grant_ended=c.granted.ended or None,
         why_open=why,
+        phases=c.phase.phases,
+        why_phases=c.why_phases,
+        closings=c.wear.counts.closings,
     )
 
 

@@ -16,15 +16,20 @@ from hal.linux.settings import LinuxSettings
 from hal.modbus.settings import BusSettings
 from hal.wire import ConnectorCapability
 
+#: The first is the one that policy and reports speak of; all may have a [[connector.derating]] curve.
+THERMOMETERS: Final = (
+    "thermometer", "thermometer_dc_plus", "thermometer_dc_minus", "thermometer_cable", "thermometer_housing",
+)  # fmt: skip
 #: Section name -> its contract. The safety chain has several inputs of one contract.
 CONTRACTS: Final[dict[str, type]] = {
     "pilot": contracts.ControlPilot,
     "proximity": contracts.Proximity,
     "contactor": contracts.Contactor,
+    "phase_switch": contracts.PhaseSwitch,
     "rcd": contracts.ResidualCurrentMonitor,
     "meter": contracts.Meter,
     "lock": contracts.CableLock,
-    "thermometer": contracts.Thermometer,
+    **dict.fromkeys(THERMOMETERS, contracts.Thermometer),
     "dc_supply": contracts.DcSupply,
     "dc_enable": contracts.DcEnable,
     "isolation_monitor": contracts.IsolationMonitor,
@@ -41,7 +46,7 @@ STATION_PARTS: Final = ("watchdog", "emergency_stop", "mains_fail", "tamper", "t
 #: Slow parts -> (how often to read, when a value is old), s; a board may set `poll_s` and `stale_s` in the section.
 SLOW: Final = {
     "meter": (0.5, 3.0),
-    "thermometer": (1.0, 10.0),
+    **dict.fromkeys(THERMOMETERS, (1.0, 10.0)),
     "lock": (0.5, 5.0),
     "dc_supply": (0.05, 0.5),
     "isolation_monitor": (0.25, 5.0),
@@ -84,6 +89,7 @@ class Connector(NamedTuple):
             meter="meter" in self.parts,
             ventilation=s.ventilation,
             token_reader="token_reader" in self.parts,
+            phase_switch="phase_switch" in self.parts,
         )
 
 

@@ -68,6 +68,7 @@ class ConnectorCapability(msgspec.Struct, frozen=True):
     meter: bool = True
     ventilation: bool = False
     token_reader: bool = False
+    phase_switch: bool = False  # can choose between one and three phases
 
 
 class Hello(_Message, frozen=True, tag="hello"):
@@ -169,6 +170,9 @@ class Observation(_Message, frozen=True, tag="obs"):
     grant: RunningGrant | None = None
     grant_ended: str | None = None  # why the last grant ended, until the next one
     why_open: str = ""  # the one reason why the contactor is open now, for people
+    phases: int = 3  # the car gets now
+    why_phases: str = ""  # why they are not (yet) as wished, for people
+    closings: int = 0  # of the contactor, since it was fitted
 
 
 class Token(_Message, frozen=True, tag="token"):
@@ -239,6 +243,14 @@ class LockIntent(_Message, frozen=True, tag="lock"):
     locked: bool
 
 
+class SetPhases(_Message, frozen=True, tag="phases"):
+    """How many phases the car shall get. The guard changes them when that is safe: see Observation.why_phases."""
+
+    epoch: Number
+    connector: ConnectorNumber
+    phases: Literal[1, 3]
+
+
 class IndicatorIntent(_Message, frozen=True, tag="light"):
     epoch: Number
     connector: ConnectorNumber
@@ -252,7 +264,9 @@ class ClearFault(_Message, frozen=True, tag="clear"):
 
 
 FromGuard = Hello | Beat | Observation | Token
-FromController = Lease | SetPilot | GrantIntent | Revoke | DcIntent | LockIntent | IndicatorIntent | ClearFault
+FromController = (
+    Lease | SetPilot | GrantIntent | Revoke | DcIntent | LockIntent | SetPhases | IndicatorIntent | ClearFault
+)
 
 
 def encode(message: FromGuard | FromController) -> bytes:

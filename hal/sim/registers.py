@@ -17,7 +17,7 @@ from typing import Final
 
 from hal.contracts import DeviceError
 
-_MAGIC: Final = 0x50494C4F54_0002  # "PILOT", layout 2
+_MAGIC: Final = 0x50494C4F54_0003  # "PILOT", layout 3
 _HEADER: Final = 8  # slots before the first connector
 _TEXT: Final = 64  # bytes of the token text
 
@@ -39,6 +39,7 @@ ACTUATORS: Final = (
     "watchdog",  # counts up with every feed
     "dc_coil",  # 1 = DC output contactor energised
     "dc_enable",  # 1 = the modules' output stage may work
+    "phases_wanted",  # 1 or 3: command to the phase contactor; 0 = the board has none
 )
 SENSORS: Final = (
     "cp_high_mv",
@@ -63,7 +64,9 @@ SENSORS: Final = (
     "frequency_hz",
     "meter_fault",  # 1 = the meter does not answer
     "temperature_c",
+    "temperature_2_c",  # a second sensor: housing, or a DC contact
     "temperature_fault",
+    "phases_seen",  # 1 or 3: what the phase contactor's own contact says
     "dc_present_voltage_v",
     "dc_present_current_a",
     "dc_max_voltage_v",

@@ -51,6 +51,8 @@ class Connector:
         self.contactor.step(dt, registers["coil"] == 1.0 and powered and not self.rcd.tripped)
         self._volts = self.grid.voltages(self.car.current_a)
         inlet = self._volts if self.contactor.closed and not self.dc else _NO_VOLTS
+        if registers["phases_wanted"] == 1.0:
+            inlet = (inlet[0], 0.0, 0.0)
         self.car.step(dt, *self._pilot, inlet)
         self.rcd.step(dt, self.contactor.closed, registers["rcd_test"] == 1.0, registers["rcd_reset"] == 1.0)
         self.lock.step(dt, registers["lock_command"])
@@ -97,6 +99,8 @@ class Connector:
         registers["tamper"] = self.tamper
         registers["adc_fault"] = self.adc_fault
         registers["temperature_c"] = self.contacts.temperature_c
+        registers["temperature_2_c"] = self.contacts.temperature_c
+        registers["phases_seen"] = registers["phases_wanted"] or 3.0
         registers["temperature_fault"] = self.contacts.sensor_fault
         self._write_meter()
         if self.dc:

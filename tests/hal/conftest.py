@@ -33,6 +33,7 @@ class Wiring:
     leak: bool = False
     rcd_dead: bool = False
     lock_jammed: bool = False
+    phases_stuck: bool = False
     imd_echo: float = 1.0  # what the insulation monitor makes of a self test: 1 passed, -1 failed, 0 no result
     dc_current_a: float | None = None  # None: the supply follows its set point
     dc_voltage_v: float | None = None
@@ -45,7 +46,8 @@ class Wiring:
         for phase in ("l1", "l2", "l3"):
             slots[f"voltage_{phase}_v"] = 230.0
         slots["plug_rating_a"] = 32.0
-        slots["temperature_c"] = 25.0
+        slots["temperature_c"] = slots["temperature_2_c"] = 25.0
+        slots["phases_seen"] = 3.0
         slots["isolation_ohm"] = 1e6
         slots["dc_max_voltage_v"], slots["dc_max_current_a"], slots["dc_max_power_w"] = 1000.0, 500.0, 2e5
 
@@ -62,6 +64,8 @@ class Wiring:
         slots["imd_self_test_ok"] = slots["imd_self_test"] * self.imd_echo
         if slots["lock_command"] and not self.lock_jammed:
             slots["lock_state"] = {1.0: 1.0, 2.0: 0.0}[slots["lock_command"]]
+        if slots["phases_wanted"] and not self.phases_stuck:
+            slots["phases_seen"] = slots["phases_wanted"]
         self._moving_s = self._contact("coil", "contactor_closed", self._moving_s, dt)
         self._dc_moving_s = self._contact("dc_coil", "dc_contactor_closed", self._dc_moving_s, dt)
         works = slots["dc_on"] and slots["dc_enable"]

@@ -10,7 +10,7 @@ import pytest
 import hal
 from hal.board import drivers, load
 from hal.contracts import DeviceError
-from hal.parts import CONTRACTS
+from hal.parts import CONTRACTS, THERMOMETERS
 from hal.sim.registers import Registers
 from hal.toml import ConfigError
 
@@ -118,7 +118,8 @@ def test_every_contract_has_a_simulated_part() -> None:
         "sim_pe_monitor",
         "sim_mains_fail",
         "sim_tamper",
-    }  # these four are one contract: sim_input
+        *(f"sim_{name}" for name in THERMOMETERS[1:]),
+    }  # the first four are one contract, sim_input; all thermometers another
 
 
 def test_the_guard_says_the_version_of_the_package() -> None:
