@@ -13,17 +13,21 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 from firmware.config import Settings
 from firmware.energy.engine import Engine
 from firmware.own_guard import GuardPlaceError, OwnGuard
 from firmware.panel.control import ControlServer
 from firmware.panel.recorder import Recorder
+from firmware.station.certificates import RootUse
 from firmware.station.station import Station, build_station
 from firmware.tasks import keep_running
 from hal import notify
 
 log = logging.getLogger("pilotline")
+
+Part = tuple[str, Callable[[], Awaitable[None]]]
 
 JOURNAL_S = 10.0  # a journal that takes longer to load does not keep us from being ready: charging needs no disk
 
@@ -94,10 +98,10 @@ async def serve(settings: Settings, guard: OwnGuard | None = None) -> bool:
     return station.reset_wanted is not None
 
 
-def parts(settings: Settings, station: Station) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+def parts(settings: Settings, station: Station) -> list[Part]:
     """Name and start of every long-running part that these settings ask for."""
     station.smart_charging = engine = Engine(station)
-    found: list[tuple[str, Callable[[], Awaitable[None]]]] = [("station", station.run), ("smart charging", engine.run)]
+    found: list[Part] = [("station", station.run), ("smart charging", engine.run)]
     if settings.v2g:
         from firmware.v2g.car_link import CarLink  # noqa: PLC0415 - a station without digital communication saves 6 MB
 
@@ -106,10 +110,50 @@ def parts(settings: Settings, station: Station) -> list[tuple[str, Callable[[], 
     if settings.ocpp is not None:
         from firmware.ocpp.client import BackOfficeClient  # noqa: PLC0415 - WebSockets: 4 MB, 50 ms on a desktop
 
+        found += managed(settings, station)
         client = BackOfficeClient(station, settings.ocpp, station.journal)
         found.append(("back office", client.run))
     found.append(("recorder", Recorder(station, settings.storage / "sessions").run))
     found.append(("control socket", ControlServer(station, Path(settings.station.control_socket)).run))
+    return found
+
+
+def managed(settings: Settings, station: Station) -> list[Part]:
+    """What a back office looks after from afar: certificates, the security log, software, diagnostics."""
+    from firmware.diagnostics.upload import Uploads  # noqa: PLC0415 - only where there is a back office
+    from firmware.security.log import SecurityLog  # noqa: PLC0415
+    from firmware.security.office import CertificateOffice, Given  # noqa: PLC0415
+    from firmware.transfer.address import privacy_of  # noqa: PLC0415
+
+    storage, ocpp = settings.storage, settings.ocpp
+    roots: dict[RootUse, str] = {}
+    if ocpp is not None and ocpp.ca_file is not None:
+        roots["CSMS"] = ocpp.ca_file
+    if settings.update.roots is not None:
+        roots["Manufacturer"] = settings.update.roots
+    given = Given(roots, ocpp.client_certificate, ocpp.client_key) if ocpp is not None else Given(roots)
+    pki = Path(settings.v2g[0].pki) if settings.v2g else storage / "pki"
+    host = (urlsplit(ocpp.url).hostname if ocpp is not None else None) or ""
+
+    def privacy() -> int:
+        return privacy_of(host)
+
+    folder = storage / "certificates"
+    station.certificates = certificates = CertificateOffice(station, folder, pki, given)
+    security_log = SecurityLog(station, storage / "security.log")
+    station.log_upload = Uploads(station, security_log, storage / "uploads", privacy=privacy)
+    found: list[Part] = [("certificates", certificates.run), ("security log", security_log.run)]
+    if settings.update.installer:
+        from firmware.update.process import UpdateProcess  # noqa: PLC0415
+        from firmware.update.updater import CommandUpdater  # noqa: PLC0415
+
+        updater = CommandUpdater(settings.update.installer)
+        unsigned = settings.update.unsigned
+        process = UpdateProcess(
+            station, updater, storage / "update", folder, accepts_unsigned=unsigned, privacy=privacy
+        )
+        station.firmware_update = process
+        found.append(("firmware update", process.run))
     return found
 
 

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -39,7 +40,9 @@ FAILED_AS: Final[dict[Failure, str]] = {
 class Uploads:
     """Remembers what happened from the moment it is made."""
 
-    def __init__(self, station: Station, security_log: SecurityLog, folder: Path, *, privacy: int) -> None:
+    def __init__(
+        self, station: Station, security_log: SecurityLog, folder: Path, *, privacy: Callable[[], int]
+    ) -> None:
         self._station = station
         self._security_log = security_log
         self._folder = folder
@@ -93,7 +96,8 @@ class Uploads:
             async def attempt(job: Job) -> None:
                 await send(order.location, file, name, job)
 
-            await with_tries(attempt, Trust(roots, self._privacy), order.tries, order.pause_s)
+            trust = Trust(roots, await asyncio.to_thread(self._privacy))
+            await with_tries(attempt, trust, order.tries, order.pause_s)
         except TransferError as error:
             log.error("log upload: %s", error)
             self._tell(order, FAILED_AS[error.kind])

@@ -130,7 +130,7 @@ def _tls(material: LinkMaterial) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_COMPRESSION
     if material.roots is None:
         context.load_default_certs()
-    else:
+    elif material.roots:
         context.load_verify_locations(cadata=material.roots)
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN  # a root that its predecessor signed is one
     if material.chain and material.key:

@@ -6,7 +6,8 @@ files and keys is a thread's; one at a time, so that two requests cannot tread o
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -36,15 +37,24 @@ MAX_CHAIN_SIZE: Final = 10_000  # MaxCertificateChainSize
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Given:
+    """PEM files that a technician gave: roots by use, our chain for the back office and its key."""
+
+    roots: Mapping[RootUse, str] = field(default_factory=dict)
+    chain: str | None = None
+    key: str | None = None
+
+
 class CertificateOffice:
     """Make it, then keep `run()` running."""
 
-    def __init__(self, station: Station, folder: Path, pki: Path, *, first_root: str | None = None) -> None:
-        """`first_root`: a PEM file whose roots are taken over while no root for the back office is installed."""
+    def __init__(self, station: Station, folder: Path, pki: Path, given: Given | None = None) -> None:
+        """`given`: what is taken over while nothing of its kind is installed."""
         self._station = station
         self._folder = folder
         self._pki = pki
-        self._first_root = Path(first_root) if first_root is not None else None
+        self._given = given or Given()
         self._busy = asyncio.Lock()
         self._loaded = False
         self._csms_root = self._client_certificate = False
@@ -58,9 +68,9 @@ class CertificateOffice:
         """Look after what expires, for ever (A03)."""
         while True:
             await self.load()
-            for use in await self._work(self._expiring):
-                if self._station.signer is not None:
-                    self._renewal.begin(use)
+            ending = [] if await asyncio.to_thread(self._empty) else await self._work(self._expiring)
+            for use in ending if self._station.signer is not None else ():
+                self._renewal.begin(use)
             await asyncio.sleep(LOOK_S)
 
     def _expiring(self, store: "Store") -> list[OwnUse]:
@@ -77,10 +87,16 @@ class CertificateOffice:
     # --- what the link goes by --------------------------------------------------------------------------------------
 
     async def load(self) -> None:
-        await self._work(self._look)
+        if not await asyncio.to_thread(self._empty):
+            await self._work(self._look)
+
+    def _empty(self) -> bool:
+        """Nothing to look at: `cryptography` need not be loaded for it."""
+        given = self._given.roots or self._given.chain
+        return not given and not self._folder.exists() and not self._pki.exists()
 
     def _look(self, store: "Store") -> None:
-        self._take_over_first_root(store)
+        self._take_over_given(store)
         now = self._now()
         roots = store.roots("CSMS")
         self._entries = len(store.roots("CSMS", "Manufacturer", "V2G", "MO", "OEM"))
@@ -94,17 +110,26 @@ class CertificateOffice:
         )
         self._loaded = True
 
-    def _take_over_first_root(self, store: "Store") -> None:
+    def _take_over_given(self, store: "Store") -> None:
         from firmware.security.certificates import CertificateError, read  # noqa: PLC0415
         from firmware.security.store import Full, pem_of  # noqa: PLC0415
 
-        if self._first_root is None or store.roots("CSMS"):
-            return
         try:
-            for each in read(self._first_root.read_bytes()):
-                store.install("CSMS", pem_of(each), self._now())
+            for use, file in self._given.roots.items():
+                if not store.roots(use):
+                    for each in read(Path(file).read_bytes()):
+                        store.install(use, pem_of(each), self._now())
+            if self._given.chain and self._given.key and not store.station_chains():
+                store.take_over(Path(self._given.chain), Path(self._given.key))
         except (OSError, CertificateError, Full) as error:
-            log.error("the roots of %s cannot be taken over: %s", self._first_root, error)
+            log.error("a certificate that station.toml names cannot be taken over: %s", error)
+
+    def _given_text(self, use: RootUse) -> str | None:
+        """A root file as it is: one that holds what is no root (a pinned server certificate) still vouches."""
+        try:
+            return Path(self._given.roots[use]).read_text(encoding="ascii") if use in self._given.roots else None
+        except (OSError, UnicodeError):
+            return ""  # better no connection than one that anybody's CA may vouch for
 
     def entries(self) -> int:
         return self._entries
@@ -129,7 +154,7 @@ class CertificateOffice:
         wanted = [root for root in roots if root.fallback is choice.old_root] or roots
         own = self._own(store, choice)
         return LinkMaterial(
-            roots="".join(pem_of(root.certificate) for root in wanted) or None,
+            roots="".join(pem_of(root.certificate) for root in wanted) or self._given_text("CSMS"),
             chain=str(own.path) if own is not None else "",
             key=str(own.key) if own is not None else "",
         )

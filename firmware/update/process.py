@@ -10,6 +10,7 @@ How files are fetched is `transfer`'s, how an image is installed the updater's.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -62,9 +63,10 @@ class UpdateProcess:
         certificates: Path,
         *,
         accepts_unsigned: bool,
-        privacy: int,
+        privacy: Callable[[], int],
     ) -> None:
-        """`folder` holds the image; `certificates` is the store's folder; `privacy` see transfer.address."""
+        """`folder` holds the image; `certificates` is the store's folder; `privacy` (may block): how private a file
+        server's address may be."""
         self._station = station
         self._updater = updater
         self._image = folder / "image"
@@ -192,7 +194,7 @@ class UpdateProcess:
         self._tell("Downloading")
         await asyncio.to_thread(self._image.parent.mkdir, parents=True, exist_ok=True)
         try:
-            trust = Trust(await self._roots(), self._privacy)
+            trust = Trust(await self._roots(), await asyncio.to_thread(self._privacy))
             await with_tries(lambda job: self._try(order, job), trust, order.tries, order.pause_s)
         except (TransferError, OSError) as error:
             raise Stopped("DownloadFailed", str(error)) from None  # L01.FR.30
