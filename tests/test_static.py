@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,21 @@ def test_the_top_level_stays_as_agreed() -> None:
 def test_static_checks_are_clean(command: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", *command], cwd=TOP, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_data_file_goes_into_the_package() -> None:
+    """What the running station reads besides Python is named in pyproject, else an installed one would lack it."""
+    named = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    packed = {
+        path
+        for package, globs in named.items()
+        for each in globs
+        for path in TOP.joinpath(*package.split(".")).glob(each)
+    }
+    data = {
+        path
+        for folder in ("firmware", "hal")
+        for path in (TOP / folder).rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc", ".md"}
+    }
+    assert data - packed == set()
