@@ -23,7 +23,7 @@ def abilities(station: Station) -> Abilities:
         purposes=_members(purposes),
         dynamic=station.flag("SmartChargingCtrlr.SupportsDynamicProfiles", True),
         phase_switching=station.flag("SmartChargingCtrlr.ACPhaseSwitchingSupported", False),
-        phases_3to1=station.flag("SmartChargingCtrlr.Phases3to1", False),
+        phases_3to1=station.switches_phases,
         max_external_id=None if math.isnan(highest) else int(highest),
     )
 

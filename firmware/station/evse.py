@@ -6,12 +6,13 @@ by the station. Everything happens on an observation, a command or the station's
 
 import logging
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from firmware.station import connector_status
 from firmware.station.charging import Digital, Inputs, step
+from firmware.station.evse_state import PhaseWish
 from firmware.station.evse_transaction import EvseTransaction
 from firmware.station.transaction import STOPS
 from hal import wire
@@ -52,6 +53,22 @@ class Evse(EvseTransaction):
     def release_lock(self) -> None:
         """Try the bolt once more; the caller made sure that nothing runs."""
         self._orders.release_lock(self.board_connector)
+
+    def set_phases(self, phases: Literal[1, 3], by: str) -> str:
+        """Let the car have one or three phases; `by` says who wants that. The guard changes them when that is safe
+        (`seen.phases`, `seen.why_phases`). Returns why it cannot be, '' when it was passed on."""
+        can = self.capability
+        if can is None or can.dc or phases > can.phases:
+            return "no AC connector with so many phases"
+        if not can.phase_switch:
+            return "" if phases == can.phases else "this connector cannot change its phases"
+        wish = PhaseWish(phases, by)
+        if wish != self.phase_wish:
+            before, self.phase_wish = self.phase_wish, wish
+            if before is None or before.phases != phases:
+                log.info("EVSE %d: %d phase(s) wanted by %s", self.id, phases, by)
+            self._advance()
+        return ""
 
     def set_operative(self, operative: bool) -> None:
         if operative != self.operative:
@@ -170,6 +187,8 @@ class Evse(EvseTransaction):
             forbidden=self._forbidden,
             now=now,
         )
+        if self.phase_wish is not None:
+            self._orders.phases(self.phase_wish.phases, self.board_connector)
         if self.level != "A" and self._away_since is None:  # an unplugged car's state goes into the last event
             if self._stops_with_energy():
                 self._ledger.stop(STOPS["StoppedByEV"], now)

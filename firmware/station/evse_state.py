@@ -3,7 +3,7 @@
 The base of `evse.Evse`, which moves it. Nothing here starts or ends anything.
 """
 
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from firmware.config import BudgetSettings, EvseSettings
 from firmware.station import bounds, connector_status
@@ -56,6 +56,13 @@ class Surroundings(Office, Protocol):
     def share_out(self) -> None: ...
 
 
+class PhaseWish(NamedTuple):
+    """How many phases the car shall get, and who wants that."""
+
+    phases: Literal[1, 3]
+    by: str
+
+
 class EvseState:
     """State of one EVSE. Others read the attributes and subscribe to `changed`.
 
@@ -71,6 +78,7 @@ class EvseState:
         self.id_token: IdToken | None = None
         self.limit = Limit(0.0, "hardware")
         self.operative = True
+        self.phase_wish: PhaseWish | None = None  # None: the board's own number
         self.reserved = False  # for somebody who is not here yet
         self.status: ConnectorStatus | None = None  # as last reported
         self.digital: Digital | None = None

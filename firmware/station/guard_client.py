@@ -24,6 +24,7 @@ Intent = (
     | wire.Revoke
     | wire.DcIntent
     | wire.LockIntent
+    | wire.SetPhases
     | wire.IndicatorIntent
     | wire.ClearFault
 )

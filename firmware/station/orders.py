@@ -5,7 +5,7 @@ hold a grant that nothing forbids. What to wish is `charging`'s.
 """
 
 import logging
-from typing import Final
+from typing import Final, Literal
 
 from firmware.station.charging import DC_IDLE, Charging
 from firmware.station.guard_client import GuardClient
@@ -24,10 +24,17 @@ class Orders:
         self._guard = guard
         self._sent: Charging | None = None
         self._sent_at = 0.0
+        self._phases: tuple[int, int] | None = None  # (connector, phases) that the guard was told
 
     def forget(self) -> None:
         """Nothing of what was sent counts any more."""
-        self._sent = None
+        self._sent = self._phases = None
+
+    def phases(self, phases: Literal[1, 3], connector: int) -> None:
+        """How many phases the car shall get; told once."""
+        if self._guard.connected and self._phases != (connector, phases):
+            self._guard.send(wire.SetPhases(0, connector, phases))
+            self._phases = (connector, phases)
 
     def follow(
         self,

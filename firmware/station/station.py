@@ -312,6 +312,13 @@ class Station:
         return len(self.evses) > 1 and hello is not None and hello.station_token_reader
 
     @property
+    def switches_phases(self) -> bool:
+        """Whether every AC EVSE can change between three phases and one."""
+        known = [evse.capability for evse in self.evses.values() if evse.capability is not None]
+        ac = [each for each in known if not each.dc]
+        return bool(ac) and all(each.phase_switch for each in ac)
+
+    @property
     def connection_timeout_s(self) -> float:
         return self.number("TxCtrlr.EVConnectionTimeOut", self.settings.authorization.connection_timeout_s)
 

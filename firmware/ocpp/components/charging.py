@@ -64,8 +64,7 @@ ROWS: Final[tuple[Variable, ...]] = (
     fixed(SMART, "ProfileStackLevel", "integer", "20", key="ChargeProfileMaxStackLevel"),
     replace(fixed(SMART, "RateUnit", "MemberList", "A,W"), values=("A", "W")),
     fixed(SMART, "PeriodsPerSchedule", "integer", "256", key="ChargingScheduleMaxPeriods"),
-    fixed(SMART, "ACPhaseSwitchingSupported", "boolean", "false"),
-    fixed(SMART, "Phases3to1", "boolean", "false", key="ConnectorSwitch3to1PhaseSupported"),
+    fixed(SMART, "ACPhaseSwitchingSupported", "boolean", "false"),  # nobody here chooses which phase it is
     replace(number(SMART, "LimitChangeSignificance", 1, high=100, unit="Percent"), kind="decimal"),
     switch(SMART, "NotifyChargingLimitWithSchedules", False),
     switch(SMART, "ExternalControlSignalsEnabled", True),
@@ -78,12 +77,20 @@ ROWS: Final[tuple[Variable, ...]] = (
 
 
 def rows(station: Station) -> tuple[Variable, ...]:
-    """How full it is, of how much there is room for (D01.FR.12)."""
+    """How full it is, of how much there is room for (D01.FR.12), and what the board can do."""
 
     def profiles() -> str:
         smart = station.smart_charging
         return str(len(smart.installed(Criteria()))) if smart is not None else "0"
 
+    def switching() -> str:
+        return "true" if station.switches_phases else "false"
+
+    three_to_one = replace(live(SMART, "Phases3to1", "boolean", switching), key="ConnectorSwitch3to1PhaseSupported")
     listed = live(LIST, "Entries", "integer", lambda: str(len(station.authorizer.local_list)))
     installed = live(SMART, "Entries", "integer", profiles, of="ChargingProfiles")
-    return replace(listed, maximum=MAX_ENTRIES), replace(installed, maximum=MAX_PROFILES)
+    return (
+        three_to_one,
+        replace(listed, maximum=MAX_ENTRIES),
+        replace(installed, maximum=MAX_PROFILES),
+    )
