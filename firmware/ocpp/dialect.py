@@ -77,6 +77,9 @@ class Shape(msgspec.Struct, frozen=True):
     updated: tuple[str, ...] = ()
     ended: tuple[str, ...] = ()
     aligned: tuple[str, ...] = ()
+    aligned_ended: tuple[str, ...] = ()
+    signed: bool = False  # signed values of the meter go along with sampled ones
+    aligned_signed: bool = False
 
     @classmethod
     def of(cls, model: DeviceModel) -> "Shape":
@@ -85,6 +88,9 @@ class Shape(msgspec.Struct, frozen=True):
             updated=model.members("SampledDataCtrlr.TxUpdatedMeasurands"),
             ended=model.members("SampledDataCtrlr.TxEndedMeasurands"),
             aligned=model.members("AlignedDataCtrlr.Measurands"),
+            aligned_ended=model.members("AlignedDataCtrlr.TxEndedMeasurands"),
+            signed=model.flag("SampledDataCtrlr.SignReadings"),
+            aligned_signed=model.flag("AlignedDataCtrlr.SignReadings"),
         )
 
 

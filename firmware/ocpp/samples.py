@@ -2,7 +2,10 @@
 
 from typing import NamedTuple
 
-from firmware.station.facts import Sample
+from firmware.ocpp.dialect import Shape
+from firmware.station.facts import Sample, Transaction
+
+CLOCK = "Sample.Clock"
 
 
 class Reading(NamedTuple):
@@ -11,6 +14,37 @@ class Reading(NamedTuple):
     unit: str
     phase: str = ""
     location: str = ""  # "" = Outlet, the default
+    signed: str = ""  # what the meter signed (OCMF), where that is wanted
+
+
+class Wanted(NamedTuple):
+    """Measurands of sampled and of clock-aligned values, and whether signed ones go along."""
+
+    sampled: tuple[str, ...]
+    aligned: tuple[str, ...]
+    signed: bool = False
+    aligned_signed: bool = False
+
+    @classmethod
+    def of(cls, fact: Transaction, shape: Shape) -> "Wanted":
+        """What an event of a transaction carries (2.0.1 part 2, 2.6)."""
+        if fact.kind == "Ended":
+            return cls(shape.ended, shape.aligned_ended, shape.signed, shape.aligned_signed)
+        sampled = shape.started if fact.kind == "Started" else shape.updated
+        return cls(sampled, shape.aligned, shape.signed, shape.aligned_signed)
+
+    @classmethod
+    def outside(cls, shape: Shape) -> "Wanted":
+        return cls(shape.aligned, shape.aligned, shape.aligned_signed, shape.aligned_signed)
+
+
+def wanted_readings(sample: Sample, wanted: Wanted) -> list[Reading]:
+    """The readings of this sample that the configuration asks for."""
+    aligned = sample.context == CLOCK
+    found = readings(sample, wanted.aligned if aligned else wanted.sampled)
+    if sample.signed is None or not (wanted.aligned_signed if aligned else wanted.signed):
+        return found
+    return [each._replace(signed=sample.signed) if each.measurand.startswith("Energy.") else each for each in found]
 
 
 def readings(sample: Sample, measurands: tuple[str, ...]) -> list[Reading]:
@@ -28,6 +62,10 @@ def readings(sample: Sample, measurands: tuple[str, ...]) -> list[Reading]:
                 out += [Reading(measurand, amps, "A", f"L{n}") for n, amps in enumerate(sample.current_a, 1)]
             case "Current.Offered" if sample.offered_a is not None:
                 out.append(Reading(measurand, sample.offered_a, "A"))
+            case "Power.Offered" if sample.offered_w is not None:
+                out.append(Reading(measurand, sample.offered_w, "W"))
+            case "Power.Offered" if sample.offered_a is not None:
+                out.append(Reading(measurand, sample.offered_a * sum(sample.voltage_v), "W"))
             case "SoC" if sample.soc_percent is not None:
                 out.append(Reading(measurand, sample.soc_percent, "Percent", location="EV"))
     return out

@@ -47,6 +47,7 @@ class ConnectorStatus(Fact, frozen=True, kw_only=True, tag="connector_status"):
     detail: str = ""
     error_code: str = "NoError"  # 1.6 ChargePointErrorCode
     info: str = ""
+    vendor_code: str = ""  # our own name of the fault
 
 
 class FaultRaised(Fact, frozen=True, kw_only=True, tag="fault_raised"):

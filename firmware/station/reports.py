@@ -129,11 +129,12 @@ def present_status(
 ) -> ConnectorStatus:
     """A connector's status as OCPP wants it; without a guard nobody can say that it is well."""
     foremost = connector_status.foremost(faults)
-    error, info = "NoError", ""
+    error, info, code = "NoError", "", ""
     if seen is None:
         detail, error, info = "Faulted", "InternalError", guard_problem
     elif foremost is not None:
         error, info = connector_status.ERROR_CODES.get(foremost.code, "OtherError"), foremost.text
+        code = foremost.code
     plugged = seen is not None and seen.level in {"B", "C", "D"}
     return ConnectorStatus(
         at=now.at,
@@ -145,6 +146,7 @@ def present_status(
         detail=detail,
         error_code=error,
         info=info[:50],  # CiString50 in 1.6 StatusNotification
+        vendor_code=code,
     )
 
 

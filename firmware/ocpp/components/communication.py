@@ -1,8 +1,9 @@
 """Components of the link to the back office: OCPPCommCtrlr, DeviceDataCtrlr, ClockCtrlr, MonitoringCtrlr."""
 
+from dataclasses import replace
 from typing import Final
 
-from firmware.ocpp.variables import VALUE_SIZE, Variable, choice, fixed, number, switch, text
+from firmware.ocpp.variables import VALUE_SIZE, Variable, fixed, number, switch
 
 COMM: Final = "OCPPCommCtrlr"
 DATA: Final = "DeviceDataCtrlr"
@@ -27,10 +28,9 @@ ROWS: Final[tuple[Variable, ...]] = (
         COMM, "MessageAttemptInterval", 10, low=1, high=3600, key="TransactionMessageRetryInterval", of=TX, unit="s"
     ),
     number(COMM, "MessageTimeout", 30, low=1, high=300, key="MessageTimeout", of="Default", unit="s"),
-    switch(COMM, "QueueAllMessages", False),
-    choice(
-        COMM, "PublicKeyWithSignedMeterValue", "OncePerTransaction", ("Never", "OncePerTransaction", "EveryMeterValue")
-    ),
+    fixed(COMM, "QueueAllMessages", "boolean", "false"),
+    # A meter's key is in its papers, not in its answers.
+    replace(fixed(COMM, "PublicKeyWithSignedMeterValue", "OptionList", "Never"), values=("Never",)),
     fixed(COMM, "FileTransferProtocols", "MemberList", "", key="SupportedFileTransferProtocols"),
     fixed(COMM, "NetworkConfigurationPriority", "SequenceList", "1"),
     fixed(COMM, "NetworkProfileConnectionAttempts", "integer", "3"),
@@ -49,8 +49,6 @@ ROWS: Final[tuple[Variable, ...]] = (
     # NTP keeps the machine's own clock right; Heartbeat lets the back office correct it.
     Variable(CLOCK, "TimeSource", "SequenceList", "ReadWrite", "Heartbeat", values=("Heartbeat", "NTP"), minimum=1),
     number(CLOCK, "TimeAdjustmentReportingThreshold", 20, low=1, unit="s"),
-    text(CLOCK, "TimeOffset", "+00:00", longest=6),
-    text(CLOCK, "TimeZone", "Etc/UTC", longest=64),
     fixed(MONITORING, "Available", "boolean", "true"),
     switch(MONITORING, "Enabled", True),
     *(

@@ -10,7 +10,6 @@ ALIGNED: Final = "AlignedDataCtrlr"
 ENERGY: Final = "Energy.Active.Import.Register"
 MEASURANDS: Final = (
     ENERGY,
-    "Energy.Active.Import.Interval",
     "Power.Active.Import",
     "Power.Offered",
     "Current.Import",
@@ -34,7 +33,7 @@ ROWS: Final[tuple[Variable, ...]] = (
     number(SAMPLED, "TxEndedInterval", 0, unit="s"),
     _measurands(SAMPLED, "TxEndedMeasurands", ENERGY, "StopTxnSampledData"),
     switch(SAMPLED, "SignReadings", False, key="SampledDataSignReadings"),
-    switch(SAMPLED, "RegisterValuesWithoutPhases", True),
+    fixed(SAMPLED, "RegisterValuesWithoutPhases", "boolean", "true"),  # the register is a total
     fixed(ALIGNED, "Available", "boolean", "true"),
     switch(ALIGNED, "Enabled", True),
     number(ALIGNED, "Interval", 0, key="ClockAlignedDataInterval", unit="s"),

@@ -3,15 +3,17 @@
 1.6 knows connectors, not EVSEs: connector n is EVSE n (one connector of an EVSE is in use at a time), 0 the station.
 """
 
+import base64
 from collections.abc import Callable
 from typing import Any, Final, cast, get_args
 
+import msgspec
 from msgspec import UNSET
 
 from firmware.config import StationSettings
 from firmware.ocpp.dialect import Outgoing, Shape
 from firmware.ocpp.payload import stamp, told
-from firmware.ocpp.samples import Reading, readings
+from firmware.ocpp.samples import Reading, Wanted, wanted_readings
 from firmware.ocpp.v16 import firmware, logs, security
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v16.id_tag import id_tag
@@ -45,7 +47,7 @@ def start_transaction(fact: facts.Transaction) -> Outgoing:
 
 
 def stop_transaction(fact: facts.Transaction, shape: Shape, remote_id: str | None) -> Outgoing:
-    data = _meter_values(fact.samples, shape.ended)
+    data = _meter_values(fact.samples, Wanted.of(fact, shape))
     payload = v16.StopTransaction(
         transaction_id=_number(remote_id),
         meter_stop=round(_register(fact)),
@@ -58,20 +60,24 @@ def stop_transaction(fact: facts.Transaction, shape: Shape, remote_id: str | Non
 
 
 def transaction(fact: facts.Transaction, shape: Shape, remote_id: str | None) -> tuple[Outgoing, ...]:
+    if fact.unclaimed:
+        return ()  # TxStartPoint EVConnected: in 1.6 a transaction begins with its token
     match fact.kind:
         case "Started":
+            return (start_transaction(fact),)
+        case "Updated" if fact.id_token is not None and fact.trigger in {"Authorized", "RemoteStart"}:
             return (start_transaction(fact),)
         case "Ended":
             return (stop_transaction(fact, shape, remote_id),)
         case "Updated":
-            values = _meter_values(fact.samples, shape.updated)
+            values = _meter_values(fact.samples, Wanted.of(fact, shape))
             if not values:
                 return ()  # 1.6 tells charging states by StatusNotification
             return (meter_values(fact.evse, values, _number(remote_id)),)
 
 
 def samples_outside(fact: facts.MeterValues, shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
-    values = _meter_values(fact.samples, shape.aligned)
+    values = _meter_values(fact.samples, Wanted.outside(shape))
     return (meter_values(fact.evse, values),) if values else ()
 
 
@@ -105,6 +111,7 @@ def status_notification(fact: facts.ConnectorStatus) -> Outgoing:
         error_code=cast(v16.ChargePointErrorCode, error),
         status=cast(v16.ChargePointStatus, status),
         info=fact.info[:50] or UNSET,
+        vendor_error_code=fact.vendor_code[:50] or UNSET,
         timestamp=stamp(fact.at),
     )
     return Outgoing("StatusNotification", payload, v16.StatusNotificationResponse)
@@ -133,7 +140,11 @@ def meter_values(connector: int, values: tuple[v16.MeterValue, ...], transaction
 def triggered_meter_values(
     evse: int, sample: facts.Sample, measurands: tuple[str, ...], remote_id: str | None
 ) -> Outgoing:
-    return meter_values(evse, _meter_values((sample,), measurands), int(remote_id) if remote_id is not None else None)
+    return meter_values(
+        evse,
+        _meter_values((sample,), Wanted(measurands, measurands)),
+        int(remote_id) if remote_id is not None else None,
+    )
 
 
 def _number(remote_id: str | None) -> int:
@@ -150,15 +161,31 @@ def _reason(fact: facts.Transaction) -> v16.Reason:
     return cast(v16.Reason, word if word in get_args(v16.Reason) else "Other")
 
 
-def _meter_values(samples: tuple[facts.Sample, ...], measurands: tuple[str, ...]) -> tuple[v16.MeterValue, ...]:
+def _meter_values(samples: tuple[facts.Sample, ...], wanted: Wanted) -> tuple[v16.MeterValue, ...]:
     values = (
         v16.MeterValue(
             timestamp=stamp(sample.at),
-            sampled_value=tuple(_sampled(reading, sample.context) for reading in readings(sample, measurands)),
+            sampled_value=tuple(
+                each for reading in wanted_readings(sample, wanted) for each in _values(reading, sample.context)
+            ),
         )
         for sample in samples
     )
     return tuple(value for value in values if value.sampled_value)
+
+
+def _values(reading: Reading, context: str) -> tuple[v16.SampledValue, ...]:
+    """The value and, where it is wanted, what the meter signed of it (application note on signed meter values, 1.6)."""
+    plain = _sampled(reading, context)
+    if not reading.signed:
+        return (plain,)
+    signed = {
+        "signedMeterData": base64.b64encode(reading.signed.encode()).decode(),
+        "signingMethod": "",
+        "encodingMethod": "OCMF",
+        "publicKey": "",
+    }
+    return plain, msgspec.structs.replace(plain, value=msgspec.json.encode(signed).decode(), format="SignedData")
 
 
 def _sampled(reading: Reading, context: str) -> v16.SampledValue:

@@ -1,5 +1,6 @@
 """2.0.1: what we say. The table `CALLS` turns each fact of the station into the CALLs that report it."""
 
+import base64
 from collections.abc import Callable
 from typing import Any, Final, cast, get_args
 
@@ -8,14 +9,17 @@ from msgspec import UNSET, UnsetType
 from firmware.config import StationSettings
 from firmware.ocpp.dialect import Outgoing, Shape
 from firmware.ocpp.payload import stamp, told
-from firmware.ocpp.samples import Reading, readings
+from firmware.ocpp.samples import Reading, Wanted, wanted_readings
 from firmware.ocpp.v201 import calls_smart_charging, firmware, logs, messages, monitoring, reservation, types
 from firmware.ocpp.v201.id_token import told_token
 from firmware.station import facts
 
+_CARRIES_A: Final = 0.5  # less is a meter's noise
+_SIGNED_SIZE: Final = 2500  # SignedMeterValueType.signedMeterData
+
 
 def transaction(fact: facts.Transaction, shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
-    measurands = {"Started": shape.started, "Updated": shape.updated, "Ended": shape.ended}[fact.kind]
+    with_place = fact.kind == "Started" or fact.trigger == "CablePluggedIn"  # E01.FR.16
     payload = messages.TransactionEventRequest(
         event_type=fact.kind,
         timestamp=stamp(fact.at),
@@ -30,16 +34,17 @@ def transaction(fact: facts.Transaction, shape: Shape, _: str | None) -> tuple[O
             stopped_reason=_reason(fact),
             remote_start_id=fact.remote_start_id if fact.remote_start_id is not None else UNSET,
         ),
-        evse=types.Evse(id=fact.evse, connector_id=fact.connector) if fact.kind == "Started" else UNSET,
+        evse=types.Evse(id=fact.evse, connector_id=fact.connector) if with_place else UNSET,
+        number_of_phases_used=told(_phases_used(fact)),
         reservation_id=told(fact.reservation_id),
         id_token=told_token(fact.id_token) if fact.id_token is not None else UNSET,
-        meter_value=_meter_values(fact.samples, measurands, shape.aligned) or UNSET,
+        meter_value=_meter_values(fact.samples, Wanted.of(fact, shape)) or UNSET,
     )
     return (Outgoing("TransactionEvent", payload, messages.TransactionEventResponse),)
 
 
 def samples_outside(fact: facts.MeterValues, shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
-    values = _meter_values(fact.samples, shape.aligned, shape.aligned)
+    values = _meter_values(fact.samples, Wanted.outside(shape))
     return (meter_values(fact.evse, values),) if values else ()
 
 
@@ -93,12 +98,21 @@ def meter_values(evse: int, values: tuple[types.MeterValue, ...]) -> Outgoing:
 
 
 def triggered_meter_values(evse: int, sample: facts.Sample, measurands: tuple[str, ...]) -> Outgoing:
-    return meter_values(evse, _meter_values((sample,), measurands, measurands))
+    return meter_values(evse, _meter_values((sample,), Wanted(measurands, measurands)))
 
 
 def _trigger(trigger: str) -> types.TriggerReasonEnum:
     known = trigger in get_args(types.TriggerReasonEnum)
     return cast(types.TriggerReasonEnum, trigger if known else "AbnormalCondition")
+
+
+def _phases_used(fact: facts.Transaction) -> int | None:
+    """Phases that carry current when charging begins or is told of anew (E02.FR.18, FR.19); None where DC flows, or
+    nothing does."""
+    told_of = fact.trigger in {"ChargingStateChanged", "ChargingRateChanged"} and fact.charging_state == "Charging"
+    if not told_of or not fact.samples or len(fact.samples[-1].current_a) < len(fact.samples[-1].voltage_v):
+        return None
+    return sum(amps > _CARRIES_A for amps in fact.samples[-1].current_a) or None
 
 
 def _reason(fact: facts.Transaction) -> types.ReasonEnum | UnsetType:
@@ -108,16 +122,21 @@ def _reason(fact: facts.Transaction) -> types.ReasonEnum | UnsetType:
     return cast(types.ReasonEnum, word if word in get_args(types.ReasonEnum) else "Other")
 
 
-def _meter_values(
-    samples: tuple[facts.Sample, ...], measurands: tuple[str, ...], aligned: tuple[str, ...]
-) -> tuple[types.MeterValue, ...]:
+def _meter_values(samples: tuple[facts.Sample, ...], wanted: Wanted) -> tuple[types.MeterValue, ...]:
     values = []
     for sample in samples:
-        wanted = aligned if sample.context == "Sample.Clock" else measurands
-        sampled = tuple(_sampled(reading, sample.context) for reading in readings(sample, wanted))
+        sampled = tuple(_sampled(reading, sample.context) for reading in wanted_readings(sample, wanted))
         if sampled:
             values.append(types.MeterValue(timestamp=stamp(sample.at), sampled_value=sampled))
     return tuple(values)
+
+
+def _signed(ocmf: str) -> types.SignedMeterValue | UnsetType:
+    """The meter's own words, unchanged (E02.FR.14). The signing method is inside; its key is not known here."""
+    data = base64.b64encode(ocmf.encode()).decode()
+    if not ocmf or len(data) > _SIGNED_SIZE:
+        return UNSET
+    return types.SignedMeterValue(signed_meter_data=data, signing_method="", encoding_method="OCMF", public_key="")
 
 
 def _sampled(reading: Reading, context: str) -> types.SampledValue:
@@ -127,5 +146,6 @@ def _sampled(reading: Reading, context: str) -> types.SampledValue:
         measurand=cast(types.MeasurandEnum, reading.measurand),
         phase=cast(types.PhaseEnum, reading.phase) if reading.phase else UNSET,
         location=cast(types.LocationEnum, reading.location) if reading.location else UNSET,
+        signed_meter_value=_signed(reading.signed),
         unit_of_measure=types.UnitOfMeasure(unit=reading.unit) if reading.unit != "Wh" else UNSET,
     )
