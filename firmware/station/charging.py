@@ -134,12 +134,15 @@ def _pilot(inputs: Inputs) -> PilotOutput:
     duty = duty_for(inputs.limit_a) if inputs.limit_a >= MIN_A else None
     if inputs.session is None or not inputs.recorded or inputs.stopping or inputs.faulted or duty is None:
         return X1  # nobody may draw, or less than a duty cycle can say: pause
+    if inputs.dc:
+        return X1  # until its car protocol says 5 %: no duty cycle tells a car what a DC output gives
     return PilotOutput(PilotMode.DUTY, round(duty, 2))
 
 
 def _grant(state: Charging, inputs: Inputs, now: float) -> Grant | None:
     """Granted as long as current may flow. A pause by X1 keeps its grant: the car stays the same, and a restart can
-    tell from it that the transaction still runs. A fault takes it: closing again needs a fresh one."""
+    tell from it that the transaction still runs. A DC output's limit is also held by the guard when it is nothing: the
+    session passes it on only with the car's next demand. A fault takes the grant: closing again needs a fresh one."""
     if inputs.session is None or not inputs.recorded or inputs.faulted or inputs.at_once or inputs.level == "A":
         return None
     if inputs.digital is not None:
@@ -151,7 +154,7 @@ def _grant(state: Charging, inputs: Inputs, now: float) -> Grant | None:
     paused = inputs.starved
     if paused and state.grant is None:
         return None  # nothing runs yet
-    limit = state.grant.limit_a if paused and state.grant is not None else inputs.limit_a
+    limit = state.grant.limit_a if paused and state.grant is not None and not inputs.dc else inputs.limit_a
     failsafe = min(limit, inputs.failsafe_limit_a)
     return Grant(inputs.session, limit, failsafe, inputs.ride_through_s, inputs.limit_w if inputs.dc else None)
 

@@ -197,7 +197,7 @@ def _silence_ends(link: Link, nominal_after_s: float, slac_init_s: float) -> flo
 
 def _in_phase(link: Link, inputs: Inputs, now: float, nominal_after_s: float, slac_init_s: float) -> Link:
     waited = now - link.since
-    if inputs.nominal and link.phase in {Phase.UNPLUGGED, Phase.FAULT}:
+    if inputs.nominal and not inputs.dc and link.phase in {Phase.UNPLUGGED, Phase.FAULT}:
         return _enter(link, Phase.NOMINAL, now)  # we were away, the guard was not: no 5 % under a nominal charge
     if not inputs.available and (link.findable or link.phase in {Phase.UNPLUGGED, Phase.FAULT}):
         return _enter(link, Phase.UNAVAILABLE, now)  # a running session is ended by the station, with its reason

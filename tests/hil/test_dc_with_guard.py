@@ -98,6 +98,18 @@ def test_a_lower_limit_of_amps_or_watts_reaches_the_output_at_once(dc: DcSession
     assert not dc.codes
 
 
+def test_a_limit_of_nothing_ends_the_current_of_a_car_that_says_no_more(dc: DcSession) -> None:
+    """Closed stays closed, the session may go on; and it goes on when there is power again."""
+    dc.deliver(amps=200.0)
+    dc.grant(limit_a=0.0)
+    dc.until(lambda: dc.plant["dc_current_a"] < 5.0, within=1.0 + 200.0 / 100.0)  # begins within 1 s, >= 100 A/s
+    dc.bench.pass_time(2.0)
+    assert dc.plant["closed"]
+    assert dc.codes == set()
+    dc.grant(limit_a=500.0)
+    dc.until(lambda: dc.plant["dc_current_a"] > 190.0, within=10.0)
+
+
 def test_observations_come_at_20_hz_while_dc_flows(dc: DcSession) -> None:
     dc.deliver(100.0)
     at = []

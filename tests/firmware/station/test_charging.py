@@ -61,6 +61,21 @@ def test_less_than_six_ampere_is_a_pause_that_keeps_its_grant() -> None:
     assert (let_go.charging_state, let_go.detail) == ("SuspendedEVSE", "SuspendedEVSE")
 
 
+def test_a_dc_limit_of_nothing_is_held_by_the_guard_too_and_keeps_its_grant() -> None:
+    """The session passes a lower limit on with the car's next demand; a car that demands nothing any more may not go
+    on drawing what it last asked for."""
+    dc = replace(C, dc=True, limit_a=400.0, digital=Digital(FIVE_PERCENT, energise=True))
+    charging = step(Charging(), dc, 0.0)
+    paused = step(charging, replace(dc, limit_a=0.0), 1.0)
+    assert paused.grant is not None
+    assert (paused.grant.session, paused.grant.limit_a) == ("t1", 0.0)
+
+
+def test_a_dc_output_never_shows_a_nominal_duty() -> None:
+    """A station that has just started may know of the car before its car protocol does."""
+    assert step(Charging(), replace(B, dc=True), 0.0).pilot == X1
+
+
 def test_a_pause_before_anything_ran_grants_nothing() -> None:
     state = step(Charging(), replace(B, limit_a=0.0), 0.0)
     assert (state.pilot, state.grant, state.charging_state) == (X1, None, "SuspendedEVSE")

@@ -389,3 +389,10 @@ def test_a_paused_session_waits_for_the_car() -> None:
     assert paused.phase is Phase.PAUSED
     assert paused.pilot == X1
     assert step(paused, at(CAR, session=Session.RUNNING), 9.0).phase is Phase.SESSION
+
+
+def test_a_dc_output_is_never_left_to_basic_charging() -> None:
+    """Whatever the guard was seen showing when we came: without digital communication DC gives nothing."""
+    seen = at(CAR, authorised=True, dc=True, nominal=True)
+    assert step(Link(), seen, 0.0).phase is Phase.OFFER
+    assert step(Link(), at(seen, dc=False), 0.0).phase is Phase.NOMINAL
