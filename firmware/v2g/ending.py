@@ -9,11 +9,18 @@ from firmware.v2g.evse_link import Session
 
 @dataclass(frozen=True)
 class Resume:
-    """What a paused session must offer again [V2G2-740, -741]. `payment`: PaymentOption in the protocol's words."""
+    """What a paused session must offer again [V2G2-740, -741], and to which car. `payment`: PaymentOption in the
+    protocol's words; `evccid` in hex, "" = of whatever car."""
 
     session_id: bytes
     sa_schedule_tuple_id: int
     payment: str = "ExternalPayment"
+    evccid: str = ""
+
+    def belongs_to(self, session_id: bytes, evccid: str) -> bool:
+        """The standard asks for no more than the session's id; one that another car overheard must not let it charge
+        on the first one's account."""
+        return session_id == self.session_id and self.evccid in {"", evccid}
 
     def written(self) -> str:
         """For the disk."""

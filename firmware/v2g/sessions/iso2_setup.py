@@ -42,17 +42,18 @@ async def until_authorised(
 
 
 async def set_up(ev: Peer, station: EvStation, greeting: SupportedAppProtocolRes, deal: Deal) -> ServiceDiscoveryReq:
-    """A new session, or the paused one when the car names it [V2G2-741]. An unknown id means a new session."""
+    """A new session, or the paused one when its car names it [V2G2-741]. An unknown id means a new session."""
     request = await ev.next(SessionSetupReq, reply=greeting, may_stop=False)
     code = ResponseCode.OK_NewSessionEstablished
-    if deal.paused is not None and ev.claimed_session_id == deal.paused.session_id:
+    deal.evccid = request.evcc_id.hex().upper()
+    if deal.paused is not None and deal.paused.belongs_to(ev.claimed_session_id, deal.evccid):
         ev.session_id = deal.paused.session_id
         deal.joined = True
         code = ResponseCode.OK_OldSessionJoined
     else:
         ev.new_session()
     status = "car and station go on after a pause" if deal.joined else "car and station negotiate"
-    station.tell(status, protocol=ev.language.name, evccid=request.evcc_id.hex().upper())
+    station.tell(status, protocol=ev.language.name, evccid=deal.evccid)
     if len(ev.claimed_session_id) != len(ev.session_id):
         station.quirk(QuirkName.SHORT_SESSION_ID)
     reply = SessionSetupRes(response_code=code, evse_id=station.evse_id)

@@ -71,6 +71,7 @@ class Deal:
     needs: Needs | None = None  # as the planner knows them
     schedule: Schedule | None = None
     tuple_id: int = 1
+    evccid: str = ""
 
     @property
     def by_contract(self) -> bool:
@@ -78,4 +79,4 @@ class Deal:
 
     def resume(self, session_id: bytes) -> Resume:
         """What the next session must offer again."""
-        return Resume(session_id, self.tuple_id, str(self.payment))
+        return Resume(session_id, self.tuple_id, str(self.payment), self.evccid)

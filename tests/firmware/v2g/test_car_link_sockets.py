@@ -6,7 +6,7 @@ The station beside it is the seam only (`Desk`, `LiveBay`): what the guard would
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import pytest
@@ -449,6 +449,20 @@ def test_after_a_restart_another_session_ends_the_transaction_of_the_car_that_pa
         await site.until(lambda: site.desk.commands != [])
         [stop] = site.desk.commands
         assert isinstance(stop, StopTransaction)
+        assert (stop.transaction_id, stop.reason) == ("tx1", "EVDisconnected")
+
+    on_site(test)
+
+
+def test_after_a_restart_another_car_with_the_same_session_id_does_not_take_the_transaction(on_site: Any) -> None:
+    async def test(site: Site) -> None:
+        site.evse.report(level="B", paused=replace(PAUSED, evccid="02C0FFEE9999").written())
+        await site.connect()
+        await site.ask("SupportedAppProtocol")
+        site.session_id = PAUSED.session_id
+        assert (await site.ask("SessionSetup")).response_code == iso2.ResponseCode.OK_NewSessionEstablished
+        await site.until(lambda: site.desk.commands != [])
+        [stop] = site.desk.commands
         assert (stop.transaction_id, stop.reason) == ("tx1", "EVDisconnected")
 
     on_site(test)

@@ -192,11 +192,12 @@ def test_a_session_that_goes_on_finds_its_schedule_and_only_its_payment(
     ask(rig, "PowerDelivery Start", sa_schedule_tuple_id=9)
     ask(rig, "ChargingStatus", "PowerDelivery Stop", "SessionStop Pause")
     assert rig.ended.outcome is Session.PAUSED
-    assert rig.ended.resume == Resume(b"sleeping", 9, "ExternalPayment")
+    assert rig.ended.resume == Resume(b"sleeping", 9, "ExternalPayment", rig.car.wish.evccid)
+    assert len(rig.car.wish.evccid) == 12
 
 
 def test_what_is_kept_of_a_pause_is_read_again_and_nothing_else() -> None:
-    kept = Resume(b"\x00\x01sleepi", 9, "Contract")
+    kept = Resume(b"\x00\x01sleepi", 9, "Contract", "02C0FFEE0001")
     assert Resume.read(kept.written()) == kept
     assert Resume.read("") is None
     assert Resume.read('{"session_id": 1}') is None

@@ -329,6 +329,17 @@ def test_a_paused_session_is_joined_by_its_id(make_rig: Any, make_bay: Any, requ
     assert second.session_id == first.session_id
 
 
+def test_the_id_of_a_paused_session_in_the_mouth_of_another_car_is_a_new_session(
+    make_rig: Any, make_bay: Any, request_named: Any
+) -> None:
+    """Ids go over the power line in the clear; the transaction is that of the car that paused."""
+    rig = make_rig(make_bay(), paused=Resume(b"sleeping", 1, evccid="02C0FFEE9999"))
+    rig.ask(request_named("SupportedAppProtocol"))
+    [answer] = rig.ask(request_named("SessionSetup"), session_id=b"sleeping")
+    assert code(answer) == "OK_NewSessionEstablished"
+    assert rig.session_id != b"sleeping"
+
+
 def test_an_unknown_paused_session_is_a_new_one(make_rig: Any, make_bay: Any, request_named: Any) -> None:
     rig = make_rig(make_bay(), paused=Resume(b"another!", 1))
     rig.ask(request_named("SupportedAppProtocol"))
