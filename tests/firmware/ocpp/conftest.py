@@ -28,8 +28,9 @@ from ocpp.v201 import call as call201
 from ocpp.v201 import call_result as result201
 from websockets.typing import Subprotocol
 
-from firmware.config import EvseSettings, OcppSettings, Settings, StationSettings
+from firmware.config import EvseSettings, OcppSettings, Settings, StationSettings, UpdateSettings
 from firmware.energy.engine import Engine
+from firmware.main import managed
 from firmware.ocpp.client import BackOfficeClient
 from firmware.station.facts import AnyFact, BackOfficeMessage, IdToken, MeterValues, Sample, Transaction
 from firmware.station.journal import Journal
@@ -138,7 +139,8 @@ class Csms:
         self.calls: list[tuple[str, dict[str, Any]]] = []  # what the station called: action, payload
         self.raw: list[str] = []  # the frames of these calls
         self.replies: dict[str, deque[Reply]] = defaultdict(deque)  # told answers, used up one by one
-        self.password: str | None = None
+        self.password: str | bytes | None = None
+        self.logins: list[str] = []  # Authorization headers as they came
         self.connections = 0
         self.answers = 0  # results and errors of the station
         self.tls: ssl.SSLContext | None = None
@@ -179,8 +181,10 @@ class Csms:
         self.point.socket.transport.abort()
 
     def _check(self, connection: Any, request: Any) -> Any:
+        self.logins.append(request.headers.get("Authorization", ""))
         if self.password is not None:
-            wanted = base64.b64encode(f"CS-1:{self.password}".encode()).decode()
+            password = self.password.encode() if isinstance(self.password, str) else self.password
+            wanted = base64.b64encode(b"CS-1:" + password).decode()
             if request.headers.get("Authorization") != f"Basic {wanted}":
                 return connection.respond(401, "who are you?\n")
         return None
@@ -487,6 +491,9 @@ def on_site(tmp_path: Path) -> OnSite:
         restarted: bool = False,
         ca_file: str | None = None,
         first_look_s: float = 0.0,
+        more: dict[str, Any] | None = None,
+        update: UpdateSettings | None = None,
+        is_managed: bool = False,
     ) -> None:
         async def life() -> None:
             csms = Csms(served)
@@ -498,23 +505,27 @@ def on_site(tmp_path: Path) -> OnSite:
                 versions=offered or (version,),  # type: ignore[arg-type]  # checked where TOML is read
                 password=password,
                 ca_file=ca_file,
+                **(more or {}),
             )
             settings = Settings(
                 station=StationSettings(storage=str(tmp_path), guard_socket=str(tmp_path / "guard.sock"), serial="S-1"),
                 evse=(EvseSettings(id=1), EvseSettings(id=2, connectors=(2,))),
                 ocpp=ocpp,
+                update=update or UpdateSettings(),
             )
             clock = HandClock()
             station = build_station(settings, clock)
             for name, value in {**QUICK, **(variables or {})}.items():
                 station.set_variable(name, value)
             station.smart_charging = engine = Engine(station)
+            looked_after = managed(settings, station) if is_managed else []
             client = BackOfficeClient(station, ocpp, station.journal, first_look_s=first_look_s)
             facts: list[AnyFact] = []
             station.subscribe(facts.append)
             tasks = [
                 asyncio.create_task(station.run()),
                 asyncio.create_task(engine.run()),
+                *(asyncio.create_task(start()) for _, start in looked_after),  # type: ignore[arg-type]  # coroutines
                 asyncio.create_task(keep_running("back office", client.run) if restarted else client.run()),
             ]
             work = asyncio.create_task(test(Site(station, client, csms, clock, facts)))
@@ -533,6 +544,20 @@ def on_site(tmp_path: Path) -> OnSite:
                 await csms.close()
 
         asyncio.run(life())
+
+    return run
+
+
+@pytest.fixture(params=["2.0.1", "2.1"])
+def on_2x(on_site: OnSite, request: pytest.FixtureRequest) -> OnSite:
+    """A registered station in each version of 2.x."""
+
+    def run(test: Callable[[Site], Coroutine[Any, Any, None]], **more: Any) -> None:
+        async def ready(site: Site) -> None:
+            await site.told("StatusNotification", 2)
+            await test(site)
+
+        on_site(ready, version=request.param, **more)
 
     return run
 

@@ -1,0 +1,230 @@
+"""Passwords, security profiles and connection profiles, between a real station and a real server."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from firmware.station.facts import SecurityEvent
+
+OnSite = Callable[..., None]
+OLD, NEW = "the-old-password-of-16", "a-new-password-of-16+"
+QUICK = {"OCPPCommCtrlr.NetworkProfileConnectionAttempts": "1"}
+PASSWORD = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
+PRIORITY = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "NetworkConfigurationPriority"}}
+LEVEL = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "SecurityProfile"}}
+
+
+async def until(condition: Callable[[], bool], within: float = 15.0) -> None:
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 - what is asserted itself
+            await asyncio.sleep(0.02)
+
+
+def events(site: Any) -> list[str]:
+    return [fact.kind for fact in site.facts if isinstance(fact, SecurityEvent)]
+
+
+async def set_one(site: Any, what: dict[str, Any], value: str) -> str:
+    answer = await site.csms.ask("SetVariables", set_variable_data=[{**what, "attributeValue": value}])
+    status: str = answer.set_variable_result[0]["attribute_status"]
+    return status
+
+
+async def get_one(site: Any, what: dict[str, Any]) -> Any:
+    answer = await site.csms.ask("GetVariables", get_variable_data=[what])
+    return answer.get_variable_result[0]
+
+
+def server_wants(password: str | bytes) -> Callable[[Any], None]:
+    def opening(csms: Any) -> None:
+        csms.password = password
+
+    return opening
+
+
+# --- A01 ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.ocpp("2.x:A01.FR.01", "2.x:A01.FR.02", "2.x:A01.FR.11", "2.x:A01.FR.12", "2.0.1:TC_A_09")
+def test_a_new_password_is_used_at_once_and_never_shown(on_2x: OnSite) -> None:
+    async def test(site: Any) -> None:
+        assert await set_one(site, PASSWORD, NEW) == "Accepted"
+        site.csms.password = NEW
+        await until(lambda: site.csms.connections == 2 and site.client.connected)
+        assert (await get_one(site, PASSWORD))["attribute_status"] == "Rejected"
+        await until(lambda: "ReconfigurationOfSecurityParameters" in events(site))
+        assert not [fact for fact in site.facts if NEW in str(fact)]
+
+    on_2x(test, password=OLD, opening=server_wants(OLD))
+
+
+@pytest.mark.ocpp("2.x:A01.FR.03", "2.0.1:TC_A_01")
+def test_a_password_the_back_office_does_not_know_is_given_up_for_the_old_one(on_2x: OnSite) -> None:
+    async def test(site: Any) -> None:
+        assert await set_one(site, PASSWORD, NEW) == "Accepted"
+        await until(lambda: len(site.csms.logins) >= 3 and site.client.connected)
+        first, second, third = site.csms.logins[:3]
+        assert first == third != second
+        await until(lambda: "FailedToAuthenticateAtCsms" in events(site))
+        assert site.client._uplink.profiles.secrets(1).old is None
+
+    on_2x(test, password=OLD, opening=server_wants(OLD))
+
+
+@pytest.mark.ocpp("2.x:A00.FR.205", "2.x:A00.FR.304", "2.0.1:TC_A_10")
+@pytest.mark.parametrize("value", ["fifteen-letters", "x" * 41, "sixteen letters and blanks", "sechzehn-ümläute"])
+def test_what_is_no_password_is_rejected(on_2x: OnSite, value: str) -> None:
+    async def test(site: Any) -> None:
+        assert await set_one(site, PASSWORD, value) == "Rejected"
+        assert site.client._uplink.profiles.secrets(1).current.text == OLD
+
+    on_2x(test, password=OLD, opening=server_wants(OLD))
+
+
+@pytest.mark.ocpp("1.6:AuthorizationKey", "1.6:A01.FR.02", "1.6:A00.FR.205", "1.6:TC_073")
+def test_16_hexadecimal_digits_mean_octets(on_site: OnSite) -> None:
+    key = "00ff10" * 6
+
+    async def test(site: Any) -> None:
+        await site.told("BootNotification")
+        answer = await site.csms.ask("ChangeConfiguration", key="AuthorizationKey", value=key)
+        assert answer.status == "Accepted"
+        site.csms.password = bytes.fromhex(key)
+        await until(lambda: site.csms.connections == 2 and site.client.connected)
+        shown = await site.csms.ask("GetConfiguration", key=["AuthorizationKey"])
+        assert shown.unknown_key == ["AuthorizationKey"]
+        assert not [fact for fact in site.facts if key in str(fact)]
+
+    on_site(test, version="1.6", password=OLD, opening=server_wants(OLD))
+
+
+@pytest.mark.ocpp("1.6:AuthorizationKey")
+def test_16_short_keys_are_rejected(on_site: OnSite) -> None:
+    async def test(site: Any) -> None:
+        await site.told("BootNotification")
+        answer = await site.csms.ask("ChangeConfiguration", key="AuthorizationKey", value="00" * 7)
+        assert answer.status == "Rejected"
+
+    on_site(test, version="1.6", password=OLD, opening=server_wants(OLD))
+
+
+# --- A05 in 1.6 -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.ocpp("1.6:SecurityProfile", "1.6:A05.FR.02", "1.6:TC_083", "1.6:TC_084")
+def test_16_a_higher_profile_needs_what_it_needs_and_no_way_leads_back(on_site: OnSite) -> None:
+    async def change(site: Any, value: str) -> str:
+        answer = await site.csms.ask("ChangeConfiguration", key="SecurityProfile", value=value)
+        status: str = answer.status
+        return status
+
+    async def test(site: Any) -> None:
+        await site.told("BootNotification")
+        assert await change(site, "2") == "Rejected"  # no root
+        assert await change(site, "1") == "Rejected"  # no password
+        await site.csms.ask("ChangeConfiguration", key="AuthorizationKey", value=NEW)
+        assert await change(site, "1") == "Accepted"
+        await until(lambda: site.csms.connections == 2 and site.client.connected)
+        answer = await site.csms.ask("GetConfiguration", key=["SecurityProfile"])
+        assert answer.configuration_key[0]["value"] == "1"
+        assert await change(site, "0") == "Rejected"
+
+    on_site(test, version="1.6")
+
+
+# --- B09, B10 -------------------------------------------------------------------------------------------------------
+
+
+def network(url: str, profile: int = 1, **more: Any) -> dict[str, Any]:
+    return {
+        "ocppVersion": "OCPP20",
+        "ocppTransport": "JSON",
+        "ocppCsmsUrl": url,
+        "messageTimeout": 30,
+        "securityProfile": profile,
+        "ocppInterface": "Wired0",
+        **more,
+    }
+
+
+@pytest.mark.ocpp("2.x:B09.FR.02", "2.x:B09.FR.04", "2.x:B09.FR.05", "2.0.1:TC_B_43", "2.0.1:TC_A_22")
+@pytest.mark.parametrize(
+    ("slot", "data"),
+    [
+        (9, network("ws://127.0.0.1:1/x")),
+        (1, network("ws://127.0.0.1:1/x")),  # in use
+        (2, network("ws://127.0.0.1:1/x", 0)),  # a downgrade
+        (2, network("http://127.0.0.1/x")),
+        (2, network("ws://127.0.0.1:1/x", 2)),  # TLS over ws
+        (2, network("wss://127.0.0.1:1/x", 1)),
+        (2, network("ws://127.0.0.1:1/x", ocppTransport="SOAP")),
+        (2, network("ws://127.0.0.1:1/x", messageTimeout=0)),
+        (
+            2,
+            network(
+                "ws://127.0.0.1:1/x", vpn={"server": "v", "user": "u", "password": "p", "key": "k", "type": "L2TP"}
+            ),
+        ),
+    ],
+)
+def test_what_is_no_connection_profile_is_rejected(on_site: OnSite, slot: int, data: dict[str, Any]) -> None:
+    async def test(site: Any) -> None:
+        await site.told("BootNotification")
+        answer = await site.csms.ask("SetNetworkProfile", configuration_slot=slot, connection_data=data)
+        assert answer.status == "Rejected"
+        assert answer.status_info["additional_info"]
+
+    on_site(test, password=OLD, opening=server_wants(OLD))
+
+
+@pytest.mark.ocpp("2.x:B09.FR.01", "2.x:B10.FR.01", "2.x:B10.FR.02", "2.x:A05.FR.02", "2.0.1:TC_A_20")
+def test_the_order_of_profiles_is_checked_slot_by_slot(on_2x: OnSite) -> None:
+    async def test(site: Any) -> None:
+        assert await set_one(site, PRIORITY, "2,1") == "Rejected"  # slot 2 is empty
+        data = network("wss://127.0.0.1:1/x", 2)
+        answer = await site.csms.ask("SetNetworkProfile", configuration_slot=2, connection_data=data)
+        assert answer.status == "Accepted"
+        assert await set_one(site, PRIORITY, "2,1") == "Rejected"  # no CSMS root is installed
+        assert await set_one(site, PRIORITY, "1") == "RebootRequired"
+        assert (await get_one(site, PRIORITY))["attribute_value"] == "1"
+
+    on_2x(test, password=OLD, opening=server_wants(OLD))
+
+
+@pytest.mark.ocpp("2.x:B10.FR.03", "2.x:B10.FR.04", "2.x:B10.FR.06", "2.x:B10.FR.07", "2.0.1:TC_B_45", "2.0.1:TC_B_46")
+def test_a_dead_back_office_is_left_for_the_next_profile(on_site: OnSite) -> None:
+    async def test(site: Any) -> None:
+        await site.told("BootNotification")
+        dead = network("ws://127.0.0.1:1/ocpp")
+        await site.csms.ask("SetNetworkProfile", configuration_slot=2, connection_data=dead)
+        assert await set_one(site, PRIORITY, "2,1") == "RebootRequired"
+        routes = site.client._uplink.routes
+        routes.begin()  # as after a restart
+        assert routes.next().profile.slot == 2
+        await site.csms.drop()
+        await until(lambda: site.csms.connections == 2 and site.client.connected)
+        assert (await get_one(site, {**PRIORITY, "variable": {"name": "ActiveNetworkProfile"}}))[
+            "attribute_value"
+        ] == "1"
+
+    on_site(test, password=OLD, opening=server_wants(OLD), variables=QUICK)
+
+
+@pytest.mark.ocpp("2.1:B09.FR.08", "2.1:B09.FR.10", "2.1:B09.FR.13", "2.1:B09.FR.22", "2.1:B09.FR.24", "2.1:B09.FR.25")
+def test_21_a_slot_is_a_component(on_site: OnSite) -> None:
+    def of(slot: str, name: str) -> dict[str, Any]:
+        return {"component": {"name": "NetworkConfiguration", "instance": slot}, "variable": {"name": name}}
+
+    async def test(site: Any) -> None:
+        await site.told("BootNotification")
+        assert await set_one(site, of("1", "OcppCsmsUrl"), "ws://elsewhere/x") == "Rejected"  # in use
+        assert await set_one(site, of("2", "OcppCsmsUrl"), "nonsense") == "Rejected"
+        assert await set_one(site, of("2", "SecurityProfile"), "1") == "Accepted"
+        assert await set_one(site, of("2", "OcppCsmsUrl"), "ws://elsewhere/x") == "Accepted"
+        assert await set_one(site, of("2", "ApnEnabled"), "true") == "Rejected"
+        assert (await get_one(site, of("2", "OcppCsmsUrl")))["attribute_value"] == "ws://elsewhere/x"
+        assert (await get_one(site, of("1", "BasicAuthPassword")))["attribute_status"] == "Rejected"
+
+    on_site(test, version="2.1", password=OLD, opening=server_wants(OLD))
