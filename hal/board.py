@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import hal.drivers
-from hal import contracts
+from hal import connector_kinds, contracts
 from hal.board_settings import BoardSettings, ConnectorSettings, SimSettings
 from hal.can.settings import CanSettings
 from hal.linux.settings import LinuxSettings
@@ -143,8 +143,16 @@ class _Reading:
         for name in needed:
             if name not in table:
                 self.complain((*keys, name), "missing section", f"add [connector.{name}]")
-        if "proximity" in table and settings.cable_rating_a is not None:
+        kind = connector_kinds.KINDS.get(settings.kind)
+        button = kind is not None and kind.proximity == "button"
+        if "proximity" in table and settings.cable_rating_a is not None and not button:
             self.complain((*keys, "cable_rating_a"), "a fixed cable has no proximity contact", "keep one of the two")
+        for key, text, remedy in connector_kinds.wrong(settings, table):
+            self.complain((*keys, key), text, remedy)
+        for index, curve in enumerate(settings.derating):
+            if curve.sensor not in table:
+                where = (*keys, "derating", index, "sensor")
+                self.complain(where, f"no {curve.sensor} on this connector", f"add [connector.{curve.sensor}]")
         if not settings.dc and "proximity" not in table and settings.cable_rating_a is None:
             self.complain((*keys, "cable_rating_a"), "missing key", "add it (fixed cable) or [connector.proximity]")
         if settings.max_current_a < settings.min_current_a:
@@ -224,6 +232,12 @@ def _check_board(
             f"{settings.on_guard_death} is refused for DC",
             "use a board with mcu_lease or hardware_watchdog",
         )
+    for connector in connectors:
+        for other in connector.settings.shares_pins_with:
+            mutual = [c for c in connectors if c.settings.id == other and c is not connector]
+            if not mutual or connector.settings.id not in mutual[0].settings.shares_pins_with:
+                keys = (*reading.connector_keys(connector.settings.id), "shares_pins_with")
+                reading.complain(keys, f"connector {other} does not share these contacts", "name each other in both")
     watchdogs = [part for part in (parts, *(c.parts for c in connectors)) if "watchdog" in part]
     if settings.on_guard_death == "hardware_watchdog" and not watchdogs:
         reading.complain(("board", "on_guard_death"), "hardware_watchdog without a watchdog", "add [watchdog]")

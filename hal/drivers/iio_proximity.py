@@ -29,6 +29,7 @@ class Driver:
     a20_from_mv: Millivolts
     a32_from_mv: Millivolts
     a63_from_mv: Millivolts
+    button_mv: tuple[Millivolts, Millivolts] | None = None  # Type 1: while the release button is pressed
     full_scale_raw: Annotated[int, Meta(ge=1)] = 4095
     full_scale_mv: Annotated[float, Meta(gt=0)] = 3300.0
     conversions: Annotated[int, Meta(ge=1, le=9)] = 3
@@ -52,6 +53,8 @@ class Driver:
         if self._adc is None:
             raise DeviceError("proximity: not attached")
         level = median(self._adc.millivolts() for _ in range(self.conversions))
+        if self.button_mv is not None and self.button_mv[0] <= level <= self.button_mv[1]:
+            return Plug.BUTTON
         for plug, threshold in zip(_FALLING, self._thresholds, strict=True):
             if level >= threshold:
                 return plug
