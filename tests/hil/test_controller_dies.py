@@ -21,7 +21,9 @@ pytestmark = pytest.mark.timeout(180)
 KILL, STOP = signal.SIGKILL, signal.SIGSTOP
 FAILING = Path(__file__).with_name("failing_back_office.py")
 FAILSAFE_DUTY = 10.0  # 6 A
-SEEN_WITHIN_S = 0.5  # 300 ms of lease, and the time of a look through rig control
+SEEN_WITHIN_S = (
+    2.0  # 300 ms of lease; the rest is for a busy machine: to the tick it is in hal/test_lease_at_every_phase
+)
 
 
 class Site:
@@ -163,7 +165,7 @@ def test_before_authorization_nothing_closes_and_the_card_works_afterwards(site:
     rig = site.stack.rig
     rig.reach("plugged")
     site.strike(how)
-    rig.wait(lambda seen: seen["pilot"] == "x1", within=1.0)
+    rig.wait(lambda seen: seen["pilot"] == "x1", within=SEEN_WITHIN_S)
     assert rig.status()["operations"] == 0
     site.recover(how)
     rig.reach("charging", within=30)
@@ -231,7 +233,7 @@ def test_b_under_digital_communication_x1_at_once_then_open_and_the_end_is_told(
     rig.wait("charging", within=30)
     site.strike(how)
     rig.wait(lambda seen: seen["pilot"] == "x1", within=SEEN_WITHIN_S)
-    rig.wait("open", within=6.2)
+    rig.wait("open", within=6.0 + SEEN_WITHIN_S)
     assert rig.status()["operations"] == 1
     site.recover(how)
     rig.link.pass_time(3.0)

@@ -463,6 +463,7 @@ def test_after_a_restart_another_car_with_the_same_session_id_does_not_take_the_
         assert (await site.ask("SessionSetup")).response_code == iso2.ResponseCode.OK_NewSessionEstablished
         await site.until(lambda: site.desk.commands != [])
         [stop] = site.desk.commands
+        assert isinstance(stop, StopTransaction)
         assert (stop.transaction_id, stop.reason) == ("tx1", "EVDisconnected")
 
     on_site(test)
