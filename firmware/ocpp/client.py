@@ -150,6 +150,7 @@ class BackOfficeClient:
             return
         self._backoff.connected()
         dialect = load_dialect(link.subprotocol)
+        self._station.smart_charging_by_needs = dialect.flavour.version != "1.6"  # which has no words for needs
         self._note_link(True, version=dialect.flavour.version)
         session = self._session = Session(
             link,
@@ -170,7 +171,7 @@ class BackOfficeClient:
         finally:
             self._session = None
             self._uplink.lost()
-            self._outbox.forget()
+            self._outbox.lost()
             self._memory.offline_since = self._station.clock.mono()
             self._note_link(False, version=dialect.flavour.version, reason=reason)
             with contextlib.suppress(LinkError):

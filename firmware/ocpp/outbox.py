@@ -78,6 +78,8 @@ class Outbox:
         self._last = 0  # number of the last fact taken from the journal
         self._more = True
         self._loaded = False
+        self._went_offline = True  # nothing is connected yet
+        self._offline_until = 0  # number of the newest fact from before the connection
         self._frame = _Frame()
         self._wanted = Shape()
         self._reshaping: asyncio.Task[None] | None = None
@@ -91,7 +93,9 @@ class Outbox:
         """Read what is on disk. Raises JournalError."""
         self._facts.clear()
         self._last = await self._journal.cursor(READER)
-        frames, shapes, transactions = await self._journal.execute_in_writer(_load)
+        frames, shapes, transactions, newest = await self._journal.execute_in_writer(_load)
+        if self._went_offline:
+            self._went_offline, self._offline_until = False, newest
         self._more = True
         self._calls = None
         self._shapes = [(after, msgspec.json.decode(body, type=Shape)) for after, body in shapes]
@@ -100,6 +104,11 @@ class Outbox:
         self._frame = frames.get(self._facts[0][0], _Frame()) if self._facts else _Frame()
         self._loaded = True
         await self._reshape()
+
+    def lost(self) -> None:
+        """The connection is gone: what waits now is told as offline, unless it was on the wire already (E11.FR.07)."""
+        self._went_offline = True
+        self.forget()
 
     def forget(self) -> None:
         """Whoever was using the head was interrupted: what is on disk counts, and is read again when needed."""
@@ -216,6 +225,8 @@ class Outbox:
         if self._calls is None or self._calls_version != dialect.flavour.version:
             shape = next((shape for after, shape in reversed(self._shapes) if after < number), Shape())
             remote = self.remote_id(fact.transaction_id) if isinstance(fact, Transaction) else None
+            if isinstance(fact, Transaction) and number <= self._offline_until:
+                fact = msgspec.structs.replace(fact, offline=True)
             self._calls = dialect.calls(dated(fact, self._clock), shape, remote)
             self._calls_version = dialect.flavour.version
         return self._calls
@@ -308,14 +319,16 @@ def dated(fact: AnyFact, clock: Clock) -> AnyFact:
 
 def _load(
     connection: sqlite3.Connection,
-) -> tuple[dict[int, _Frame], list[tuple[int, bytes]], list[tuple[str, str, str | None]]]:
+) -> tuple[dict[int, _Frame], list[tuple[int, bytes]], list[tuple[str, str, str | None]], int]:
+    """Frames, shapes, transactions, and the number of the newest fact."""
     for statement in _TABLES.split(";"):
         connection.execute(statement)
     rows = connection.execute("SELECT fact, part, version, message_id, action, frame, attempts FROM ocpp_frame")
     frames = {row[0]: _Frame(row[1], row[2], row[3] or "", row[4] or "", row[5] or "", row[6]) for row in rows}
     shapes = connection.execute("SELECT after, body FROM ocpp_shape ORDER BY after").fetchall()
     transactions = connection.execute("SELECT id, version, remote_id FROM ocpp_transaction ORDER BY rowid").fetchall()
-    return frames, shapes, transactions
+    newest = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'fact'").fetchone()
+    return frames, shapes, transactions, newest[0] if newest is not None else 0
 
 
 def _store(connection: sqlite3.Connection, number: int, frame: _Frame) -> None:

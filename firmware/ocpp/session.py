@@ -437,6 +437,7 @@ class Session:
 
     def _on_accepted(self, everything: bool) -> None:
         self.registration = "Accepted"
+        self._station.accepted_once = True
         self._memory.offline_since = None
         if everything:
             self._memory.reported.clear()
@@ -462,7 +463,7 @@ class Session:
         self._set_clock(self._dialect.current_time(response))
 
     def _set_clock(self, utc: float | None) -> None:
-        if utc is None:
+        if utc is None or "Heartbeat" not in self._model.members("ClockCtrlr.TimeSource"):
             return
         clock = self._station.clock
         moved = clock.set_utc(utc)

@@ -191,6 +191,8 @@ def cannot_start(evse: Evse, *, anew: bool) -> str:
     """Why nothing can start at this EVSE now; empty when it can. `anew`: also where a transaction has just ended."""
     if not evse.operative:
         return f"EVSE {evse.id} is out of service"
+    if not evse.admitted:
+        return "the back office has not accepted this station yet"
     faults = connector_status.forbidding(evse.faults)
     if faults:
         return f"EVSE {evse.id} has a fault: {faults[0].text}"
@@ -254,13 +256,13 @@ async def unlock(station: "Station", command: Unlock) -> Outcome:
     evse = station.evses.get(command.evse)
     if evse is None or not _has_connector(station, command.evse, command.connector):
         return Outcome("UnknownConnector", f"there is no connector {command.connector} at EVSE {command.evse}")
-    if evse.transaction_id is not None and evse.stop_wanted is None:
+    if evse.claimed and evse.stop_wanted is None:
         return Outcome("OngoingAuthorizedTransaction", "a transaction is running; stop it first", evse.transaction_id)
     if evse.capability is None:
         return Outcome("UnlockFailed", evse.guard_problem or "the guard has not reported yet")
     if not evse.capability.lock:
         return Outcome("NotSupported", "this connector has no lock")
-    if not await until(evse.changed, lambda: evse.transaction_id is None and not evse.closed, _OPEN_S):
+    if not await until(evse.changed, lambda: evse.at_rest, _OPEN_S):
         return Outcome("UnlockFailed", "the contactor did not open")
     evse.release_lock()
     if await until(evse.changed, lambda: evse.seen is not None and evse.seen.lock is LockState.UNLOCKED, _UNLOCK_S):

@@ -51,6 +51,9 @@ class Surroundings(Office, Protocol):
     @property
     def stops_invalid(self) -> bool: ...
 
+    @property
+    def admits(self) -> bool: ...
+
     def emit(self, fact: AnyFact) -> None: ...
 
     def share_out(self) -> None: ...
@@ -159,6 +162,17 @@ class EvseState:
     def claimed(self) -> bool:
         """Somebody charges here: a transaction runs, and a token was authorised for it."""
         return self.transaction is not None and self.transaction.id_token is not None
+
+    @property
+    def at_rest(self) -> bool:
+        """No current flows, and none will before somebody is authorised."""
+        waits = self.transaction is not None and (not self.claimed or self.transaction.stop_told)
+        return not self.closed and (self.transaction is None or waits)
+
+    @property
+    def admitted(self) -> bool:
+        """May transactions begin at all (TxBeforeAcceptedEnabled, B02.FR.03)?"""
+        return self._station.admits
 
     @property
     def stop_wanted(self) -> str | None:

@@ -104,6 +104,7 @@ class Station:
         self.firmware_update: FirmwareUpdate | None = None
         self.log_upload: LogUpload | None = None
         self.ready = asyncio.Event()
+        self.accepted_once = False  # by the back office, since this start
         self.boot_reason: BootReason = "PowerUp"
         self.reset_wanted: str | None = None
         self.reservations = Reservations(self)
@@ -122,6 +123,7 @@ class Station:
         self._background: set[asyncio.Task[Outcome]] = set()
         self._stop = asyncio.Event()
         self._reset: tuple[str, float] | None = None  # kind, when asked for
+        self._evse_resets: set[int] = set()  # EVSEs that begin anew when nothing runs there
         self._held = ""  # why nothing new may begin for now
         self._booted = False
         guard.on_hello.append(self._hello)
@@ -326,12 +328,15 @@ class Station:
     def sample_interval_s(self) -> float:
         """Between periodic samples; 0 = none."""
         default = self.settings.ocpp.meter_interval_s if self.settings.ocpp is not None else 60.0
-        return self.number("SampledDataCtrlr.TxUpdatedInterval", default)
+        return self._if_sampled(self.number("SampledDataCtrlr.TxUpdatedInterval", default))
+
+    def _if_sampled(self, interval_s: float) -> float:
+        return interval_s if self.flag("SampledDataCtrlr.Enabled", True) else 0.0
 
     @property
     def ended_interval_s(self) -> float:
         """Between samples that are kept for a transaction's last event; 0 = none."""
-        return self.number("SampledDataCtrlr.TxEndedInterval", 0.0)
+        return self._if_sampled(self.number("SampledDataCtrlr.TxEndedInterval", 0.0))
 
     @property
     def start_points(self) -> frozenset[str]:
@@ -342,6 +347,12 @@ class Station:
     def stop_points(self) -> frozenset[str]:
         """What ends a transaction when it is no longer so."""
         return self._members("TxCtrlr.TxStopPoint", "EVConnected,Authorized")
+
+    @property
+    def admits(self) -> bool:
+        """May transactions begin? Where the operator wants it so, not before the back office accepted this station."""
+        wanted = self.settings.ocpp is None or self.flag("TxCtrlr.TxBeforeAcceptedEnabled", True)
+        return wanted or self.accepted_once
 
     @property
     def stops_invalid(self) -> bool:
@@ -425,11 +436,19 @@ class Station:
         evse = self.evses.get(command.evse) if command.evse is not None else None
         if evse is None:
             return Outcome("Rejected", f"there is no EVSE {command.evse}")
+        self._evse_resets.add(evse.id)
         if evse.transaction_id is not None and not command.immediate:
-            return Outcome("Scheduled", "nothing is left to reset when its transaction has ended")
+            return Outcome("Scheduled", "it follows when its transaction has ended")  # B12.FR.01, FR.07
         evse.stop(STOPS["ImmediateReset"])
-        evse.resend()
         return Outcome("Accepted")
+
+    def _follow_evse_resets(self) -> None:
+        """An EVSE without a transaction begins anew: its guard is told everything again (B11.FR.08)."""
+        for evse in [self.evses[each] for each in self._evse_resets]:
+            if evse.transaction_id is None:
+                log.info("reset: EVSE %d begins anew", evse.id)
+                self._evse_resets.discard(evse.id)
+                evse.resend()
 
     def _tell_aligned(self, evse: int, sample: Sample) -> None:
         self.emit(MeterValues(**self._stamp(), evse=evse, samples=(sample,)))
@@ -485,6 +504,7 @@ class Station:
         self.reservations.follow()
         if self.budget.limit is not None:
             self.share_out()
+        self._follow_evse_resets()
         self._follow_reset()
 
     def _take_over(self, contents: Contents) -> None:

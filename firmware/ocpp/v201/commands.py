@@ -126,7 +126,12 @@ async def trigger_message(request: messages.TriggerMessageRequest, office: Offic
         case "Heartbeat":
             then = [Outgoing("Heartbeat", messages.HeartbeatRequest(), messages.HeartbeatResponse)]
         case "StatusNotification":
-            then = [calls.status_notification(f) for f in office.station.statuses() if evse in (None, f.evse)]
+            only = request.evse.connector_id if request.evse is not UNSET else UNSET
+            now = [f for f in office.station.statuses() if evse in (None, f.evse) and only in (UNSET, f.connector)]
+            then = [calls.status_notification(fact) for fact in now]
+        case "TransactionEvent":  # F06.FR.07: it goes through the queue, behind what happened before
+            told = [each.tell_now() for each in office.station.evses.values() if evse in (None, each.id)]
+            return Answer(messages.TriggerMessageResponse(status="Accepted" if any(told) else "Rejected"))
         case "MeterValues":
             then = _meter_values(office, evse)
         case "FirmwareStatusNotification":

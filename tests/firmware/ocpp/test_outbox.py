@@ -353,3 +353,25 @@ def test_a_fact_from_before_the_clock_was_set_gets_its_time_from_the_monotonic_c
             assert abs(sent - (clock.utc() - 10.0)) < 5.0
 
     with_journal(life)
+
+
+@pytest.mark.ocpp("2.0.1:E11.FR.07", "2.0.1:E12.FR.02")
+def test_what_waits_when_the_connection_is_lost_is_told_as_offline_but_not_what_was_on_the_wire(
+    with_journal: Life, whole_transaction: Whole
+) -> None:
+    async def test(journal: Journal) -> None:
+        outbox = await opened(journal)
+        await append(journal, whole_transaction("T1", updates=1))
+        outbox.wake()
+        first = await outbox.next(V201())
+        assert first is not None
+        assert '"offline"' not in first.frame
+        outbox.lost()
+        again = await outbox.next(V201())
+        assert again == first
+        await outbox.answered(V201(), v201.TransactionEventResponse())
+        second = await outbox.next(V201())
+        assert second is not None
+        assert '"offline":true' in second.frame
+
+    with_journal(test)
