@@ -24,9 +24,11 @@ from hal.contracts import (
     ShuntTrip,
     Thermometer,
     Watchdog,
+    signs,
 )
 from hal.dc_output import DcOutput
 from hal.interlocks import Interlocks, SelfTest
+from hal.meter_session import MeterSessions
 from hal.parts import THERMOMETERS, Connector, Part
 from hal.plug_lock import PlugLock
 from hal.polling import Poller
@@ -82,8 +84,11 @@ class ConnectorParts:
         self.lights: Poller[None] | None = (
             Poller(f"{self.board.id}.indicator", _nothing, 3600.0, 3600.0, now) if self._indicator else None
         )
+        signing = meter is not None and signs(meter)
+        self.sessions = MeterSessions(self.board.id, parts["meter"].driver, now) if signing else None
         found = (
             self.meter,
+            self.sessions.poller if self.sessions else None,
             *self.thermometers.values(),
             *(self.dc.pollers if self.dc else ()),
             self.lock.poller if self.lock else None,

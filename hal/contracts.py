@@ -256,6 +256,11 @@ class SigningMeter(Protocol):
         ...
 
 
+def signs(meter: object) -> bool:
+    """Whether a meter is a SigningMeter too."""
+    return all(hasattr(meter, method) for method in ("begin", "end", "public_key"))
+
+
 class Thermometer(Protocol):
     """One temperature, in °C. Slow."""
 

@@ -37,6 +37,7 @@ from hal.wire import (
     IndicatorIntent,
     Lease,
     LockIntent,
+    MeterSession,
     Revoke,
     SetPhases,
     SetPilot,
@@ -292,6 +293,9 @@ class Guard:
         self._tokens.clear()  # swiped while nobody listened
         for reporter in self._reporters:
             reporter.force()
+        for connector in self.connectors.values():
+            if connector.sessions:
+                connector.sessions.repeat()
 
     def _obey(self, message: FromController, now: float) -> None:
         if isinstance(message, Lease):
@@ -315,6 +319,9 @@ class Guard:
         before = len(self._outbox)
         while self._tokens:
             self._outbox.append(self._tokens.popleft())
+        for connector in self.connectors.values():
+            if connector.sessions:
+                self._outbox.extend(connector.sessions.take())
         for reporter in self._reporters:
             if (seen := reporter.due(self.ticks, self.lease.epoch, now)) is not None:
                 self._outbox.append(seen)
@@ -353,6 +360,9 @@ def _apply(connector: ConnectorGuard, message: FromController) -> None:
             connector.ask_dc(wish)
         case LockIntent():
             connector.lock_wish = message.locked
+        case MeterSession():
+            if connector.sessions:
+                connector.sessions.ask(message)
         case SetPhases():
             connector.ask_phases(message.phases)
         case IndicatorIntent():

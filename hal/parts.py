@@ -90,6 +90,7 @@ class Connector(NamedTuple):
             ventilation=s.ventilation,
             token_reader="token_reader" in self.parts,
             phase_switch="phase_switch" in self.parts,
+            signs="meter" in self.parts and contracts.signs(self.parts["meter"].driver),
         )
 
 

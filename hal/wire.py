@@ -69,6 +69,7 @@ class ConnectorCapability(msgspec.Struct, frozen=True):
     ventilation: bool = False
     token_reader: bool = False
     phase_switch: bool = False  # can choose between one and three phases
+    signs: bool = False  # its meter signs sessions (MeterSession)
 
 
 class Hello(_Message, frozen=True, tag="hello"):
@@ -184,6 +185,18 @@ class Token(_Message, frozen=True, tag="token"):
     at: float
 
 
+class SignedRecord(_Message, frozen=True, tag="signed"):
+    """What became of a MeterSession: after `begin` the meter's public key (hex of DER), after `end` its signed record
+    (OCMF, exactly as the meter made it) too. `error`: what the meter said instead. Sent again to a new controller."""
+
+    connector: int
+    session: str
+    begin: bool
+    text: str = ""
+    public_key: str = ""
+    error: str = ""
+
+
 # --- controller -> guard ------------------------------------------------------------------------------------------
 
 
@@ -251,6 +264,20 @@ class SetPhases(_Message, frozen=True, tag="phases"):
     phases: Literal[1, 3]
 
 
+class MeterSession(_Message, frozen=True, tag="session"):
+    """Begin (before energy flows) or end (when none flows any more) a session of a meter that signs; answered by a
+    SignedRecord within some 15 s. Of the texts the meter puts into its record see hal.contracts.LegalTransaction."""
+
+    epoch: Number
+    connector: ConnectorNumber
+    session: Annotated[str, Meta(min_length=1, max_length=255)]
+    begin: bool
+    evse_id: Text = ""
+    id_type: Text = "NONE"
+    id_token: Text = ""
+    tariff: Text = ""
+
+
 class IndicatorIntent(_Message, frozen=True, tag="light"):
     epoch: Number
     connector: ConnectorNumber
@@ -263,9 +290,18 @@ class ClearFault(_Message, frozen=True, tag="clear"):
     code: Annotated[str, Meta(max_length=64)]
 
 
-FromGuard = Hello | Beat | Observation | Token
+FromGuard = Hello | Beat | Observation | Token | SignedRecord
 FromController = (
-    Lease | SetPilot | GrantIntent | Revoke | DcIntent | LockIntent | SetPhases | IndicatorIntent | ClearFault
+    Lease
+    | SetPilot
+    | GrantIntent
+    | Revoke
+    | DcIntent
+    | LockIntent
+    | SetPhases
+    | MeterSession
+    | IndicatorIntent
+    | ClearFault
 )
 
 
