@@ -13,7 +13,7 @@ from firmware.config import AuthorizationSettings
 from firmware.station.clock import Clock
 from firmware.station.facts import IdToken
 from firmware.station.journal import Change, Contents
-from firmware.station.local_list import LocalList, key_of
+from firmware.station.local_list import Listed, LocalList, key_of
 
 CACHE_KIND: Final = "token"
 CACHE_SIZE: Final = 500
@@ -211,15 +211,21 @@ class Authorizer:
         found = self.local_list.get(id_token)
         if found is None:
             return None
-        expires = self._flag("LocalAuthListCtrlr.SupportsExpiryDateTime", True)
-        if expires and found.expiry is not None and found.expiry <= self._clock.utc():  # C13.FR.05, C14.FR.05
+        if self._outdated(found):  # C14.FR.05: as if it were not there
             return None
         if found.status != "Accepted":
             return _no(found.status, "local_list", f"the local list says {found.status}")
         return Verdict(group=found.group, expiry=found.expiry, source="local_list", evses=found.evses)
 
+    def _outdated(self, listed: Listed) -> bool:
+        expires = self._flag("LocalAuthListCtrlr.SupportsExpiryDateTime", True)
+        return expires and listed.expiry is not None and listed.expiry <= self._clock.utc()
+
     def _offline(self, id_token: IdToken) -> Verdict:
         """C13, C12, C15: list, then cache, then the rule for unknown tokens; who is known as refused is not unknown."""
+        listed = self.local_list.get(id_token)
+        if listed is not None and self._outdated(listed) and id_token.token.upper() not in self._list:  # C13.FR.05, 06
+            return _no("Expired", "local_list", "its authorization in the local list has expired")
         known = self.known(id_token)
         if known is not None and not known.accepted:
             return known

@@ -53,8 +53,8 @@ ROWS: Final[tuple[Variable, ...]] = (
     fixed(LIST, "Available", "boolean", "true"),
     switch(LIST, "Enabled", True, key="LocalAuthListEnabled"),
     switch(LIST, "DisablePostAuthorize", False),
-    fixed(LIST, "ItemsPerMessage", "integer", "1000", key="SendLocalListMaxLength"),
-    fixed(LIST, "BytesPerMessage", "integer", "262144"),
+    fixed(LIST, "ItemsPerMessage", "integer", "400", key="SendLocalListMaxLength"),
+    fixed(LIST, "BytesPerMessage", "integer", "65536"),  # as of every message
     switch(LIST, "SupportsExpiryDateTime", True),
     fixed(RESERVATION, "Available", "boolean", "true"),
     switch(RESERVATION, "Enabled", True),

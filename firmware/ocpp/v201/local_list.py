@@ -3,9 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import msgspec
-
-from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Answer, Office, Refusal
 from firmware.ocpp.payload import Payload, given
 from firmware.ocpp.v201 import messages
@@ -16,23 +13,15 @@ from firmware.station.local_list import Entry, Listed
 
 
 async def send_local_list(request: messages.SendLocalListRequest, office: Office) -> Answer:
-    """D01. Taken whole or not at all."""
+    """D01. Taken whole or not at all. Its size in bytes is limited as that of every message."""
     entries = given(request.local_authorization_list) or ()
-    _within_limits(request, len(entries), office.model)
+    most = office.model.number("LocalAuthListCtrlr.ItemsPerMessage")
+    if len(entries) > most:  # D01.FR.11
+        raise Refusal("OccurrenceConstraintViolation", f"more than {most} tokens")
     outcome = office.station.authorizer.local_list.update(
         request.version_number, request.update_type, [_entry(each) for each in entries]
     )
     return Answer(messages.SendLocalListResponse(status=outcome.status, status_info=because(outcome.reason)))
-
-
-def _within_limits(request: Payload, items: int, model: DeviceModel) -> None:
-    """D01.FR.11. Raises Refusal."""
-    most = model.number("LocalAuthListCtrlr.ItemsPerMessage")
-    if items > most:
-        raise Refusal("OccurrenceConstraintViolation", f"more than {most} tokens")
-    size = model.number("LocalAuthListCtrlr.BytesPerMessage")
-    if len(msgspec.json.encode(request)) > size:
-        raise Refusal("FormatViolation", f"more than {size} bytes")
 
 
 def _entry(said: messages.AuthorizationData) -> Entry:

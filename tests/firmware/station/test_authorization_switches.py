@@ -118,10 +118,11 @@ def test_a_list_that_is_switched_off_counts_for_nothing(rules: Any) -> None:
     assert not made.check().accepted
 
 
-def test_an_expired_entry_is_as_if_it_were_not_there(rules: Any) -> None:  # C13.FR.02, 05, C14.FR.05
+def test_an_expired_entry_is_no_unknown_token(rules: Any) -> None:  # C13.FR.02, 05, 06, C14.FR.05
     made = rules()
     made.lists(Listed(expiry=made.clock.utc() - 1))
-    assert made.check().status == "Unknown"
+    made.set["AuthCtrlr.OfflineTxForUnknownIdEnabled"] = "true"
+    assert made.check().status == "Expired"
     made.set["LocalAuthListCtrlr.SupportsExpiryDateTime"] = "false"
     assert made.check().accepted
 

@@ -1,12 +1,17 @@
 """Block K of 2.0.1 and 2.1: what a back office asks of smart charging, over a real socket."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ocpp.exceptions import InternalError, OCPPError
+from ocpp.exceptions import NotImplementedError as OcppNotImplemented
+from ocpp.v21 import call_result as result21
+from ocpp.v201 import call_result as result201
 
 from firmware.station.charging_profile import Period
+from firmware.station.schedule import Needs, Span
 
 On2x = Callable[..., None]
 
@@ -382,3 +387,179 @@ def test_a_back_office_that_refuses_to_hear_of_limits_holds_up_nothing(on_2x: On
         assert lab.csms.actions().count("NotifyChargingLimit") == 1
 
     on_2x(test)
+
+
+# --- cars that plan (ISO 15118) -------------------------------------------------------------------------------------
+
+NEEDS = Needs(departure_s=7200.0, energy_wh=20_000.0, max_current_a=16.7, min_current_a=6.0, max_voltage_v=400.0)
+
+
+@pytest.mark.ocpp("2.0.1:K15.FR.01", "2.0.1:K15.FR.06", "2.0.1:K15.FR.08", "2.0.1:K15.FR.07", "2.0.1:K15.FR.09")
+@pytest.mark.ocpp("2.0.1:K15.FR.10", "2.0.1:K15.FR.16", "2.0.1:K15.FR.19", "2.0.1:K17.FR.01", "2.0.1:K17.FR.06")
+@pytest.mark.ocpp("2.0.1:K17.FR.08", "2.0.1:K17.FR.09", "2.0.1:K17.FR.10", "2.0.1:K17.FR.16", "2.0.1:K17.FR.07")
+def test_needs_are_told_and_the_plan_is_waited_for(on_2x: On2x) -> None:
+    async def test(lab: Any) -> None:
+        running = await lab.charge()
+        planner = lab.station.smart_charging.planner(1)
+        planner.needs(NEEDS)
+        told = await lab.csms.heard("NotifyEVChargingNeeds")
+        assert lab.csms.actions().index("TransactionEvent") < lab.csms.actions().index("NotifyEVChargingNeeds")
+        assert told["evseId"] == 1
+        assert told["chargingNeeds"]["requestedEnergyTransfer"] == "AC_three_phase"
+        assert told["chargingNeeds"]["acChargingParameters"]["energyAmount"] == 20_000
+        assert told["chargingNeeds"]["departureTime"].startswith("2027-01-15T14:0")
+        assert planner.plans(3600.0) == ()
+        answer = await put(lab, 1, tx_profile(running, limit=9.0))
+        assert answer == "Accepted"
+        (plan,) = planner.plans(3600.0)
+        assert plan.spans[0].limit == 9.0
+        planner.chosen(plan.id, ())  # a car that does not say what it means to draw
+        chosen = await lab.csms.heard("NotifyEVChargingSchedule")
+        assert chosen["chargingSchedule"]["id"] == plan.id
+        assert chosen["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] == 9.0
+        planner.chosen(plan.id, [Span(0.0, 4000.0, "W")])
+        said = await lab.csms.heard("NotifyEVChargingSchedule", 2)
+        assert said["chargingSchedule"]["chargingRateUnit"] == "W"
+
+    on_2x(test)
+
+
+@pytest.mark.ocpp("2.0.1:K15.FR.04", "2.0.1:K15.FR.05", "2.0.1:K17.FR.04", "2.0.1:K17.FR.05", "2.0.1:K15.FR.03")
+@pytest.mark.parametrize("status", ["Rejected", "Processing", "not implemented"])
+def test_without_a_promise_a_car_gets_the_plan_there_is(on_2x: On2x, status: str) -> None:
+    async def test(lab: Any) -> None:
+        result = {"2.0.1": result201, "2.1": result21}[lab.version]
+        refused = OcppNotImplemented() if status == "not implemented" else result.NotifyEVChargingNeeds(status=status)
+        lab.csms.replies["NotifyEVChargingNeeds"].append(refused)
+        await lab.charge()
+        planner = lab.station.smart_charging.planner(1)
+        planner.needs(NEEDS)
+        await lab.until(lambda: planner.plans(3600.0))
+        assert lab.csms.actions().count("NotifyEVChargingNeeds") == 1
+
+    on_2x(test)
+
+
+@pytest.mark.ocpp("2.0.1:K15.FR.15", "2.0.1:K17.FR.15", "2.0.1:K06.FR.01")
+def test_offline_the_default_profile_makes_the_plan(on_2x: On2x) -> None:
+    async def test(lab: Any) -> None:
+        await put(lab, 0, profile(limit=11.0))
+        await lab.charge()
+        await lab.csms.close()
+        await lab.csms.drop()
+        await lab.until(lambda: lab.station.offline)
+        planner = lab.station.smart_charging.planner(1)
+        planner.needs(NEEDS)
+        (plan,) = planner.plans(3600.0)
+        assert plan.spans[0].limit == 11.0
+        planner.needs(NEEDS)
+        lab.move(level="A")
+        await lab.until(lambda: lab.station.evses[1].transaction_id is None)
+        await lab.csms.open()
+        await lab.csms.heard("TransactionEvent", eventType="Ended")
+        assert "NotifyEVChargingNeeds" not in lab.csms.actions()  # the car has gone
+
+    on_2x(test)
+
+
+@pytest.mark.ocpp("2.0.1:K16.FR.01", "2.0.1:K01.FR.02", "2.0.1:K02.FR.03", "2.0.1:K03.FR.03")
+def test_a_new_profile_for_a_running_transaction_replaces_the_plan(on_2x: On2x) -> None:
+    async def test(lab: Any) -> None:
+        running = await lab.charge()
+        await put(lab, 1, tx_profile(running, limit=9.0))
+        assert await put(lab, 1, tx_profile(running, limit=6.0)) == "Accepted"
+        (plan,) = lab.station.smart_charging.planner(1).plans(3600.0)
+        assert plan.spans[0].limit == 6.0
+
+    on_2x(test)
+
+
+# --- only in 2.1 ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.ocpp("2.1:K21.FR.01", "2.1:K21.FR.02", "2.1:K21.FR.03", "2.1:K21.FR.04", "2.1:K21.FR.05")
+@pytest.mark.ocpp("2.1:K21.FR.06", "2.1:K21.FR.07", "2.1:K21.FR.08")
+def test_21_priority_charging(at_plug: Any) -> None:
+    async def use(lab: Any, transaction_id: str, on: bool) -> str:
+        answer = await lab.csms.ask("UsePriorityCharging", transaction_id=transaction_id, activate=on)
+        return f"{answer.status} {answer.status_info['reason_code'] if answer.status_info else ''}"
+
+    async def test(lab: Any) -> None:
+        running = await lab.charge()
+        await put(lab, 0, profile(limit=8.0))
+        assert await use(lab, running, True) == "NoProfile NotFound"
+        assert await use(lab, "unknown", True) == "Rejected TxNotFound"
+        assert await put(lab, 0, profile(2, 30.0, chargingProfilePurpose="PriorityCharging")) == "Accepted"
+        assert await use(lab, running, True) == "Accepted "
+        assert limit(lab) == 30.0
+        assert await lab.csms.heard("NotifyPriorityCharging") == {"transactionId": running, "activated": True}
+        assert await use(lab, running, False) == "Accepted "
+        assert limit(lab) == 8.0
+        assert (await lab.csms.heard("NotifyPriorityCharging", 2))["activated"] is False
+
+    at_plug(test, "2.1")
+
+
+@pytest.mark.ocpp("2.1:K28.FR.01", "2.1:K28.FR.02", "2.1:K28.FR.03", "2.1:K28.FR.04", "2.1:K28.FR.05")
+@pytest.mark.ocpp("2.1:K28.FR.06", "2.1:K28.FR.09", "2.1:K28.FR.11")
+def test_21_a_dynamic_profile_is_changed_by_its_updates(at_plug: Any) -> None:
+    async def update(lab: Any, number: int, amps: float) -> str:
+        answer = await lab.csms.ask(
+            "UpdateDynamicSchedule", charging_profile_id=number, schedule_update={"limit": amps}
+        )
+        return str(answer.status)
+
+    async def test(lab: Any) -> None:
+        await lab.charge()
+        said = profile(limit=14.0, chargingProfileKind="Dynamic", chargingSchedule=[schedule(14.0)])
+        wrong = profile(limit=14.0, chargingProfileKind="Dynamic", chargingSchedule=[schedule(14.0, duration=9)])
+        assert await put(lab, 0, wrong) == "Rejected InvalidSchedule"
+        assert await put(lab, 0, profile(dynUpdateInterval=5)) == "Rejected InvalidProfile"
+        assert await put(lab, 0, said) == "Accepted"
+        assert limit(lab) == 14.0
+        assert await update(lab, 1, 9.0) == "Accepted"
+        assert limit(lab) == 9.0
+        await put(lab, 0, profile(2, stackLevel=1))
+        assert await update(lab, 2, 9.0) == "Rejected"
+        answer = await lab.csms.ask("GetChargingProfiles", request_id=1, charging_profile={"chargingProfileId": [1]})
+        assert answer.status == "Accepted"
+        report = (await lab.csms.heard("ReportChargingProfiles"))["chargingProfile"][0]
+        assert report["chargingSchedule"][0]["chargingSchedulePeriod"] == [{"startPeriod": 0, "limit": 9.0}]
+        assert report["dynUpdateTime"].startswith("2027-01-15T12:0")
+
+    at_plug(test, "2.1")
+
+
+@pytest.mark.ocpp("2.1:K01.FR.100", "2.1:K01.FR.120", "2.1:K01.FR.123", "2.1:K09.FR.06")
+def test_21_what_only_21_says_is_kept_and_told_again(at_plug: Any) -> None:
+    prices: dict[str, Any] = {"timeAnchor": "2027-01-15T12:00:00Z", "priceScheduleId": 3, "numberOfPriceLevels": 2}
+    prices["priceLevelScheduleEntries"] = [{"duration": 60, "priceLevel": 1}]
+    period = {"startPeriod": 0, "limit": 16.0, "limit_L2": 15.0, "limit_L3": 14.0, "preconditioningRequest": True}
+    said = profile(
+        7,
+        maxOfflineDuration=600,
+        invalidAfterOfflineDuration=True,
+        priceScheduleSignature="sig",
+        chargingSchedule=[
+            schedule(startSchedule="2027-01-01T00:00:00Z")
+            | {
+                "chargingSchedulePeriod": [period],
+                "limitAtSoC": {"soc": 80, "limit": 8.0},
+                "randomizedDelay": 30,
+                "powerTolerance": 0.5,
+                "priceLevelSchedule": prices,
+                "signatureId": 1,
+                "digestValue": "abc",
+            }
+        ],
+    )
+
+    async def test(lab: Any) -> None:
+        frame: list[Any] = [2, "1", "SetChargingProfile", {"evseId": 1, "chargingProfile": said}]
+        await lab.csms.tell(json.dumps(frame))  # the package's data classes lose _L2 and _L3
+        await lab.until(lambda: lab.station.smart_charging.store.get(7))
+        answer = await lab.csms.ask("GetChargingProfiles", request_id=1, charging_profile={"chargingProfileId": [7]})
+        assert answer.status == "Accepted"
+        assert (await lab.csms.heard("ReportChargingProfiles"))["chargingProfile"] == [said]
+
+    at_plug(test, "2.1")
