@@ -77,7 +77,7 @@ class ProtobufDialect(Dialect):
         self._reset_at = now + (RESET_AGAIN_S if self._line_reset else 0.0)
         self._keep_alive_at = now
         self._told: dict[int, Wish | None] = dict.fromkeys(self.outlets)
-        self._armed = dict.fromkeys(self.outlets, False)
+        self._refuse_running()
         self._errors = dict.fromkeys(self.outlets, frozenset())
         self._asked_config = False
         self._states: dict[int, int | None] = dict.fromkeys(self.outlets)
@@ -117,10 +117,14 @@ class ProtobufDialect(Dialect):
     def _restarted(self, now: float) -> None:
         self._started, self.trouble = True, ""
         self._told = dict.fromkeys(self.outlets)
-        self._armed = dict.fromkeys(self.outlets, False)
+        self._refuse_running()
         self._keep_alive_at = now
         for outlet in self.outlets.values():
             outlet.pilot = outlet.closed = None
+
+    def _refuse_running(self) -> None:
+        """A restart has opened: an order to close that was given before is over."""
+        self._refused = {number: wish.closings if wish.close else -1 for number, wish in self.wishes.items()}
 
     def _said(self, number: int, outlet: Outlet, said: Fields, now: float) -> None:
         m = self._map
@@ -199,9 +203,7 @@ class ProtobufDialect(Dialect):
 
     def _tell(self, number: int, wish: Wish, before: Wish | None) -> bytes:
         m = self._map
-        if not wish.close:
-            self._armed[number] = True
-        close = wish.close and self._armed[number]
+        close = wish.close and wish.closings != self._refused[number]
         to = (m.connector, number)
         out = encode(m.duty, duty_of(wish.pilot), to)
         out += encode(m.allow, field(1, self._coil) + field(2, close) if m.coil else close, to)

@@ -1,7 +1,7 @@
 """A controller on a serial line: a thread carries its dialect's bytes, the tick reads what was published last.
 
 The controller is told that we live only while the guard's tick does: a hung tick ends the lease like a dead process.
-A line that breaks is opened again, at most once a second.
+A line that breaks is opened again, at most four times a second.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from hal.controllers.outlet import Outlet, Said, Wish
 from hal.linux.gpio import Gpio, Output
 
 T = TypeVar("T")
-REOPEN_S: Final = 1.0
+REOPEN_S: Final = 0.25
 CHUNK: Final = 4096
 PATIENCE_S: Final = 0.5  # a thread asked to end
 

@@ -43,6 +43,8 @@ class Wish(NamedTuple):
 
     pilot: PilotOutput = X1
     close: bool = False
+    closings: int = 0  # counts up with every order to close: one that comes again is told from one that goes on
+    duty_void: bool = False  # told to open where the duty alone closes: it counts again when it is driven anew
     lock: bool | None = None  # None: nobody has asked for anything yet
     rcd_test: bool = False
     rcd_resets: int = 0  # counts up with every reset asked for

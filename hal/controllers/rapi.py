@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from hal.contracts import MeterReading, PilotMode
 from hal.controllers.dialect import Dialect
-from hal.controllers.outlet import Outlet, Said, Wish, sample_of
+from hal.controllers.outlet import Outlet, Said, sample_of
 from hal.duty import current_for
 
 TIMEOUT_S: Final = 0.5
@@ -30,7 +30,7 @@ _VF_NO_GROUND, _VF_CLOSED, _VF_GFCI = 0x0020, 0x0040, 0x0080
 _CF_SELF_TEST_OFF: Final = 0x0200
 _LINE: Final = re.compile(rb"\$([^$^*\r]*)\^([0-9A-Fa-f]{2})\Z")
 #: what is asked again and again, and how often, s
-POLLS: Final = {"GS": 0.2, "GG": 0.5, "GU": 1.0, "GE": 1.0, "GP": 2.0}
+POLLS: Final = {"GS": 0.2, "GG": 0.5, "GU": 1.0, "GE": 1.0, "GP": 1.0}
 
 
 class RapiError(ValueError):
@@ -87,8 +87,7 @@ class RapiDialect(Dialect):
         self._queue: deque[str] = deque(["GV"])
         self._poll_at = dict.fromkeys(POLLS, now)
         self._told: tuple[str, ...] = ()
-        self._before = Wish()
-        self._asleep = False  # told to open while it may be closed: no duty until something new is wished
+        self._refused = -1  # order to close that a restart has ended
         self._self_tests: bool | None = None  # whether its GFCI self test is switched on
         self._currents = (-1, -1)  # mA, mV; -1 without ammeter
         self._pulse_at = now
@@ -119,8 +118,8 @@ class RapiDialect(Dialect):
             self._state(int(words[1], 16), int(words[2], 16), int(words[4], 16), now)
         elif kind == "AB":  # it has started anew and knows nothing of us
             self._forget(now)
-            self._before = self.wishes[1]
-            self._asleep = self._before.close  # what was closed is not closed again unasked
+            wish = self.wishes[1]
+            self._refused = wish.closings if wish.close else -1  # what was closed is not closed again unasked
         elif kind in ("OK", "NK"):
             asked = self._asked
             number = words.pop()[1:] if words[-1].startswith(":") else ""
@@ -171,7 +170,7 @@ class RapiDialect(Dialect):
     def _check_amps(self, outlet: Outlet, amps: int) -> None:
         output = self.wishes[1].pilot
         asked = next((word for word in self._told if word.startswith("SC")), "")
-        if output.mode is PilotMode.DUTY and asked and self._asked is None and amps > _amps(output.duty_percent):
+        if output.mode is PilotMode.DUTY and asked and self._asked is None and amps > whole_amps(output.duty_percent):
             self._told = ()  # said again: it has forgotten, or not heard
 
     def _meter(self, outlet: Outlet, session_ws: int, total_wh: int, now: float) -> None:
@@ -205,28 +204,19 @@ class RapiDialect(Dialect):
 
     def _follow_wish(self) -> None:
         """The commands that make the present wish true, ahead of everything else."""
-        wish, before = self.wishes[1], self._before
-        if wish != before:
-            self._before = wish
-            if before.close and not wish.close:
-                self._asleep = self._may_be_closed()
-            elif wish.pilot != before.pilot or wish.close:
-                self._asleep = False
+        wish = self.wishes[1]
+        void = wish.duty_void or (wish.close and wish.closings == self._refused)
         commands: tuple[str, ...] = ("FS",)
         if wish.pilot.mode in (PilotMode.E, PilotMode.F):
             commands = ("FD",)
-        elif wish.pilot.mode is PilotMode.DUTY and not self._asleep:
-            commands = (f"SC {_amps(wish.pilot.duty_percent)} V", "FE")
+        elif wish.pilot.mode is PilotMode.DUTY and not void:
+            commands = (f"SC {whole_amps(wish.pilot.duty_percent)} V", "FE")
         if commands != self._told:
             known = self._told[-1:] == commands[-1:] == ("FE",)
             wanted = commands[:1] if known and "FE" not in self._queue else commands  # enabled: only the current is new
             rest = [command for command in self._queue if command[:2] not in ("SC", "FE", "FS", "FD")]
             self._queue = deque([*wanted, *rest])
             self._told = commands
-
-    def _may_be_closed(self) -> bool:
-        closed, pilot = self.outlets[1].closed, self.outlets[1].pilot
-        return closed is None or pilot is None or bool(closed.value) or pilot.value.high_mv < 8000
 
     def _next(self, now: float) -> str:
         if self._queue:
@@ -251,6 +241,6 @@ class RapiDialect(Dialect):
         return line("FS")
 
 
-def _amps(duty_percent: float) -> int:
+def whole_amps(duty_percent: float) -> int:
     """Whole A that OpenEVSE offers for a duty, never more than it means."""
     return max(6, math.floor(current_for(duty_percent) + 0.05))

@@ -12,6 +12,7 @@ from hal.contracts import DeviceError
 from hal.controllers.part import ControllerPart
 
 HANDOVER_S: Final = 0.1
+READY_BELOW_MV: Final = 8000  # states C and D
 
 
 @dataclass
@@ -49,7 +50,17 @@ class Driver(ControllerPart):
         return self._ordered if now - self._unasked_since < HANDOVER_S else closed
 
     def _switch(self, on: bool) -> None:
-        if on is not self._ordered:
+        before = self._ordered
+        if on is not before:
             # what differs from a new order is an answer still to come: said as it is
             self._ordered, self._unasked_since = on, float("-inf")
-        self.want(close=on)
+        if on:
+            self.want(close=True, closings=self.wish.closings + (not before))
+        else:
+            # the car let go, it is open already: then the duty may stay for its return
+            let_go = before and not self._may_be_closed()
+            self.want(close=False, duty_void=self.closes_itself and not let_go)
+
+    def _may_be_closed(self) -> bool:
+        closed, pilot = self.seen.closed, self.seen.pilot
+        return closed is None or pilot is None or bool(closed.value) or pilot.value.high_mv < READY_BELOW_MV

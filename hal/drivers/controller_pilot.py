@@ -27,4 +27,4 @@ class Driver(ControllerPart):
                 raise DeviceError(f"{self._place}: {output.duty_percent} % is no duty of a running PWM")
             if not self.shared.dialect.digital and output.duty_percent < 8:
                 raise DeviceError(f"{self._place}: this board cannot show {output.duty_percent} %")
-        self.want(pilot=output)
+        self.want(pilot=output, duty_void=False)

@@ -124,7 +124,10 @@ class McuDialect(Dialect):
                 out += messages.encode(Lease(self._lease))
             self._lease = None
         for number, wish in self.wishes.items():
-            if wish != self._told[number]:
+            told = self._told[number]
+            if told is not None and told.close and wish.close and told.closings != wish.closings:
+                wish = wish._replace(close=False)  # noqa: PLW2901 - opened and closed again since: it must hear both
+            if wish != told:
                 self._numbers[number] = (self._numbers[number] + 1) & 0xFFFF
                 self._changed_at[number] = now
             elif now < self._told_at[number] + REPORT_S:

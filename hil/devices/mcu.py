@@ -43,7 +43,7 @@ class _Outlet:
     def __init__(self, copper: Copper) -> None:
         self.copper = copper
         self.command: list[Any] = [2, 0, 0, 0, 0, False, False, 0, None]
-        self.armed = False  # has been told "open" since the lease began
+        self.armed = False  # has been told "open" since the last lease ended
         self.said: list[object] = []
         self.said_at = -1.0
         self.metered_at = -1.0
@@ -86,18 +86,18 @@ class Mcu(SimulatedController):
             elif fields[0] == 2 and 1 <= fields[1] <= len(self.outlets) and not self.deaf:
                 outlet = self.outlets[fields[1] - 1]
                 outlet.command = fields
-                outlet.armed = outlet.armed or (self.held and not fields[5])
+                outlet.armed = outlet.armed or not fields[5]
         return out
 
     def due(self, now: float) -> bytes:
         held = now - self._leased_from <= LEASE_S
         if self.held and not held:
             self.lease_ended_at = now
+            for outlet in self.outlets:
+                outlet.armed = False
         self.held = held
         out = b""
         for number, outlet in enumerate(self.outlets, 1):
-            if not held:
-                outlet.armed = False
             self._drive(outlet)
             outlet.copper.step(now)
             out += self._report(number, outlet, now)

@@ -10,7 +10,7 @@ from hil.devices.framing import Frames, cobs, crc, uncobs
 from hil.devices.plant_values import Trouble
 from hil.devices.serial_board import SimulatedController
 
-_LOST_S: Final = 2.5
+_LOST_S: Final = 1.6
 _BOOT_S: Final = 0.05
 _PP: Final = {0: 0, 13: 1, 20: 2, 32: 3, 63: 4, -1: 5}
 #: board -> names of what the host sends and of what it is sent, by field number
@@ -184,7 +184,9 @@ class ProtobufBoard(SimulatedController):
             if "telemetry" in says:
                 nan = self.trouble is Trouble.NAN
                 degrees = float("nan") if nan else self.copper.temperature_c
-                out += wrap(field(says["telemetry"], field(1, 12.0) + field(2, -12.0) + field(3, degrees)))
+                out += wrap(
+                    field(says["telemetry"], field(1, 12.0) + field(2, -12.0) + field(3, degrees) + field(4, degrees))
+                )
         return out
 
     def _outlet(self, says: dict[str, int], copper: Copper) -> bytes:

@@ -127,8 +127,7 @@ class SerialBoard:
         if trouble is Trouble.GARBAGE:
             out = bytes((0xA5 ^ n * 37) & 0xFF for n in range(len(out)))
         elif trouble is Trouble.CORRUPT:
-            middle = len(out) // 2
-            out = out[:middle] + bytes((out[middle] ^ 0x10,)) + out[middle + 1 :]
+            out = bytes(byte ^ 0x10 if at % 7 == 3 else byte for at, byte in enumerate(out))
         self.sent.append(out)
         del self.sent[:-500]
         with contextlib.suppress(OSError):  # nobody reads: the line does not wait
