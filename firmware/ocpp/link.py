@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 
 from firmware.ocpp.routes import Trouble
 from firmware.ocpp.rpc import MAX_FRAME
+from firmware.ocpp.tls_probe import probe
 from firmware.station.certificates import LinkMaterial
 
 OPEN_S: Final = 30.0
@@ -97,8 +98,10 @@ async def dial(
     if password is not None:
         credentials = base64.b64encode(identity.encode() + b":" + password).decode()
         headers["Authorization"] = f"Basic {credentials}"
+    context: ssl.SSLContext | None = None
     try:
-        context = await asyncio.to_thread(_tls, material or LinkMaterial()) if url.startswith("wss:") else None
+        if url.startswith("wss:"):
+            context = await asyncio.to_thread(_tls, material or LinkMaterial())
         socket = await connect(
             f"{url.rstrip('/')}/{quote(identity, safe='')}",
             subprotocols=[Subprotocol(each) for each in subprotocols],
@@ -114,7 +117,10 @@ async def dial(
             proxy=None,
         )
     except (OSError, TimeoutError, EOFError, WebSocketException) as error:
-        raise LinkError(f"{type(error).__name__}: {error}", trouble_of(error)) from None
+        trouble = trouble_of(error)
+        if trouble == "unreachable" and context is not None and isinstance(error, ConnectionResetError | EOFError):
+            trouble = await asyncio.to_thread(probe, url)
+        raise LinkError(f"{type(error).__name__}: {error}", trouble) from None
     if socket.subprotocol is None:  # part 4, 3.2: the server agreed to none of our versions
         await socket.close()
         raise LinkError("the back office speaks none of " + ", ".join(subprotocols))

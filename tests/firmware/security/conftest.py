@@ -37,7 +37,7 @@ class Party:
             parts.append(x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organisation))
         subject = x509.Name(parts)
         above = issuer or self
-        self.certificate = (
+        self.certificate: x509.Certificate = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(issuer.certificate.subject if issuer is not None else subject)

@@ -1,5 +1,6 @@
 """Certificates on disk: what is trusted, in whose place, by which name, and what stays."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def test_a_root_that_is_there_already_is_replaced(store: Store, party: Any, now:
 @pytest.mark.parametrize("what", ["leaf", "expired", "future", "weak", "garbage", "two", "forged"])
 def test_what_is_no_root_is_refused(store: Store, party: Any, now: datetime, what: str) -> None:
     root = party("root")
-    pem = {
+    makers: dict[str, Callable[[], str]] = {
         "leaf": lambda: party("leaf", root, ca=False).pem,
         "expired": lambda: party("old", days=(-100, -1)).pem,
         "future": lambda: party("new", days=(1, 100)).pem,
@@ -48,9 +49,9 @@ def test_what_is_no_root_is_refused(store: Store, party: Any, now: datetime, wha
         "garbage": lambda: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
         "two": lambda: root.pem + party("second").pem,
         "forged": lambda: party("forged", public=ec.generate_private_key(ec.SECP256R1()).public_key()).pem,
-    }[what]()
+    }
     with pytest.raises(CertificateError):
-        store.install("CSMS", pem, now)
+        store.install("CSMS", makers[what](), now)
     assert store.roots("CSMS") == []
 
 
