@@ -88,6 +88,7 @@ class Evse(EvseTransaction):
     def resend(self) -> None:
         """A new epoch: nothing of what was sent before counts any more."""
         self._orders.forget()
+        self._signing.resend()
         self._advance()
 
     def lost(self) -> None:
@@ -205,7 +206,7 @@ class Evse(EvseTransaction):
             level=self.level,
             closed=self.closed,
             session=self.transaction_id if self.claimed and not waits else None,
-            recorded=self._ledger.vouches(now),
+            recorded=self._ledger.vouches(now) and self._signed_start(now),
             authorised=self.id_token is not None,
             stopping=stop.reason if stop is not None else "",
             at_once=stop is not None and stop.reason == "EmergencyStop",

@@ -18,6 +18,7 @@ from firmware.station.orders import Orders
 from firmware.station.reasons import why
 from firmware.station.reports import Reports, present_status
 from firmware.station.signal import Signal
+from firmware.station.signed_meter import SignedMeter
 from firmware.station.transaction import Open, Stop
 from hal.contracts import PilotMode
 from hal.duty import current_for
@@ -111,6 +112,7 @@ class EvseState:
         self._restored: Open | None = None
         self._after_reset = False
         self._orders = Orders(station.guard)
+        self._signing = SignedMeter(station.guard)
         self._reports = Reports(settings.id, station.emit)
         self._modem_fault: Fault | None = None
         self._lost_since: float | None = None

@@ -226,8 +226,27 @@ class EvseTransaction(EvseState):
             self._drop_token()
             self._again = True
             return False
+        if self._signs and not self._signing.ended(now):
+            return False
         self._end(stop, self._last_sample())
         return True
+
+    @property
+    def _signs(self) -> bool:
+        return self.capability is not None and self.capability.signs
+
+    def _signed_start(self, now: float) -> bool:
+        """A meter that signs has begun its session, which it must before energy flows; without one: yes."""
+        mine = self.transaction_id
+        if not self._signs or mine is None or not self.claimed:
+            return True
+        if self._signing.session != mine:
+            running = self.seen is not None and self.seen.grant is not None and self.seen.grant.session == mine
+            if running or self.closed:
+                self._signing.adopt(self.board_connector, mine)
+            else:
+                self._signing.begin(self.board_connector, mine, self.settings.evse_id, self.id_token, now)
+        return self._signing.begun(now)
 
     def _unread(self, now: float) -> bool:
         """Did energy flow since the meter, which answers, was read last?"""
@@ -236,7 +255,7 @@ class EvseTransaction(EvseState):
         return self._meter.at < self._opened_at and now - self._opened_at < _READ_BY_S
 
     def _end(self, stop: Stop, sample: Sample | None) -> None:
-        self._ledger.end(stop, "EVConnected" if self.plugged else "Idle", sample)
+        self._ledger.end(stop, "EVConnected" if self.plugged else "Idle", self._signing.sign(sample))
         self._held = False
         self._opened_at = None
         self._drop_token()

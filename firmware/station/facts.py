@@ -131,7 +131,8 @@ class Sample(msgspec.Struct, frozen=True):
     offered_a: float | None = None
     offered_w: float | None = None  # DC: where something bounds the output's power
     context: str = "Sample.Periodic"
-    signed: str | None = None
+    signed: str | None = None  # record of a meter that signs, exactly as it made it (OCMF)
+    public_key: str | None = None  # that meter's, hex of DER
 
 
 class Transaction(Fact, frozen=True, kw_only=True, tag="transaction"):
@@ -279,6 +280,19 @@ class PriorityCharging(Fact, frozen=True, kw_only=True, tag="priority_charging")
 
     transaction_id: str
     activated: bool
+
+
+class DriverTold(Fact, frozen=True, kw_only=True, tag="driver_told"):
+    """What the driver of a transaction is told of tariff and cost (2.0.1 block I). `cost` in `currency` (ISO 4217),
+    None = not known; `final`: nothing is added any more; `text` stands instead of a cost that is not known."""
+
+    evse: int
+    transaction_id: str
+    tariff: str = ""
+    cost: float | None = None
+    currency: str = ""
+    final: bool = False
+    text: str = ""
 
 
 # --- what only the session report and the status page read ----------------------------------------------------------
@@ -449,6 +463,7 @@ AnyFact = (
     | DataLinkStatus
     | BackOfficeMessage
     | BackOfficeLink
+    | DriverTold
 )
 
 

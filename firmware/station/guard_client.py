@@ -14,7 +14,7 @@ import cbor2
 import msgspec
 
 from hal import wire
-from hal.wire import Beat, Hello, Observation, Token, WireError
+from hal.wire import Beat, Hello, Observation, SignedRecord, Token, WireError
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ Intent = (
     | wire.DcIntent
     | wire.LockIntent
     | wire.SetPhases
+    | wire.MeterSession
     | wire.IndicatorIntent
     | wire.ClearFault
 )
@@ -56,6 +57,7 @@ class GuardClient:
         self.path = path
         self.hello: Hello | None = None
         self.observations: dict[int, Observation] = {}
+        self.records: dict[int, SignedRecord] = {}  # of meters that sign, the last by connector
         self.problem = "not connected yet"  # why there is no connection, for people; "" while connected
         self.bad_frames = 0
         self.dropped = 0  # intents that could not be sent
@@ -176,6 +178,8 @@ class GuardClient:
             self.observations[message.connector] = message
             for observed in tuple(self.on_observation):
                 observed(message)
+        elif isinstance(message, SignedRecord):
+            self.records[message.connector] = message
         elif isinstance(message, Token):
             for presented in tuple(self.on_token):
                 presented(message)

@@ -114,6 +114,8 @@ class GuardPeer:
         self.version = wire.VERSION
         self.connectors = {n: PeerConnector(n) for n in range(1, connectors + 1)}
         self.lock = lock
+        self.signs = False  # the meters sign sessions ...
+        self.signs_at_once = True  # ... as soon as they are asked
         self.leased = False
         self.received: list[wire.FromController] = []
         self.stale = 0
@@ -155,7 +157,9 @@ class GuardPeer:
                 epoch=self.epoch,
                 tick=self.tick,
                 connectors=tuple(
-                    ConnectorCapability(connector=n, kind="sType2", max_current_a=32.0, lock=self.lock, socket=True)
+                    ConnectorCapability(
+                        connector=n, kind="sType2", max_current_a=32.0, lock=self.lock, socket=True, signs=self.signs
+                    )
                     for n in self.connectors
                 ),
                 station_token_reader=len(self.connectors) > 1,
@@ -216,8 +220,16 @@ class GuardPeer:
             connector.light = intent.light
         elif isinstance(intent, wire.ClearFault):
             connector.faults = tuple(fault for fault in connector.faults if fault.code != intent.code)
+        elif isinstance(intent, wire.MeterSession) and self.signs_at_once:
+            self.signed(intent)
         connector.settle()
         self.report(intent.connector)
+
+    def signed(self, asked: wire.MeterSession, error: str = "") -> None:
+        """The meter's answer."""
+        text = "" if asked.begin or error else f"OCMF|{asked.session}"
+        key = "" if error else "3059"
+        self.send(wire.SignedRecord(asked.connector, asked.session, asked.begin, text, key, error))
 
     def move(self, number: int = 1, **changes: Any) -> None:
         """Change what is seen of a connector and report it."""
