@@ -238,6 +238,10 @@ class DcStation(EvStation):
         return self._sample.why if self._sample is not None and failed else ""
 
     @property
+    def unfit(self) -> bool:
+        return super().unfit or bool(self._failed) or self.welded or self.cable_check == "failed"
+
+    @property
     def state(self) -> StationState:
         """How we are, the gravest word first."""
         codes = {fault.code for fault in self._evse.seen.faults} if self._evse.seen is not None else set()
@@ -245,7 +249,7 @@ class DcStation(EvStation):
             return StationState.EMERGENCY_SHUTDOWN
         if "mains_fail" in codes:
             return StationState.UTILITY_INTERRUPT
-        if self.faulted or self.power_lost or self._failed or self.welded or self.cable_check == "failed":
+        if self.unfit:
             return StationState.MALFUNCTION
         if self._evse.stop_wanted is not None:
             return StationState.SHUTDOWN

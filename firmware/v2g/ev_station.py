@@ -120,6 +120,11 @@ class EvStation:
         return self._evse.stop_wanted is not None or self.power_lost or self.faulted
 
     @property
+    def unfit(self) -> bool:
+        """The session ends because of us, whoever says the last word."""
+        return self.power_lost or self.faulted
+
+    @property
     def faulted(self) -> bool:
         """Something forbids energy at this connector."""
         return self._evse.seen is not None and bool(forbidding(self._evse.seen.faults))

@@ -56,16 +56,20 @@ OPENING_S: Final = 4.2
 ONGOING_S: Final = 55.0  # [V2G2-712]
 CABLE_CHECK_S: Final = 38.0  # ISO 15118-2 Table 111; the car waits 40 s
 PRECHARGE_S: Final = 5.0  # Table 111; the car waits 7 s
+READY_TO_CHARGE_S: Final = 148.0  # Table 111, from the first charge parameters to PowerDelivery; the car waits 150 s
 RENEGOTIATION_GAIN_W: Final = 5000.0
+NOT_READY: Final = f"the car did not ask for power within {READY_TO_CHARGE_S:.0f} s of its charge parameters"
 
 
 async def charge(
     ev: Peer, station: DcStation, deal: Deal, request: ChargeParameterDiscoveryReq
 ) -> ChargeParameterDiscoveryReq | SessionStopReq:
     """Agree, check the cable, pre-charge, deliver, and stop; or leave the loop to renegotiate."""
+    ready_by = ev.now + READY_TO_CHARGE_S
     start = await agree_on_parameters(ev, station, deal, request)
     if isinstance(start, CableCheckReq):
-        start = await precharge(ev, station, await cable_check(ev, station, start, maximum_voltage_v(request)))
+        checked = await cable_check(ev, station, start, maximum_voltage_v(request), ready_by)
+        start = await precharge(ev, station, checked, ready_by)
     if start.charge_progress is ChargeProgress.Renegotiate:
         ev.refuse_order("PowerDelivery(Renegotiate) before PowerDelivery(Start)")
     if start.charge_progress is ChargeProgress.Start:
@@ -113,8 +117,11 @@ async def agree_on_parameters(
 # --- before the energy ------------------------------------------------------------------------------------------------
 
 
-async def cable_check(ev: Peer, station: DcStation, request: CableCheckReq, maximum_v: float) -> PreChargeReq:
-    """The guard tests the insulation; Ongoing until it has passed. A test that failed, or takes too long, ends it."""
+async def cable_check(
+    ev: Peer, station: DcStation, request: CableCheckReq, maximum_v: float, ready_by: float
+) -> PreChargeReq:
+    """The guard tests the insulation; Ongoing until it has passed. A test that failed, or takes too long, ends it.
+    `ready_by`: when PowerDelivery must have come, on the peer's clock."""
     station.tell("cable check")
     station.start_cable_check(maximum_v)
     while True:
@@ -124,6 +131,8 @@ async def cable_check(ev: Peer, station: DcStation, request: CableCheckReq, maxi
             return await ev.next(PreChargeReq, reply=done)
         if ev.asking_for_s >= CABLE_CHECK_S:
             station.fail(f"cable check not done in {CABLE_CHECK_S:.0f} s")
+        elif ev.now >= ready_by:
+            station.fail(NOT_READY)
         if station.cable_check == "failed" or station.state not in MAY_DELIVER:
             station.tell(f"cable check failed: {station.failure or station.state}")
             failed = failure_reply(CableCheckRes, ResponseCode.FAILED, dc_evse_status=evse_status(station))
@@ -132,8 +141,9 @@ async def cable_check(ev: Peer, station: DcStation, request: CableCheckReq, maxi
         request = await ev.next(CableCheckReq, reply=ongoing)
 
 
-async def precharge(ev: Peer, station: DcStation, first: PreChargeReq) -> PowerDeliveryReq:
-    """Bring the cable to the battery's voltage, until the car asks for power; or for none."""
+async def precharge(ev: Peer, station: DcStation, first: PreChargeReq, ready_by: float) -> PowerDeliveryReq:
+    """Bring the cable to the battery's voltage, until the car asks for power; or for none. One that does neither does
+    not get voltage for ever."""
     station.tell("pre-charge")
     request: PreChargeReq | PowerDeliveryReq = first
     target_v, since = float("nan"), ev.now
@@ -141,6 +151,8 @@ async def precharge(ev: Peer, station: DcStation, first: PreChargeReq) -> PowerD
         listen(station, request.dc_ev_status)
         if float(request.ev_target_voltage) != target_v:
             target_v, since = float(request.ev_target_voltage), ev.now
+        if ev.now >= ready_by:
+            station.fail(NOT_READY)
         reply = precharge_answer(station, request, ev.now - since)
         request = await ev.next(PreChargeReq, PowerDeliveryReq, reply=reply)
     return request

@@ -178,6 +178,18 @@ def test_a_car_may_take_its_time_once_precharged(rig: Any, ask: Ask) -> None:
         assert code(ask("PreCharge")) == "OK"
 
 
+def test_ready_to_charge_is_148_seconds_from_the_charge_parameters(rig: Any, ask: Ask) -> None:
+    """A car that neither asks for power nor goes does not keep the voltage for ever."""
+    ask(*TO_PRECHARGE)
+    for _ in range(14):
+        rig.wait(10)
+        assert code(ask("PreCharge")) == "OK"
+    rig.wait(8.1)
+    assert code(ask("PreCharge")) == "FAILED"
+    assert not rig.car.wish.energise
+    assert "did not ask for power within 148 s" in rig.car.failure
+
+
 def test_a_target_beyond_us_is_a_wrong_parameter(rig: Any, ask: Ask) -> None:
     ask(*TO_PARAMETERS, "CableCheck")
     assert code(ask("PreCharge", ev_target_voltage=volts(1100))) == "FAILED_WrongChargeParameter"
