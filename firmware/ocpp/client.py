@@ -14,6 +14,7 @@ from typing import Final
 from firmware.config import OcppSettings
 from firmware.ocpp import network_rows, start_values
 from firmware.ocpp.backoff import Backoff
+from firmware.ocpp.cost import CostDesk
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Dialect, Learnt, Shape
 from firmware.ocpp.link import LinkError
@@ -62,6 +63,7 @@ class BackOfficeClient:
         self._model.add(*network_rows.rows(station, settings, self._uplink))
         self._model.changed.append(self._on_variable)
         self._monitors = Monitors(station, self._model)
+        self._cost = CostDesk(station, self._model)
         self._outbox = Outbox(journal, station.clock, self._on_learnt, self._pointless)
         self._memory = Memory()
         self._backoff = Backoff()
@@ -69,6 +71,7 @@ class BackOfficeClient:
         self._link_note: tuple[bool, str] | None = None
         self._firmware = _version()
         station.back_office = station.contract_office = station.certificate_status = station.signer = self
+        station.displayed = self._cost.displayed
         station.subscribe(self._on_fact)
 
     @property
@@ -106,6 +109,7 @@ class BackOfficeClient:
         await self._station.ready.wait()
         await self._uplink.begin()
         await self._use_start_values()
+        self._cost.load()
         self._outbox.want(Shape.of(self._model))
         with contextlib.suppress(JournalError):  # a disk that refuses: the outbox tries again, the rest goes on
             await self._outbox.load()
@@ -162,6 +166,7 @@ class BackOfficeClient:
             firmware=self._firmware,
             uplink=self._uplink,
             monitors=self._monitors,
+            cost=self._cost,
         )
         reason = "ended"
         try:
@@ -213,6 +218,7 @@ class BackOfficeClient:
     # --- what the station tells -------------------------------------------------------------------------------------
 
     def _on_fact(self, fact: AnyFact) -> None:
+        self._cost.on_fact(fact)
         match fact:
             case Booted():
                 self._memory.boot_reason = fact.reason
@@ -225,6 +231,7 @@ class BackOfficeClient:
 
     def _on_learnt(self, fact: AnyFact, learnt: Learnt) -> None:
         """What the answer to a fact's CALL tells."""
+        self._cost.on_answer(fact, learnt.cost, learnt.personal)
         match fact:
             case Transaction() if learnt.verdict is not None and fact.id_token is not None:
                 self._station.token_verdict(fact.id_token, learnt.verdict, fact.transaction_id)

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import msgspec
 from msgspec import UnsetType
 
+from firmware.ocpp.cost import CostDesk
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.payload import Payload, moment
@@ -102,6 +103,8 @@ class Learnt:
     verdict: Verdict | None = None
     remote_id: str | None = None
     needs: str | None = None
+    cost: float | None = None  # running, or total where it answers an end (I02, I03)
+    personal: str = ""  # news of the tariff (I06)
 
 
 class TransactionNames(Protocol):
@@ -127,6 +130,7 @@ class Office:
     firmware: str
     uplink: Uplink
     monitors: Monitors
+    cost: CostDesk
 
 
 class Contracts(Protocol):

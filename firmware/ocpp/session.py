@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from firmware.ocpp.cost import CostDesk
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Dialect, Office, Outgoing, Refusal, RegistrationStatus
 from firmware.ocpp.link import Link, LinkError
@@ -81,10 +82,12 @@ class Session:
         firmware: str,
         uplink: Uplink,
         monitors: Monitors,
+        cost: CostDesk,
     ) -> None:
         self._link = link
         self._uplink = uplink
         self._monitors = monitors
+        self._cost = cost
         self._dialect = dialect
         self._station = station
         self._model = model
@@ -250,6 +253,7 @@ class Session:
             firmware=self._firmware,
             uplink=self._uplink,
             monitors=self._monitors,
+            cost=self._cost,
         )
         try:
             answer = await self._dialect.answer(call.request, office)

@@ -17,6 +17,8 @@ from firmware.station.aligned import AlignedSamples
 from firmware.station.authorization import Authorizer, BackOffice, Verdict
 from firmware.station.certificate_status import StatusSource
 from firmware.station.clock import Clock, SystemClock
+from firmware.station.data_transfer import DataTransfers
+from firmware.station.displayed import Displayed
 from firmware.station.evse import Evse
 from firmware.station.facts import (
     AnyFact,
@@ -110,6 +112,8 @@ class Station:
         self.reservations = Reservations(self)
         self._aligned = AlignedSamples(self, self._tell_aligned)
         self.budget = Budget()
+        self.displayed: Displayed | None = None  # None: nobody has people told anything
+        self.data_transfers = DataTransfers()
         self.smart_charging: SmartCharging | None = None
         self.smart_charging_by_needs = False  # the back office plans by what cars tell (OCPP 2.x K15): its dialect says
         self.on_load: list[Callable[[Contents], None]] = []  # told what the last run left behind, before it goes on

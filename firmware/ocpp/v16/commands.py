@@ -4,10 +4,11 @@ and its outcome into the answer."""
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+import msgspec
 from msgspec import UNSET
 
 from firmware.ocpp.dialect import Answer, Office, Outgoing, Refusal
-from firmware.ocpp.payload import Payload, given
+from firmware.ocpp.payload import Payload, given, told
 from firmware.ocpp.v16 import calls, configuration, firmware, local_list, logs, reservation, security, smart_charging
 from firmware.ocpp.v16 import messages as v16
 from firmware.station import facts
@@ -130,7 +131,12 @@ async def clear_cache(request: v16.ClearCache, office: Office) -> Answer:
 
 
 async def data_transfer(request: v16.DataTransfer, office: Office) -> Answer:
-    return Answer(v16.DataTransferResponse(status="UnknownVendorId"))
+    asked = office.station.data_transfers.answer(
+        request.vendor_id, given(request.message_id) or "", given(request.data)
+    )
+    status, data = await asked
+    text = data if isinstance(data, str | None) else msgspec.json.encode(data).decode()
+    return Answer(v16.DataTransferResponse(status=status, data=told(text)))
 
 
 COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]] = {

@@ -7,12 +7,13 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from firmware.ocpp.dialect import Answer, Office, Outgoing
-from firmware.ocpp.payload import Payload, given
+from firmware.ocpp.payload import Payload, given, told
 from firmware.ocpp.v201 import (
     calls,
     certificates,
     configuration,
     customer,
+    display,
     firmware,
     local_list,
     logs,
@@ -22,6 +23,7 @@ from firmware.ocpp.v201 import (
     reports,
     reservation,
     smart_charging,
+    tariff,
     types,
 )
 from firmware.ocpp.v201.id_token import heard_token
@@ -170,7 +172,12 @@ async def clear_cache(request: messages.ClearCacheRequest, office: Office) -> An
 
 
 async def data_transfer(request: messages.DataTransferRequest, office: Office) -> Answer:
-    return Answer(messages.DataTransferResponse(status="UnknownVendorId"))
+    """P02."""
+    asked = office.station.data_transfers.answer(
+        request.vendor_id, given(request.message_id) or "", given(request.data)
+    )
+    status, data = await asked
+    return Answer(messages.DataTransferResponse(status=status, data=told(data)))
 
 
 COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]] = {
@@ -196,16 +203,14 @@ COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]]
     **network.COMMANDS,
     **firmware.COMMANDS,
     **logs.COMMANDS,
+    **display.COMMANDS,
+    **tariff.COMMANDS,
 }
 
 # Of 2.0.1, but not of this station (yet): answered NotSupported, not NotImplemented.
 KNOWN: Final = frozenset(
     [
-        "ClearDisplayMessage",
-        "CostUpdated",
-        "GetDisplayMessages",
         "PublishFirmware",
-        "SetDisplayMessage",
         "UnpublishFirmware",
     ]
 )

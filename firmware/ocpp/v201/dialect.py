@@ -63,8 +63,14 @@ class V201:
     def learn(self, response: Payload) -> Learnt:
         if isinstance(response, messages.NotifyEVChargingNeedsResponse):
             return Learnt(needs=response.status)
-        info = getattr(response, "id_token_info", UNSET)
-        return Learnt(verdict_of(info)) if info is not UNSET else Learnt()
+        info, cost, news = (
+            getattr(response, name, UNSET) for name in ("id_token_info", "total_cost", "updated_personal_message")
+        )
+        return Learnt(
+            verdict=verdict_of(info) if info is not UNSET else None,
+            cost=cost if cost is not UNSET else None,
+            personal=news.content if news is not UNSET else "",
+        )
 
     def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> Outgoing | None:
         return certificates.sign_certificate(csr, use)
