@@ -71,6 +71,7 @@ def _picture(c: ConnectorGuard, epoch: int, why: str) -> tuple[object, ...]:
         why,
         c.phase.phases,
         c.why_phases,
+        _reader_fault(c),
     )
 
 
@@ -134,8 +135,14 @@ def observation(c: ConnectorGuard, why: str, tick: int, epoch: int, now: float) 
         why_open=why,
         phases=c.phase.phases,
         why_phases=c.why_phases,
+        reader_fault=_reader_fault(c),
         closings=c.wear.counts.closings,
     )
+
+
+def _reader_fault(c: ConnectorGuard) -> str:
+    """An absent reader is a state, not a fault: cars that pay otherwise still charge."""
+    return c.reader.latest.error if c.reader else ""
 
 
 def _welded(c: ConnectorGuard) -> bool:
@@ -167,4 +174,5 @@ def _meter(c: ConnectorGuard, now: float) -> MeterSample | None:
         current_a=reading.current_a,
         export_wh=reading.export_wh,
         quality="good" if c.meter.fresh(now) else "stale",
+        signed=reading.signed,
     )

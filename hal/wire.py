@@ -126,6 +126,7 @@ class MeterSample(msgspec.Struct, frozen=True):
     current_a: tuple[float, ...]
     export_wh: float = 0.0
     quality: str = "good"
+    signed: str | None = None  # this very reading as a legal meter signed it (OCMF)
 
 
 class DcSample(msgspec.Struct, frozen=True):
@@ -173,6 +174,7 @@ class Observation(_Message, frozen=True, tag="obs"):
     why_open: str = ""  # the one reason why the contactor is open now, for people
     phases: int = 3  # the car gets now
     why_phases: str = ""  # why they are not (yet) as wished, for people
+    reader_fault: str = ""  # what keeps cards from being read here, for people
     closings: int = 0  # of the contactor, since it was fitted
 
 

@@ -245,7 +245,7 @@ class BackOfficeClient:
         return fact.transaction_id is not None and self._station.by_transaction(fact.transaction_id) is None
 
     def _on_variable(self, name: str) -> None:
-        if name.endswith("Measurands"):
+        if name.endswith(("Measurands", "SignReadings")):
             self._outbox.want(Shape.of(self._model))
         if self._session is not None:
             self._session.wake()

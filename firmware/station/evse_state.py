@@ -230,6 +230,7 @@ class EvseState:
             offered_a=self.wishes.grant.limit_a if self.wishes.grant is not None else 0.0,
             offered_w=self.wishes.grant.limit_w if self.wishes.grant is not None else None,
             context=context,
+            signed=meter.signed,
         )
 
     def _last_sample(self) -> Sample | None:
