@@ -51,6 +51,7 @@ class ConnectorParts:
         self._tripped_upstream = False
         self._light = Light.OFF
         self._light_due = False  # asked for, and not yet begun in the indicator's thread
+        self.reader: Poller[None] | None = None  # of this connector, or the one of the whole station
         self.black_box = BlackBox()
         self.wear = Wear()
         self._control_pilot: ControlPilot = parts["pilot"].driver

@@ -128,7 +128,10 @@ class Guard:
         for number, parts in readers:
             if part := parts.get("token_reader"):
                 read = _reading(part.driver, number, self._tokens)
-                self._pollers.append(Poller(f"{number}.token_reader", read, part.poll_s, part.stale_s, now))
+                poller: Poller[None] = Poller(f"{number}.token_reader", read, part.poll_s, part.stale_s, now)
+                self._pollers.append(poller)
+                for connector in self.connectors.values() if number == 0 else [self.connectors[number]]:
+                    connector.reader = poller
 
     # --- other threads ----------------------------------------------------------------------------------------------
 

@@ -31,12 +31,24 @@ class Input(Protocol):
     def close(self) -> None: ...
 
 
+class Edges(Protocol):
+    """Several lines whose active edges the kernel collects."""
+
+    def read(self) -> list[tuple[int, float]]:
+        """(index of the line, monotonic s) of each edge since the last call, in order."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Chip(Protocol):
     def has(self, line: str) -> bool: ...
 
     def output(self, line: str, *, active_low: bool, on: bool) -> Output: ...
 
     def input(self, line: str, *, active_low: bool, debounce_s: float) -> Input: ...
+
+    def edges(self, lines: tuple[str, ...], *, active_low: bool) -> Edges: ...
 
     def close(self) -> None: ...
 
@@ -72,6 +84,25 @@ class _Line:
         self._request.release()
 
 
+class _Edges:
+    """Edges of a character device, with the kernel's own times."""
+
+    def __init__(self, lines: tuple[str, ...], request: "gpiod.LineRequest") -> None:
+        self._name, self._request = ", ".join(lines), request
+        self._index = {offset: index for index, offset in enumerate(request.offsets)}
+
+    def read(self) -> list[tuple[int, float]]:
+        found: list[tuple[int, float]] = []
+        with _named(self._name):
+            while self._request.wait_edge_events(timedelta()):
+                for event in self._request.read_edge_events():
+                    found.append((self._index[event.line_offset], event.timestamp_ns / 1e9))
+        return found
+
+    def close(self) -> None:
+        self._request.release()
+
+
 class CharacterChip:
     """/dev/gpiochipN through libgpiod v2."""
 
@@ -102,6 +133,17 @@ class CharacterChip:
             line, LineSettings(direction=Direction.INPUT, active_low=active_low, debounce_period=debounce)
         )
 
+    def edges(self, lines: tuple[str, ...], *, active_low: bool) -> Edges:
+        import gpiod  # noqa: PLC0415
+        from gpiod.line import Direction, Edge  # noqa: PLC0415
+
+        settings = gpiod.LineSettings(direction=Direction.INPUT, active_low=active_low, edge_detection=Edge.RISING)
+        with _named(", ".join(lines)):
+            request = gpiod.request_lines(
+                str(self._path), consumer=CONSUMER, config=dict.fromkeys(lines, settings), event_buffer_size=1024
+            )
+            return _Edges(lines, request)
+
     def _request(self, line: str, settings: "gpiod.LineSettings") -> _Line:
         import gpiod  # noqa: PLC0415
 
@@ -126,6 +168,13 @@ class Gpio:
     def input(self, line: str, *, active_low: bool = False, debounce_s: float = 0.0) -> Input:
         """Own a line as input; the kernel debounces it. Raises DeviceError when it is missing or taken."""
         return self._chip(line).input(line, active_low=active_low, debounce_s=debounce_s)
+
+    def edges(self, lines: tuple[str, ...], *, active_low: bool = False) -> Edges:
+        """Own lines of one chip as inputs whose edges (to active) are collected. Raises DeviceError."""
+        chips = [self._chip(line) for line in lines]
+        if any(chip is not chips[0] for chip in chips):
+            raise DeviceError(f"GPIO lines {', '.join(lines)}: must sit on one chip")
+        return chips[0].edges(lines, active_low=active_low)
 
     def _chip(self, line: str) -> Chip:
         if self._chips is None:

@@ -42,6 +42,24 @@ class SimulatedLine:
             self._descriptor = -1
 
 
+class SimulatedEdges:
+    """Whoever plays the world appends "INDEX SECONDS" (monotonic) per edge to the file LINE.edges of the first line."""
+
+    def __init__(self, folder: Path, lines: tuple[str, ...]) -> None:
+        self._owned = [SimulatedLine(folder / line, active_low=False, writable=False) for line in lines]
+        self._file = (folder / f"{lines[0]}.edges").open("a+")
+        self._file.seek(0, os.SEEK_END)
+
+    def read(self) -> list[tuple[int, float]]:
+        edges = [line.split() for line in self._file.readlines()]
+        return [(int(index), float(at)) for index, at in edges]
+
+    def close(self) -> None:
+        self._file.close()
+        for line in self._owned:
+            line.close()
+
+
 class SimulatedChip:
     """The folder as a chip."""
 
@@ -59,6 +77,10 @@ class SimulatedChip:
     def input(self, line: str, *, active_low: bool, debounce_s: float) -> SimulatedLine:
         """Simulated contacts do not bounce: `debounce_s` has nothing to do here."""
         return SimulatedLine(self._folder / line, active_low=active_low, writable=False)
+
+    def edges(self, lines: tuple[str, ...], *, active_low: bool) -> SimulatedEdges:
+        """Polarity has no meaning here: an edge is an edge."""
+        return SimulatedEdges(self._folder, lines)
 
     def close(self) -> None:
         """Nothing is kept open but the lines."""
