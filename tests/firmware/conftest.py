@@ -1,4 +1,5 @@
-"""File servers for the tests: HTTP from the standard library, and as much of FTP as a client needs."""
+"""File servers for the tests of transfers, updates and logs: HTTP from the standard library, and as much of FTP as a
+client needs, and a certificate for them."""
 
 import contextlib
 import http.server
