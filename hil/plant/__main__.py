@@ -1,6 +1,7 @@
 """`python -m hil.plant`: the plant in real time with rig control, as a process of its own."""
 
 import argparse
+import contextlib
 import signal
 import sys
 import time
@@ -9,6 +10,9 @@ from types import FrameType
 from typing import Final
 
 from hal.sim.registers import Registers
+from hil.devices.can_line import CanLine
+from hil.devices.dc_output import PlantOutput
+from hil.devices.power_modules import RACKS
 from hil.places import PlaceError, control_socket, held, register_file
 from hil.plant.plant import Plant
 from hil.plant.rig_server import RigServer
@@ -37,6 +41,17 @@ def run(plant: Plant, server: RigServer, ready: str) -> None:
             stepped = now
 
 
+def power_modules(plant: Plant, can_line: Path | None, maker: str) -> contextlib.AbstractContextManager[object]:
+    """Five modules for each connector, with addresses from 1 on, in place of the supply that registers command."""
+    if can_line is None:
+        return contextlib.nullcontext()
+    racks = [
+        RACKS[maker](PlantOutput(part.registers), tuple(range(5 * number - 4, 5 * number + 1)), max_watts=40_000.0)
+        for number, part in plant.connectors.items()
+    ]
+    return CanLine(can_line, *racks)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0 after SIGTERM or SIGINT, 1 when another plant has the files or they cannot be made."""
     parser = argparse.ArgumentParser(prog="python -m hil.plant", description=__doc__)
@@ -44,25 +59,29 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--control", type=Path, help="rig-control socket (default: the rig's folder)")
     parser.add_argument("--connectors", type=int, default=1, choices=range(1, 17), metavar="N")
     parser.add_argument("--board", choices=("ac", "dc"), default="ac")
+    parser.add_argument("--can-line", type=Path, help="make a serial CAN adapter here, with power modules on it")
+    parser.add_argument("--power-modules", choices=RACKS, default="infypower", help="whose they are")
     options = parser.parse_args(argv)
     try:
         path = options.registers or register_file()
         control = options.control or control_socket()
         with held(control, path):
-            return _serve(path, control, options.connectors, dc=options.board == "dc")
+            dc = options.board == "dc"
+            return _serve(path, control, options.connectors, options.can_line, options.power_modules, dc=dc)
     except (OSError, PlaceError) as error:
         print(f"plant: {error}", file=sys.stderr)
         return 1
 
 
-def _serve(path: Path, control: Path, connectors: int, *, dc: bool) -> int:
-    """The plant's life; both files are this process' own. Raises OSError when they cannot be made."""
+def _serve(path: Path, control: Path, connectors: int, can_line: Path | None, maker: str, *, dc: bool) -> int:
+    """The plant's life; its files are this process' own. Raises OSError when they cannot be made."""
     plant = Plant(Registers.create(path, connectors), dc=dc)
     try:
         server = RigServer(plant, control)
         try:
             kind = "dc" if dc else "ac"
-            run(plant, server, f"plant ready: {connectors} x {kind}, registers {path}, control {control}")
+            with power_modules(plant, can_line, maker):
+                run(plant, server, f"plant ready: {connectors} x {kind}, registers {path}, control {control}")
         finally:
             server.close()
     finally:

@@ -2,7 +2,8 @@
 
     python tests/bench/guard_hardware.py [--seconds N]
 
-GPIO board: a Charge Control C made of files. Modbus board: one RS-485 bus with a meter. HTTP board: a DC meter.
+GPIO board: a Charge Control C made of files. Modbus board: one RS-485 bus with a meter. HTTP board: a DC meter. CAN
+board: five power modules that are asked 20 times a second.
 Each guard is a process of its own; PSS from smaps_rollup, CPU from /proc/PID/stat. Lateness: a guard of this process
 with four connectors whose meters are, one each, silent, seconds late, sending garbage, and gone; the devices are
 served by another process.
@@ -23,10 +24,13 @@ from pathlib import Path
 from hal.board import load
 from hal.guard import Guard, Ticker
 from hal.sim.registers import Registers
+from hil.devices.can_line import CanLine
+from hil.devices.dc_output import BenchOutput
 from hil.devices.http_meters import LemDcbm
 from hil.devices.modbus_meters import MeterRegisters
 from hil.devices.modbus_slave import Device, Slaves
 from hil.devices.plant_values import PlantValues, Trouble
+from hil.devices.power_modules import InfyModules
 from hil.linux_board import LinuxBoard
 
 HEAD = """
@@ -53,6 +57,18 @@ driver = "sim_contactor"
 [connector.meter]
 {meter}
 """
+
+
+def can_board(folder: Path, line: Path) -> Path:
+    registers = folder / "registers"
+    slots = Registers.create(registers).connector(1)
+    slots["cp_high_mv"] = slots["cp_low_mv"] = 12_000.0
+    text = (Path(__file__).parents[2] / "board-configs" / "sim-dc-can.toml").read_text()
+    path = folder / "can.toml"
+    path.write_text(
+        text.replace("/run/pilotline/power.can", str(line)).replace("/run/pilotline/sim.registers", str(registers))
+    )
+    return path
 
 
 def serve(troubles: list[Trouble]) -> None:
@@ -182,6 +198,8 @@ def main() -> None:
             measure("GPIO, car waiting", gpio, folder, options.seconds, 25)
         with devices([Trouble.NONE]) as sections:
             measure("Modbus", sim_board(folder, sections), folder, options.seconds, 35)
+        with CanLine(folder / "line", InfyModules(BenchOutput(), (1, 2, 3, 4, 5))) as line:
+            measure("CAN, 5 modules", can_board(folder, line.channel), folder, options.seconds, 35)
         with LemDcbm(PlantValues(voltage_v=[231.0], current_a=[0.0])) as lem:
             keys = [("", f'driver = "lem_dcbm"\nhost = "{lem.host}"')]
             measure("HTTP", sim_board(folder, keys), folder, options.seconds, 35)
