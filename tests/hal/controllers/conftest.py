@@ -64,7 +64,9 @@ KINDS: dict[str, Kind] = {
         ("proximity", "rcd", "emergency_stop", "thermometer"),
     ),
     "yeti": Kind(
-        ProtobufBoard, 'driver = "cobs_protobuf"\nboard = "yeti"\nsilence_s = 1.5', ("proximity", "rcd", "lock", "meter")
+        ProtobufBoard,
+        'driver = "cobs_protobuf"\nboard = "yeti"\nsilence_s = 1.5',
+        ("proximity", "rcd", "lock", "meter"),
     ),
     "tida": Kind(
         lambda: ProtobufBoard("tida_010939"),
