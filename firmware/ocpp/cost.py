@@ -36,7 +36,7 @@ class CostDesk:
                     self._tell(fact, "Cost", text=text, final=True)
 
     def on_answer(self, fact: AnyFact, cost: float | None, tariff: str) -> None:
-        """I02.FR.04, I03.FR.03, I06.FR.03; a total that comes after the transaction was off line is told all the same."""
+        """I02.FR.04, I03.FR.03, I06.FR.03; a total that comes after an end off line is told all the same."""
         if not isinstance(fact, Transaction):
             return
         if cost is not None:

@@ -9,6 +9,7 @@ import msgspec
 
 from firmware.panel.redaction import shown
 from firmware.panel.remedies import remedy
+from firmware.station.displayed import State, Told
 from firmware.station.evse import Evse
 from firmware.station.facts import AnyFact, BackOfficeLink, PacketCapture
 from firmware.station.station import Station
@@ -55,6 +56,8 @@ class EvseState(msgspec.Struct, frozen=True):
     session_status: str
     capture: str  # the file (in storage/captures) that the packets are written to now, or were last
     capture_state: str
+    says: tuple[str, ...] = ()  # texts that a back office has people shown here now
+    told: str = ""  # what the driver is told of tariff and cost
 
 
 class GuardState(msgspec.Struct, frozen=True):
@@ -121,7 +124,7 @@ class Observer:
             utc=clock.utc(),
             guard=self._guard(),
             back_office=await self._back_office(),
-            evses=tuple(evse_state(evse, clock.mono(), self._captures.get(evse.id)) for evse in station.evses.values()),
+            evses=tuple(self._with_words(evse, clock.mono()) for evse in station.evses.values()),
         )
 
     def _guard(self) -> GuardState:
@@ -151,6 +154,33 @@ class Observer:
             reason=self._link.reason if self._link is not None else "",
             waiting=waiting,
         )
+
+    def _with_words(self, evse: Evse, now: float) -> EvseState:
+        """An EVSE, and what people are told there."""
+        state = evse_state(evse, now, self._captures.get(evse.id))
+        displayed = self._station.displayed
+        if displayed is None:
+            return state
+        texts = displayed.shown(evse.id, display_state(evse), evse.transaction_id)
+        told = displayed.told(evse.id)
+        words = _cost(told, self._station.variable("TariffCostCtrlr.Currency")) if told is not None else ""
+        return msgspec.structs.replace(state, says=tuple(texts), told=words)
+
+
+def display_state(evse: Evse) -> State:
+    """MessageStateEnumType of what goes on here."""
+    connector = evse.status.state if evse.status is not None else "Unavailable"
+    if connector in {"Faulted", "Unavailable"}:
+        return "Faulted" if connector == "Faulted" else "Unavailable"
+    if evse.transaction_id is None:
+        return "Idle"
+    return "Charging" if evse.charging_state == "Charging" else "Suspended"
+
+
+def _cost(told: Told, currency: str) -> str:
+    """Tariff and cost in one line."""
+    cost = "" if told.cost is None else f"{told.cost:.2f} {currency}{'' if told.final else ' so far'}"
+    return ", ".join(part for part in (told.tariff, cost or told.text) if part)
 
 
 def evse_state(evse: Evse, now: float, capture: PacketCapture | None = None) -> EvseState:

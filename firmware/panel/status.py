@@ -134,6 +134,8 @@ def _show_evse(page: _Page, evse: dict[str, Any]) -> None:
     page.row("transaction", f"{evse['transaction']}{_energy(evse)}" if evse["transaction"] else "none")
     page.row("token", evse["token"])
     page.row("session", _session(evse))
+    page.row("told", evse.get("told", ""))
+    page.row("shown", " / ".join(evse.get("says", ())))
     page.row("packets", ", ".join(part for part in (evse.get("capture"), evse.get("capture_state")) if part))
     page.row("temperature", f"{evse['temperature_c']:.0f} °C" if evse["temperature_c"] is not None else None)
     page.row("reported as", " / ".join(filter(None, dict.fromkeys((evse["state"], evse["detail"])))))

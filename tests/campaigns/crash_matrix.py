@@ -10,6 +10,7 @@ their number. Exit code 1 when it does not. Lives are forked from a process that
 import argparse
 import asyncio
 import contextlib
+import importlib
 import json
 import multiprocessing
 import random
@@ -25,7 +26,7 @@ import websockets.asyncio.server
 from websockets.typing import Subprotocol
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
-import busy_station  # noqa: E402 - beside us, and imported by the forked lives
+busy_station = importlib.import_module("busy_station")  # beside us, and imported by the forked lives
 
 Mode = Literal["online", "offline", "flapping", "slow"]
 MODES: Final[tuple[Mode, ...]] = ("online", "offline", "flapping", "slow")

@@ -371,6 +371,10 @@ def point_2x(charge_point: Any, result: Any) -> Any:
         def customer_information(self, **_: Any) -> Any:
             return result.NotifyCustomerInformation()
 
+        @on("NotifyDisplayMessages")
+        def notify_display_messages(self, **_: Any) -> Any:
+            return result.NotifyDisplayMessages()
+
         @on("NotifyReport")
         def notify_report(self, **_: Any) -> Any:
             return result.NotifyReport()
