@@ -54,6 +54,7 @@ class DcStation(EvStation):
         self._ev_max_v = 0.0  # not told yet
         self._was_closed = False
         self._check_asked = False
+        self._passed = False  # the check was seen passed: from then on the contactor stays closed for the car
         self._old_result = ""  # of an earlier cable check, as long as the guard still shows it
         self._failed = ""  # what the session itself found wrong with us; stays so
 
@@ -62,7 +63,7 @@ class DcStation(EvStation):
     def start_cable_check(self, ev_max_voltage_v: float) -> None:
         """Insulation test; its result is `cable_check`. The car's highest voltage, in V, from which the guard derives
         that of the test, goes with every wish from here on. The guard closes once the car is in C."""
-        self.power_lost = self._was_closed = False
+        self.power_lost = self._was_closed = self._passed = False
         self._check_asked, self._old_result = True, self._sample.cable_check if self._sample is not None else ""
         self._ev_max_v = ev_max_voltage_v
         self._want("cable_check", ev_max_voltage_v, PRECHARGE_A)
@@ -112,7 +113,9 @@ class DcStation(EvStation):
         phase = self.phase
         if self._sample is not None and self._sample.cable_check != self._old_result:
             self._old_result = ""
-        if phase in {"precharge", "deliver"} and self._was_closed and not self._evse.closed:
+        self._passed = self._passed or (phase == "cable_check" and self.cable_check == "passed")
+        energised = phase in {"precharge", "deliver"} or (phase == "cable_check" and self._passed)
+        if energised and self._was_closed and not self._evse.closed:
             self.power_lost = True
             self.release()
         elif phase == "ramp_down" and not self._evse.closed:

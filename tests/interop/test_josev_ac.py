@@ -50,14 +50,18 @@ def test_in_clear(site: Any, josev: Any, plugged: Any) -> None:
 
 def test_over_tls_1_2(site: Any, josev: Any, plugged: Any) -> None:
     plugged.do("swipe", token=plugged.token)
+    before = plugged.status()["energy_wh"]
     over = josev.charge(energy="AC_single_phase_core", tls=True, pay="eim")
     assert over["ok"], over
-    assert site.last_transaction()["energy_wh"] > 0
+    charged = plugged.status()["energy_wh"] - before
+    assert charged > 0
+    assert site.last_transaction()["energy_wh"] == pytest.approx(charged, rel=ENERGY)
     assert "TLS TLSv1.2 ECDHE-ECDSA-AES128-SHA256, chain iso2" in site.stack.log("station")
 
 
 def test_paused_and_resumed(site: Any, josev: Any, plugged: Any) -> None:
     plugged.do("swipe", token=plugged.token)
+    before = plugged.status()["energy_wh"]
     first = josev.charge(pause=True, cycles=2)
     assert first["ok"], first
     plugged.wait(lambda seen: seen["pilot"] == "x1" and not seen["closed"], within=10)
@@ -69,7 +73,9 @@ def test_paused_and_resumed(site: Any, josev: Any, plugged: Any) -> None:
     assert second["ok"], second
     assert second["session"] == first["session"]
     assert "OK_OldSessionJoined" in josev.log.read_text()
-    assert len(site.last_transaction()["events"]) > 2  # one transaction for both
+    transaction = site.last_transaction()
+    assert len(transaction["events"]) > 2  # one transaction for both
+    assert transaction["energy_wh"] == pytest.approx(plugged.status()["energy_wh"] - before, rel=ENERGY)
 
 
 @pytest.mark.parametrize("install", [False, True], ids=["contract", "installation"])
