@@ -23,7 +23,7 @@ STEPS = {"CableCheckReq": 4, "PreChargeReq": 2, "CurrentDemandReq": 4, "WeldingD
 WITH_ENERGY = ("CableCheckReq", "PreChargeReq", "CurrentDemandReq")
 DEAD_S = 1.0 + 1.0  # a ramp-down that somebody asked for, then IEC 61851-23's second to 60 V
 NEVER_AGAIN_S = 15.0  # longer than the guard's rest between two closings
-Blow = Callable[[VirtualStation], None]
+Blow = Callable[[VirtualStation], object]
 
 
 def _isolation(station: VirtualStation) -> None:
@@ -39,12 +39,12 @@ def _over_voltage(station: VirtualStation) -> None:
 
 BLOWS: dict[str, Blow] = {
     "lost link": lambda station: station.lose(),
-    "unplugged": lambda station: station.rig.do("unplug", force=True) and None,
-    "S2 opened": lambda station: station.rig.do("set_state", state="B") and None,
-    "emergency stop": lambda station: station.rig.do("emergency_stop") and None,
+    "unplugged": lambda station: station.rig.do("unplug", force=True),
+    "S2 opened": lambda station: station.rig.do("set_state", state="B"),
+    "emergency stop": lambda station: station.rig.do("emergency_stop"),
     "insulation": _isolation,
     "over-voltage": _over_voltage,
-    "silent supply": lambda station: station.rig.do("supply_silent") and None,
+    "silent supply": lambda station: station.rig.do("supply_silent"),
 }
 UNTIL_THE_END = ("lost link", "unplugged", "S2 opened", "emergency stop")  # the others are measured with energy only
 SAYS_SO = ("FAILED", "EVSE_Malfunction", "EVSE_EmergencyShutdown")
