@@ -172,13 +172,15 @@ def test_nothing_begins_before_the_meter_was_read(bench: Any, play: Any) -> None
     play(scenario())
 
 
-def test_a_meter_that_never_answers_delays_the_start_by_3_s_only(bench: Any, play: Any) -> None:
+def test_a_meter_that_fell_silent_delays_the_start_by_3_s_only_and_what_it_said_last_counts(
+    bench: Any, play: Any
+) -> None:
     async def scenario() -> None:
         async with bench() as b:
             await b.move(meter=False)
             await b.move(level="B")
             await b.pass_time(4)
-            assert b.transactions()[0].meter_start_wh is None
+            assert b.transactions()[0].meter_start_wh == 12_000.0
 
     play(scenario())
 
@@ -294,7 +296,12 @@ FAULTS = [
     ("dc_over_current", True, "OvercurrentFault"),
     ("dc_over_voltage", True, "Other"),
     ("cable_check", True, "Other"),
+    ("isolation_monitor", True, "Other"),
+    ("dc_polarity", True, "Other"),
+    ("dc_weld", True, "Other"),
+    ("stuck_open", True, "Other"),
     ("supply_stale", False, "Other"),
+    ("supply_fault", False, "Other"),
     ("weld", True, "Other"),
     ("mains_fail", False, "PowerLoss"),
     ("over_temperature", False, None),

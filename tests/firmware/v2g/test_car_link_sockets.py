@@ -452,6 +452,28 @@ def test_a_pause_is_kept_with_the_transaction_until_the_car_goes_on(on_site: Any
     on_site(test)
 
 
+def test_the_next_car_does_not_go_on_with_the_session_that_the_last_one_paused(on_site: Any) -> None:
+    """The plug was out in between; whoever names the old id is somebody else."""
+
+    async def test(site: Site) -> None:
+        site.evse.report(level="B")
+        await site.connect()
+        for name in ("SupportedAppProtocol", *TO_LOOP[:1], "SessionStop Pause"):
+            await site.ask(name)
+        await site.until(lambda: site.evse.paused != "")
+        paused = site.session_id
+        await site.hang_up()
+        site.evse.report(level="A", paused="")  # the station has ended the transaction
+        site.evse.report(level="B")
+        await site.connect()
+        await site.ask("SupportedAppProtocol")
+        site.session_id = paused
+        assert (await site.ask("SessionSetup")).response_code == iso2.ResponseCode.OK_NewSessionEstablished
+        assert site.session_id != paused
+
+    on_site(test)
+
+
 def test_after_a_restart_the_car_that_paused_goes_on_by_its_session_id(on_site: Any) -> None:
     async def test(site: Site) -> None:
         site.evse.report(level="B", paused=PAUSED.written())
