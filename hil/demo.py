@@ -36,7 +36,7 @@ LONGEST_SOCKET_PATH: Final = 90
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0 when both cars have charged (and after Ctrl-C), 1 when something went wrong."""
     parser = argparse.ArgumentParser(prog="pilotline demo", description=__doc__)
-    parser.add_argument("--ocpp", choices=("1.6", "2.0.1"), default="2.0.1", help="what the back office speaks")
+    parser.add_argument("--ocpp", choices=("1.6", "2.0.1", "2.1"), default="2.0.1", help="what the back office speaks")
     parser.add_argument("--dc", action="store_true", help="a DC station (CCS) instead of an AC one")
     parser.add_argument("--plain", action="store_true", help="one line per event, also on a terminal")
     parser.add_argument("--folder", type=Path, help="where logs and reports go (default: .run/demo/TIME)")

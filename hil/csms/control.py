@@ -8,6 +8,8 @@
     {"do": "call", "action": "GetVariables", "payload": {...}}
     {"do": "tokens", "accepted": ["04AA"]}               null accepts every token
     {"do": "boot", "status": "Pending"}                  what BootNotification is answered with
+    {"do": "answer", "action": "Authorize", "payload": {...}}   the next answer to it is this; or "error": CODE,
+        "garbage": TEXT ($ID = the call's id), "silence": true, each with "delay_s"; "times": how often (default 1)
     {"do": "silent", "on": true}                         stop answering; {"do": "drop"} closes the connection
 
 A station is named by "station"; without it the only connected one is meant.
@@ -98,6 +100,16 @@ async def _boot(csms: "Csms", request: JsonObject) -> JsonObject:
     return {}
 
 
+async def _answer(csms: "Csms", request: JsonObject) -> JsonObject:
+    how: JsonObject = {
+        key: request[key] for key in ("payload", "error", "garbage", "silence", "delay_s") if key in request
+    }
+    if not how:
+        raise BadRequest("say how: payload, error, garbage, silence or delay_s")
+    csms.records.told.setdefault(request["action"], []).extend([how] * int(request.get("times", 1)))
+    return {}
+
+
 async def _silent(csms: "Csms", request: JsonObject) -> JsonObject:
     _station(csms, request).silent = bool(request.get("on", True))
     return {}
@@ -117,6 +129,7 @@ DOINGS: Final[dict[str, Callable[["Csms", JsonObject], Awaitable[JsonObject]]]] 
     "call": _call,
     "tokens": _tokens,
     "boot": _boot,
+    "answer": _answer,
     "silent": _silent,
     "drop": _drop,
 }

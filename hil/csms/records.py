@@ -77,6 +77,7 @@ class Records:
     tokens: set[str] | None = None
     contracts: ContractOffice | None = None  # who knows cars' contracts; None = nobody here
     boot_status: str = "Accepted"
+    told: dict[str, list[JsonObject]] = field(default_factory=dict)  # answers to give instead, by action, one by one
     heartbeat_s: int = 300
     stations: dict[str, JsonObject] = field(default_factory=dict)
     connectors: dict[str, JsonObject] = field(default_factory=dict)

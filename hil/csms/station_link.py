@@ -37,7 +37,7 @@ class Dialect(Protocol):
     def unlock(self, evse: int) -> tuple[str, JsonObject]: ...
 
 
-DIALECTS: Final[dict[str, Dialect]] = {"1.6": v16, "2.0.1": v201}
+DIALECTS: Final[dict[str, Dialect]] = {"1.6": v16, "2.0.1": v201, "2.1": v201}
 
 
 class StationLink:
@@ -93,6 +93,9 @@ class StationLink:
             return
         try:
             await validate_payload(call, self.version)
+            told = self._records.told.get(call.action)
+            if told and await self._serve_as_told(call, told.pop(0)):
+                return
             answer = self.dialect.ANSWERS.get(call.action)
             if answer is None:
                 raise OcppNotImplemented(details={"cause": f"{call.action} is not served here"})
@@ -104,6 +107,23 @@ class StationLink:
             return
         self._message("sent", "result", call.action, result.payload)
         await self._socket.send(result.to_json())
+
+    async def _serve_as_told(self, call: Any, how: JsonObject) -> bool:
+        """Answer late, with this payload, an error, nonsense or not at all. False: as usual after all."""
+        await asyncio.sleep(how.get("delay_s", 0.0))
+        if how.get("silence"):
+            return True
+        if "garbage" in how:
+            await self._socket.send(str(how["garbage"]).replace("$ID", call.unique_id))
+            return True
+        if "error" in how:
+            await self._socket.send(CallError(call.unique_id, how["error"], "as told", {}).to_json())
+            return True
+        if "payload" in how:
+            self._message("sent", "result", call.action, how["payload"])
+            await self._socket.send(CallResult(call.unique_id, how["payload"]).to_json())
+            return True
+        return False
 
     async def _result(self, message: Any) -> None:
         action, result = self._waiting.get(message.unique_id, ("", None))

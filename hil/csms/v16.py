@@ -80,6 +80,15 @@ def nothing(records: Records, station: str, call: JsonObject) -> JsonObject:
     return {}
 
 
+def accepted(records: Records, station: str, call: JsonObject) -> JsonObject:
+    return {"status": "Accepted"}
+
+
+def rejected(records: Records, station: str, call: JsonObject) -> JsonObject:
+    """Nobody here signs certificates or plans a charge."""
+    return {"status": "Rejected"}
+
+
 def data_transfer(records: Records, station: str, call: JsonObject) -> JsonObject:
     return contracts.data_transfer(records, call)
 
@@ -96,7 +105,10 @@ ANSWERS: Final[dict[str, Answer]] = {
     "DataTransfer": data_transfer,
     "DiagnosticsStatusNotification": nothing,
     "FirmwareStatusNotification": nothing,
+    "LogStatusNotification": nothing,
     "SecurityEventNotification": nothing,
+    "SignCertificate": rejected,
+    "SignedFirmwareStatusNotification": nothing,
 }
 
 

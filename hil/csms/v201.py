@@ -1,11 +1,11 @@
-"""OCPP 2.0.1: the answer to each call of a station, and how the back office says what it wants. Payloads are JSON
-objects; the schemas of the `ocpp` package check them on the link."""
+"""OCPP 2.0.1 and 2.1: the answer to each call of a station, and how the back office says what it wants. Payloads are
+JSON objects; the schemas of the `ocpp` package check them on the link."""
 
 from typing import Final
 
 from hil.csms import contracts
 from hil.csms.records import JsonObject, Records, now_text
-from hil.csms.v16 import ENERGY, Answer, heartbeat, nothing
+from hil.csms.v16 import ENERGY, Answer, accepted, heartbeat, nothing, rejected
 
 
 def boot(records: Records, station: str, call: JsonObject) -> JsonObject:
@@ -69,6 +69,16 @@ ANSWERS: Final[dict[str, Answer]] = {
     "GetCertificateStatus": certificate_status,
     "MeterValues": nothing,
     "DataTransfer": data_transfer,
+    "SignCertificate": rejected,
+    "ClearedChargingLimit": nothing,
+    "NotifyChargingLimit": nothing,
+    "NotifyCustomerInformation": nothing,
+    "NotifyDisplayMessages": nothing,
+    "NotifyEVChargingNeeds": rejected,
+    "NotifyEVChargingSchedule": accepted,
+    "NotifyPriorityCharging": nothing,
+    "PublishFirmwareStatusNotification": nothing,
+    "ReportChargingProfiles": nothing,
     "NotifyReport": nothing,
     "NotifyEvent": nothing,
     "NotifyMonitoringReport": nothing,

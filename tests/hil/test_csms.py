@@ -34,7 +34,7 @@ class Station:
         await self.socket.send(json.dumps([2, str(self.number), action, payload]))
         reply = json.loads(await self.socket.recv())
         assert reply[1] == str(self.number)
-        return reply[2]
+        return reply if reply[0] == 4 else reply[2]
 
     async def serve(self, result: JsonObject) -> tuple[str, JsonObject]:
         _, identity, action, payload = json.loads(await self.socket.recv())
@@ -48,7 +48,7 @@ async def back_office(
 ) -> AsyncIterator[tuple[Csms, str, io.StringIO]]:
     out = io.StringIO()
     csms = Csms(records or Records(), passwords, out)
-    server = await csms.listen("127.0.0.1", 0, ["2.0.1", "1.6"])
+    server = await csms.listen("127.0.0.1", 0, ["2.1", "2.0.1", "1.6"])
     port = next(iter(server.sockets)).getsockname()[1]
     try:
         yield csms, f"ws://127.0.0.1:{port}/ocpp/CP1", out
@@ -280,3 +280,19 @@ def test_a_rounded_meter_start_is_no_energy_going_back() -> None:
     assert transaction.faults == []
     transaction.meter(123.0)
     assert transaction.faults == ["energy went back from 123.6 to 123.0 Wh"]
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+def test_answers_may_be_told_instead_of_the_usual_ones(version: str) -> None:
+    async def script(csms: Csms, station: Station) -> None:
+        assert (await ask(csms, do="answer", action="Heartbeat"))["ok"] is False
+        assert (await ask(csms, do="answer", action="Heartbeat", error="InternalError"))["ok"]
+        assert (await ask(csms, do="answer", action="Heartbeat", garbage='[3,"$ID",7]'))["ok"]
+        assert (await ask(csms, do="answer", action="Heartbeat", payload={"currentTime": "later"}, delay_s=0.01))["ok"]
+        error, garbage, told, usual = [await station.call("Heartbeat", {}) for _ in range(4)]
+        assert error[2] == "InternalError"
+        assert garbage == 7
+        assert told == {"currentTime": "later"}
+        assert usual["currentTime"].endswith("Z")
+
+    with_station(version, script)
