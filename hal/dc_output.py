@@ -164,6 +164,7 @@ class DcOutput:
         if wanted != self._set_point or stopping or blocked:  # while it stops each tick wants to know how far it is
             self._set_point = wanted
             self.supply.request_refresh()
+        self.supply.resting = not seen.closed and self.wish.phase == "idle"
         self._follow_monitor(seen)
         self._switch(enable)
 

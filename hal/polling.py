@@ -31,6 +31,7 @@ class Poller(Generic[T]):
         self.name = name
         self.latest: Reading[T] = Reading(None, now)  # replaced whole: readers in other threads need no lock
         self.action_error = ""
+        self.resting = False  # nothing depends on the value now: a quarter of the readings will do
         self._read = read
         self._period_s = period_s
         self._stale_s = stale_s
@@ -39,6 +40,10 @@ class Poller(Generic[T]):
         self._refresh_wanted = False
         self._actions: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+
+    @property
+    def _pause_s(self) -> float:
+        return max(self._period_s, min(4 * self._period_s, self._stale_s / 2.5)) if self.resting else self._period_s
 
     def fresh(self, now: float) -> bool:
         """Whether the last value is young enough; before the first value the part gets the same time to answer."""
@@ -79,7 +84,7 @@ class Poller(Generic[T]):
             if (action := self._actions.get()) is not None:
                 self._do(action)
         if now >= self._due - 1e-6:
-            self._due = max(self._due + self._period_s, now)  # a late tick does not move the next
+            self._due = max(self._due + self._pause_s, now)  # a late tick does not move the next
             self._poll(now)
 
     def _run(self) -> None:
@@ -90,7 +95,7 @@ class Poller(Generic[T]):
                 action = self._actions.get(timeout=max(0.0, due - time.monotonic()))
             except queue.Empty:
                 self._poll(time.monotonic())
-                due = max(due + self._period_s, time.monotonic())
+                due = max(due + self._pause_s, time.monotonic())
                 continue
             if action is None:
                 return
