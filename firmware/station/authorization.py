@@ -13,7 +13,7 @@ from firmware.config import AuthorizationSettings
 from firmware.station.clock import Clock
 from firmware.station.facts import IdToken
 from firmware.station.journal import Change, Contents
-from firmware.station.local_list import Listed, LocalList, key_of
+from firmware.station.local_list import CARDS, Listed, LocalList, key_of
 
 CACHE_KIND: Final = "token"
 CACHE_SIZE: Final = 500
@@ -66,8 +66,11 @@ class CachedToken(msgspec.Struct, frozen=True):
 
 
 def same_token(one: IdToken | None, other: IdToken | None) -> bool:
-    """Tokens are compared without case (OCPP 2.0.1 part 2, C 1.1); a kind of a reader is no reason to differ."""
-    return one is not None and other is not None and one.token.upper() == other.token.upper()
+    """Tokens are compared without case (OCPP 2.0.1 part 2, C 1.1), and by kind (C01.FR.25); only a card reader cannot
+    know which kind of card the back office takes it for."""
+    if one is None or other is None or one.token.upper() != other.token.upper():
+        return False
+    return one.kind == other.kind or {one.kind, other.kind} <= CARDS
 
 
 class Authorizer:

@@ -19,6 +19,8 @@ KIND: Final = "local_list"
 MAX_ENTRIES: Final = 2_000  # LocalAuthListCtrlr.Entries maxLimit: 0.5 MB of memory, one commit of 0.2 s
 _VERSION: Final = ""  # the key of the list's version; no token has it
 
+CARDS: Final = frozenset({"ISO14443", "ISO15693"})
+
 UpdateType = Literal["Full", "Differential"]
 
 
@@ -84,8 +86,8 @@ class LocalList:
         if not self.enabled:
             return None
         found = self._entries.get(key_of(id_token))
-        if found is None and id_token.kind in _CARDS:
-            others = (self._entries.get(key_of(IdToken(id_token.token, kind))) for kind in _CARDS)
+        if found is None and id_token.kind in CARDS:
+            others = (self._entries.get(key_of(IdToken(id_token.token, kind))) for kind in CARDS)
             found = next((each for each in others if each is not None), None)
         return found
 
@@ -137,9 +139,6 @@ class LocalList:
         if kind == "Full" and any(entry.says is None for entry in entries):
             return Update("Failed", "a token of a full list has no authorization")
         return None
-
-
-_CARDS: Final = ("ISO14443", "ISO15693")
 
 
 def _text(listed: Listed) -> str:

@@ -169,11 +169,11 @@ class Lab:
     async def swipe(self, token: str, evse: int = 1, kind: str = "ISO14443") -> Any:
         return await self.station.do(SwipeToken(id_token=IdToken(token, kind), evse=evse, by="local"))
 
-    async def charge(self, card: str = "DRIVER", evse: int = 1) -> str:
+    async def charge(self, card: str = "DRIVER", evse: int = 1, kind: str = "ISO14443") -> str:
         """Plug in, present a token, and wait until energy flows; the transaction's id."""
         self.move(evse, level="C")
         await self.until(lambda: self.station.evses[evse].plugged)
-        outcome = await self.swipe(card, evse)
+        outcome = await self.swipe(card, evse, kind)
         assert outcome.accepted, outcome.reason
         await self.until(lambda: self.station.evses[evse].closed)
         transaction_id = self.station.evses[evse].transaction_id
