@@ -198,10 +198,10 @@ def _detail(charging_state: ChargingState, inputs: Inputs) -> str:
     """OCPP 1.6 ChargePointStatus (edition 2, section 7.7)."""
     if inputs.faulted:
         return "Faulted"
+    if inputs.session is not None and inputs.stopping:
+        return "Finishing"
     if inputs.session is not None:
-        if charging_state in {"Charging", "SuspendedEV", "SuspendedEVSE"}:
-            return "Finishing" if inputs.stopping else charging_state
-        return "Preparing"
+        return charging_state if charging_state in {"Charging", "SuspendedEV", "SuspendedEVSE"} else "Preparing"
     if not inputs.operative:
         return "Unavailable"
     if inputs.ended and inputs.plugged:

@@ -107,7 +107,7 @@ class Evse(EvseTransaction):
             self._opened_at = seen.at
         if self._restored is not None:
             self._resume_or_close(self._restored, seen)
-        elif self._sneaked_away(seen):
+        elif self._sneaked_away(seen) and not self._station.waits_for_replug:
             self.stop(STOPS["EVDisconnected"])
         elif self._forgotten(before, seen):
             self.stop(STOPS["Other"])

@@ -55,6 +55,9 @@ class Surroundings(Office, Protocol):
     @property
     def admits(self) -> bool: ...
 
+    @property
+    def waits_for_replug(self) -> bool: ...
+
     def emit(self, fact: AnyFact) -> None: ...
 
     def share_out(self) -> None: ...
@@ -107,6 +110,7 @@ class EvseState:
         self._token_last = False  # the token came after the plug
         self._energy_left_wh: float | None = None  # what a token that is no longer good may still draw, from ...
         self._energy_from_wh = 0.0
+        self._unplugged_since: float | None = None  # of a transaction that waits for its car to come back
         self._state_trigger = "ChargingStateChanged"  # of the next change of the charging state
         self._ledger = Ledger(settings.id, station, self.sample, self._advance)
         self._restored: Open | None = None

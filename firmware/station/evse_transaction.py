@@ -178,6 +178,7 @@ class EvseTransaction(EvseState):
             cable_a=self.seen.cable_rating_a if self.seen is not None else 0.0,
             told=told,
             connected=self.plugged,
+            last=self._last_sample(),
         )
         self._station.share_out()
 
@@ -325,6 +326,8 @@ class EvseTransaction(EvseState):
         free = self._station.free_token
         if self.plugged and self._plugged_at is None:
             self._plugged_at = now
+        if self.plugged:
+            self._unplugged_since = None
         if self.plugged and self.transaction is not None and not self.transaction.connected:
             self._ledger.connect(
                 self.connector, self.charging_state if self.charging_state != "Idle" else "EVConnected"
@@ -334,11 +337,25 @@ class EvseTransaction(EvseState):
             if self.transaction is None:
                 self._soc_percent = None
             if self.transaction is not None and self.transaction.connected:
-                self._ledger.stop(STOPS["EVDisconnected"], now)
+                self._unplugged(now)
             elif free is not None:
                 self.id_token = None
         elif self.plugged and free is not None and self.id_token is None and self.ended is None and self.operative:
             self.id_token, self._verdict, self._token_last = free, Verdict(source="free"), False
+
+    def _unplugged(self, now: float) -> None:
+        """The car is gone: the end, or only a pause where the operator trusts that the same one comes back (E09, E10).
+        It is not waited for longer than for a first plug (E10.FR.02)."""
+        if not self._station.waits_for_replug or self.stop_wanted is not None:
+            self._ledger.stop(STOPS["EVDisconnected"], now)
+            return
+        if self._unplugged_since is None:
+            self._unplugged_since = now
+            self._held = False
+            self._ledger.follow("Idle", now, "EVCommunicationLost")
+            self._state_trigger = "CablePluggedIn"
+        elif now - self._unplugged_since >= self._station.connection_timeout_s:
+            self._ledger.stop(STOPS["EVDisconnected"], now)
 
     def _follow_faults(self, now: float) -> None:
         reason = connector_status.stop_reason(self.faults)

@@ -104,8 +104,10 @@ class Ledger:
         cable_a: float,
         told: bool = True,
         connected: bool = True,
+        last: Sample | None = None,
     ) -> None:
-        """A new transaction, told and kept in one commit; not told where its start point is still to come."""
+        """A new transaction, told and kept in one commit; not told where its start point is still to come. `last`: what
+        the meter said last, for one that is silent now."""
         now = self._office.moment()
         fresh = Open(
             transaction_id=str(uuid.uuid4()),
@@ -123,7 +125,7 @@ class Ledger:
         self._cable_a = cable_a
         self.open = fresh
         if told:
-            self.open, started = transaction.begin(fresh, now, trigger, self._sample(), cable_a)
+            self.open, started = transaction.begin(fresh, now, trigger, self._sample() or last, cable_a)
         self._begin_counting(now.mono)
         self._on_disk = False
         log.info("EVSE %d: transaction %s started (%s)", self._evse, fresh.transaction_id, trigger)

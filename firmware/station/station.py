@@ -359,6 +359,12 @@ class Station:
         return wanted or self.accepted_once
 
     @property
+    def waits_for_replug(self) -> bool:
+        """Does a transaction outlive its plug (StopTxOnEVSideDisconnect off, no stop point about the plug)?"""
+        stops = self.flag("TxCtrlr.StopTxOnEVSideDisconnect", True)
+        return not stops and not self.stop_points & {"EVConnected", "PowerPathClosed"}
+
+    @property
     def stops_invalid(self) -> bool:
         """Does a token that turns out to be no good end its transaction (or only the energy)?"""
         return self.flag("TxCtrlr.StopTxOnInvalidId", True)

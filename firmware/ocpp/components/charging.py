@@ -33,8 +33,7 @@ ROWS: Final[tuple[Variable, ...]] = (
     number(TX, "EVConnectionTimeOut", 60, low=1, high=3600, key="ConnectionTimeOut", unit="s"),
     switch(TX, "StopTxOnInvalidId", True, key="StopTransactionOnInvalidId"),
     number(TX, "MaxEnergyOnInvalidId", 0, high=1_000_000, key="MaxEnergyOnInvalidId", unit="Wh"),
-    # Who is unplugged must authorise again: a cable that another car takes over must not charge on the same account.
-    fixed(TX, "StopTxOnEVSideDisconnect", "boolean", "true", key="StopTransactionOnEVSideDisconnect"),
+    switch(TX, "StopTxOnEVSideDisconnect", True, key="StopTransactionOnEVSideDisconnect"),
     members(TX, "TxStartPoint", "PowerPathClosed", START_POINTS, least=1),
     members(TX, "TxStopPoint", "EVConnected,Authorized", STOP_POINTS, least=1),
     switch(TX, "TxBeforeAcceptedEnabled", True),

@@ -122,7 +122,7 @@ async def change_configuration(request: v16.ChangeConfiguration, office: Office)
     if variable is None:
         known = configuration.one_key(office.model, office.station, request.key) is not None
         return Answer(v16.ChangeConfigurationResponse(status="Rejected" if known else "NotSupported"))
-    status, _ = office.model.set(variable, request.value)
+    status = configuration.change(office.model, variable, request.value)
     return Answer(v16.ChangeConfigurationResponse(status=status))
 
 

@@ -3,26 +3,56 @@
 from collections.abc import Callable
 from typing import Final
 
-from firmware.ocpp.device_model import DeviceModel
+from firmware.ocpp.components.metering import MEASURANDS
+from firmware.ocpp.device_model import DeviceModel, SetStatus
 from firmware.ocpp.v16.messages import KeyValue
+from firmware.ocpp.variables import Variable
 from firmware.station.charging_profile import MAX_PROFILES
 from firmware.station.local_list import MAX_ENTRIES
 from firmware.station.station import Station
 
+MEASURAND_KEYS: Final = ("MeterValuesSampledData", "StopTxnSampledData", "MeterValuesAlignedData", "StopTxnAlignedData")
 RATE_UNITS: Final = {"A": "Current", "W": "Power"}  # errata 3.88
 
 # Keys without a counterpart in 2.x (1.6 ch. 9); all read-only here.
 ONLY_16: Final[dict[str, Callable[[Station], str]]] = {
     "NumberOfConnectors": lambda station: str(len(station.evses)),
     "SupportedFeatureProfiles": lambda station: ",".join(feature_profiles(station)),
-    "ConnectorPhaseRotation": lambda station: ",".join(f"{number}.Unknown" for number in [0, *station.evses]),
     "ChargingScheduleAllowedChargingRateUnit": lambda station: ",".join(
         word for unit, word in RATE_UNITS.items() if unit in station.variable("SmartChargingCtrlr.RateUnit", "A,W")
     ),
     "LocalAuthListMaxLength": lambda station: str(MAX_ENTRIES),
     "MaxChargingProfilesInstalled": lambda station: str(MAX_PROFILES),
     "ConnectorPhaseRotationMaxLength": lambda station: str(len(station.evses) + 1),
+    **{f"{key}MaxLength": lambda _: str(len(MEASURANDS)) for key in MEASURAND_KEYS},
 }
+
+# Keys that are two variables in 2.x: one interval for samples that are sent at once and for those of the last message.
+_TWINS: Final = {
+    "MeterValueSampleInterval": "SampledDataCtrlr.TxEndedInterval",
+    "ClockAlignedDataInterval": "AlignedDataCtrlr.TxEndedInterval",
+}
+_STOP_POINTS: Final = {"true": "EVConnected,Authorized", "false": "Authorized"}
+
+
+def change(model: DeviceModel, variable: Variable, value: str) -> SetStatus:
+    """Set a key and whatever else of 2.x it stands for."""
+    status, _ = model.set(variable, value)
+    if status == "Rejected":
+        return status
+    twin = _TWINS.get(variable.key)
+    if twin is not None:
+        set_too(model, twin, value)
+    if variable.key == "StopTransactionOnEVSideDisconnect":  # 1.6 knows no stop points: this key says it all
+        set_too(model, "TxCtrlr.TxStopPoint", _STOP_POINTS[value.lower()])
+    return status
+
+
+def set_too(model: DeviceModel, name: str, value: str) -> None:
+    component, _, variable = name.partition(".")
+    found = model.find(component, variable)
+    if isinstance(found, Variable):
+        model.set(found, value)
 
 
 def feature_profiles(station: Station) -> list[str]:

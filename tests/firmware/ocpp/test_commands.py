@@ -373,3 +373,24 @@ def test_2x_a_reset_is_answered_before_it_happens(on_2x: OnSite) -> None:
         assert (await site.csms.ask("Reset", type="Immediate")).status == "Accepted"
 
     on_2x(test)
+
+
+@pytest.mark.ocpp("1.6:ChangeConfiguration", "1.6:TC_021", "1.6:TC_040_2")
+def test_16_keys_that_are_more_than_one_variable(on_site: OnSite) -> None:
+    async def test(site: Any) -> None:
+        async def change(key: str, value: str) -> str:
+            return str((await site.csms.ask("ChangeConfiguration", key=key, value=value)).status)
+
+        assert await change("MeterValueSampleInterval", "15") == "Accepted"
+        assert site.station.ended_interval_s == 15
+        assert await change("StopTransactionOnEVSideDisconnect", "false") == "Accepted"
+        assert site.station.waits_for_replug
+        assert await change("StopTransactionOnEVSideDisconnect", "true") == "Accepted"
+        assert site.station.stop_points == {"EVConnected", "Authorized"}
+        assert await change("ConnectorPhaseRotation", "0.RST, 1.RTS") == "Accepted"
+        for wrong in ("9.RST", "1.XYZ", "1"):
+            assert await change("ConnectorPhaseRotation", wrong) == "Rejected"
+        answer = await site.csms.ask("GetConfiguration", key=["StopTxnAlignedDataMaxLength", "ConnectorPhaseRotation"])
+        assert [each["value"] for each in answer.configuration_key] == ["7", "0.RST, 1.RTS"]
+
+    on_16(on_site, test)

@@ -249,3 +249,48 @@ def test_the_last_event_has_the_samples_collected_for_it(charge: Any) -> None:
         assert contexts[-1] == "Transaction.End"
 
     charge(story, **{"SampledDataCtrlr.TxEndedInterval": "20", "AlignedDataCtrlr.TxEndedInterval": "60"})
+
+
+@pytest.mark.ocpp("2.0.1:E10.FR.01", "2.0.1:TC_E_26_CS", "1.6:TC_005_3_CS")
+def test_a_transaction_may_outlive_its_plug_for_a_while(charge: Any) -> None:
+    async def story(b: Any) -> None:
+        await b.move(level="B")
+        await swipe(b)
+        await b.move(level="C", current_a=16.0)
+        running = b.station.evses[1].transaction_id
+        await b.move(level="A")
+        assert b.story()[-1].endswith("EVCommunicationLost Idle")
+        assert b.station.evses[1].wishes.grant is None
+        await b.pass_time(5)
+        await b.move(level="B")
+        await b.move(level="C", current_a=16.0)
+        assert b.station.evses[1].transaction_id == running
+        assert b.story()[-1].endswith("Charging")
+
+    charge(story, stop="Authorized", **{"TxCtrlr.StopTxOnEVSideDisconnect": "false"})
+
+
+@pytest.mark.ocpp("2.0.1:E10.FR.02", "2.0.1:TC_E_27_CS")
+def test_a_car_that_does_not_come_back_ends_its_transaction(charge: Any) -> None:
+    async def story(b: Any) -> None:
+        await b.move(level="B")
+        await swipe(b)
+        await b.move(level="C", current_a=16.0)
+        await b.move(level="A")
+        await b.pass_time(12)
+        ended = b.transactions()[-1]
+        assert (ended.kind, ended.stopped_reason) == ("Ended", "EVDisconnected")
+
+    variables = {"TxCtrlr.StopTxOnEVSideDisconnect": "false", "TxCtrlr.EVConnectionTimeOut": "10"}
+    charge(story, stop="Authorized", **variables)
+
+
+@pytest.mark.ocpp("2.0.1:E09.FR.01", "2.0.1:E06.FR.02")
+def test_a_stop_point_about_the_plug_goes_before_the_wish_to_wait(charge: Any) -> None:
+    async def story(b: Any) -> None:
+        await b.move(level="B")
+        await swipe(b)
+        await b.move(level="A")
+        assert b.transactions()[-1].kind == "Ended"
+
+    charge(story, **{"TxCtrlr.StopTxOnEVSideDisconnect": "false"})

@@ -122,6 +122,16 @@ def test_the_clock_strikes_inside_and_outside_of_a_transaction(on_2x: Run) -> No
     on_2x(test)
 
 
+def by_the_clock(lab: Any, connector: int) -> list[dict[str, Any]]:
+    """The clock-aligned MeterValues of 1.6 from this connector."""
+    told = [payload for name, payload in lab.csms.calls if name == "MeterValues"]
+    return [
+        each
+        for each in told
+        if each["connectorId"] == connector and each["meterValue"][0]["sampledValue"][0]["context"] == "Sample.Clock"
+    ]
+
+
 @pytest.mark.ocpp("1.6:MeterValues", "1.6:TC_071", "1.6:TC_070")
 def test_16_the_clock_strikes_with_the_number_of_the_transaction(on_16: Run) -> None:
     async def test(lab: Any) -> None:
@@ -130,12 +140,11 @@ def test_16_the_clock_strikes_with_the_number_of_the_transaction(on_16: Run) -> 
         await lab.charge()
         await lab.csms.heard("StartTransaction")
         await lab.wait(6)
-        inside = await lab.csms.heard("MeterValues", connectorId=1, transactionId=lab.csms.next_transaction)
-        outside = await lab.csms.heard("MeterValues", connectorId=2)
-        assert "transactionId" not in outside
-        for told in (inside, outside):
-            sampled = told["meterValue"][0]["sampledValue"][0]
-            assert (sampled["context"], sampled["measurand"]) == ("Sample.Clock", "Energy.Active.Import.Register")
+        await lab.until(lambda: by_the_clock(lab, 1) and by_the_clock(lab, 2))
+        assert by_the_clock(lab, 1)[0]["transactionId"] == lab.csms.next_transaction
+        assert "transactionId" not in by_the_clock(lab, 2)[0]
+        for told in (by_the_clock(lab, 1)[0], by_the_clock(lab, 2)[0]):
+            assert told["meterValue"][0]["sampledValue"][0]["measurand"] == "Energy.Active.Import.Register"
 
     on_16(test)
 
