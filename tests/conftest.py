@@ -13,6 +13,8 @@ TESTS: Final = Path(__file__).parent
 GROUPS: Final = {
     "whole stations": (
         "hal/devices/",
+        "hal/controllers/test_with_guard.py",
+        "hal/bringup/",
         "hil/test_car_",
         "hil/test_demo",
         "hil/test_slac_over_veth.py",

@@ -56,6 +56,8 @@ class Mcu(SimulatedController):
         super().__init__(*coppers)
         self.outlets = [_Outlet(copper) for copper in self.coppers]
         self.lease_ended_at = 0.0
+        self.longest_pause_s = 0.0  # between two rounds: what a busy machine adds to every time above
+        self._round_at: float | None = None
         self.version = 1
         self.deaf = False  # hears, and does nothing of it
         self.fault = 0
@@ -67,7 +69,7 @@ class Mcu(SimulatedController):
         self._frames = Frames()
         self._beat, self._beat_at = 0, -1.0
         self._beats: deque[tuple[int, float]] = deque(maxlen=8)
-        self._leased_from = float("-inf")
+        self._leased_from = float("-inf")  # when the newest beat that was echoed had been sent
         self.held = False
         for outlet in self.outlets:
             outlet.armed = False
@@ -90,6 +92,8 @@ class Mcu(SimulatedController):
         return out
 
     def due(self, now: float) -> bytes:
+        self.longest_pause_s = max(self.longest_pause_s, now - (now if self._round_at is None else self._round_at))
+        self._round_at = now
         held = now - self._leased_from <= LEASE_S
         if self.held and not held:
             self.lease_ended_at = now
@@ -141,7 +145,7 @@ class Mcu(SimulatedController):
         out = b""
         if self.trouble is Trouble.STUCK and outlet.said:
             fields = outlet.said
-        if now - outlet.said_at >= 0.25 or (fields != outlet.said and now - outlet.said_at >= 0.02):
+        if now - outlet.said_at >= 0.25 or (fields != outlet.said and now - outlet.said_at >= 0.05):
             outlet.said, outlet.said_at = fields, now
             out += frame(*fields)
         if now - outlet.metered_at >= 0.5:

@@ -55,12 +55,12 @@ class Kind(NamedTuple):
 KINDS: dict[str, Kind] = {
     "mcu": Kind(
         Mcu,
-        'driver = "pilotline_mcu"\nsilence_s = 0.5',
+        'driver = "pilotline_mcu"\nsilence_s = 1.0',
         ("proximity", "rcd", "lock", "emergency_stop", "pe_monitor", "thermometer", "meter"),
     ),
     "chargebyte": Kind(
         SafetyController,
-        'driver = "chargebyte_safety"\nsilence_s = 0.5',
+        'driver = "chargebyte_safety"\nsilence_s = 1.0',
         ("proximity", "rcd", "emergency_stop", "thermometer"),
     ),
     "yeti": Kind(

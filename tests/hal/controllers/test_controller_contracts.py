@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hal.contracts import DeviceError, LockState, PilotMode, PilotOutput, Plug
+from hal.contracts import LockState, MeterReading, PilotMode, PilotOutput, Plug
 from hal.pilot import Level, level_of
 from hil.devices.plant_values import Trouble
 
@@ -55,8 +55,17 @@ def charge(station: Station, eventually: Eventually) -> None:
     eventually(lambda: station.copper.mode == "duty")
     station.copper.car = "C"
     eventually(lambda: level(station) == "C")
-    station.parts["contactor"].close()
-    eventually(lambda: station.copper.closed)
+    contactor, until = station.parts["contactor"], [0.0]
+
+    def closes() -> bool:
+        if not station.copper.closed and time.monotonic() > until[0]:  # a busy machine may cost the lease: asked anew
+            contactor.open()
+            station.pilot.drive(DUTY)
+            contactor.close()
+            until[0] = time.monotonic() + 2.0
+        return station.copper.closed
+
+    eventually(closes)
 
 
 # --- pilot, proximity -----------------------------------------------------------------------------------------------
@@ -195,17 +204,16 @@ def test_a_board_that_tests_by_itself_must_have_passed(station: Station, eventua
 
 
 @on(*OFFER["lock"])
-def test_the_bolt_goes_where_it_is_told_or_it_is_said(station: Station, eventually: Eventually) -> None:
+def test_the_bolt_goes_where_it_is_told_or_it_is_said(station: Station, eventually: Eventually, fails: Fails) -> None:
     lock = station.parts["lock"]
     eventually(lambda: lock.state() is LockState.UNLOCKED)
-    lock.lock()
-    assert lock.state() is LockState.LOCKED and station.copper.locked
-    lock.unlock()
-    assert lock.state() is LockState.UNLOCKED
+    eventually(lambda: lock.lock() is None)
+    assert station.copper.locked
+    eventually(lambda: lock.unlock() is None)
+    assert not station.copper.locked
     station.copper.bolt_stuck = True
     lock.reach_s = 0.2
-    with pytest.raises(DeviceError, match="the bolt is not locked within"):
-        lock.lock()
+    eventually(fails(lock.lock, "the bolt is not locked within"))
 
 
 @pytest.mark.parametrize(
@@ -230,8 +238,14 @@ def test_the_thermometer_speaks_celsius(station: Station, eventually: Eventually
 def test_the_meter_is_read(station: Station, eventually: Eventually) -> None:
     values = station.copper.meter
     values.current_a = [16.0, 15.5, 15.8]
-    eventually(lambda: station.parts["meter"].read().current_a[0] == pytest.approx(16.0, abs=0.01))
-    reading = station.parts["meter"].read()
+    readings: list[MeterReading] = []
+
+    def read() -> bool:
+        readings.append(station.parts["meter"].read())
+        return readings[-1].current_a[0] == pytest.approx(16.0, abs=0.01)
+
+    eventually(read)
+    reading = readings[-1]
     assert reading.voltage_v[0] == pytest.approx(231.0, abs=0.1)
     assert reading.import_wh == pytest.approx(1000.0, abs=1.0)
     watts = values.watts() if len(reading.current_a) == 3 else 231.0 * 16.0
