@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 1_000_000  # of each of two files: some 10,000 events
 QUEUED: Final = 4096
+CATCH_UP_S: Final = 5.0
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ class SecurityLog:
         self._station = station
         self.path = path
         self._max_bytes = max_bytes
-        self._queue: queue.Queue[Entry | None] = queue.Queue(QUEUED)
+        self._queue: queue.Queue[Entry | threading.Event | None] = queue.Queue(QUEUED)
         station.subscribe(self._on_fact)
 
     def _on_fact(self, fact: AnyFact) -> None:
@@ -69,6 +70,9 @@ class SecurityLog:
 
     def _write(self) -> None:
         while (entry := self._queue.get()) is not None:
+            if isinstance(entry, threading.Event):
+                entry.set()
+                continue
             try:
                 self._append(msgspec.json.encode(entry) + b"\n")
             except OSError as error:
@@ -90,7 +94,12 @@ class SecurityLog:
         return self.path.with_name(self.path.name + ".1")
 
     def read(self, oldest: float | None = None, latest: float | None = None) -> list[Entry]:
-        """The events of a period, oldest first; a line cut by a power loss is left out. Raises OSError."""
+        """The events of a period, oldest first; a line cut by a power loss is left out. Waits for what is still to be
+        written: not for the event loop. Raises OSError."""
+        written = threading.Event()
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(written)
+            written.wait(CATCH_UP_S)
         found = []
         for path in (self._older, self.path):
             for line in path.read_bytes().splitlines() if path.exists() else ():

@@ -1,6 +1,5 @@
 """Firmware updates between both sides: a back office that orders, a file server, and the simulated A/B updater."""
 
-import asyncio
 import base64
 import sys
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ocpp.exceptions import OCPPError
 
 from firmware.config import UpdateSettings
-from firmware.station.facts import FirmwareStatus, SecurityEvent
+from firmware.station.facts import FirmwareStatus
 
 OnSite = Callable[..., None]
 NOON = datetime(2027, 1, 15, 12, tzinfo=UTC)  # the station's clock
@@ -121,7 +120,7 @@ def ordering(on_site: OnSite, serve: Any, files: Any, tmp_path: Path) -> Orderin
     """Run a test with an order at hand; its image is on a file server, the manufacturer's root is installed."""
 
     def run(
-        test: Any, version: str = "2.0.1", image: bytes = IMAGE, by: Maker | None = None, unsigned: bool = False
+        test: Any, version: str = "2.0.1", *, image: bytes = IMAGE, by: Maker | None = None, unsigned: bool = False
     ) -> None:
         files.files["/image"] = image
         url = f"http://127.0.0.1:{serve()}/image"
@@ -276,41 +275,3 @@ def test_16_unsigned_software_where_the_operator_takes_it(ordering: Ordering) ->
         assert told == ["Downloading", "Downloaded", "Installing", "Installed"]
 
     ordering(test, "1.6", unsigned=True)
-
-
-@pytest.mark.ocpp("2.x:L01.FR.06", "2.x:L01.FR.07", "2.x:L01.FR.34", "2.0.1:TC_L_15")
-def test_running_transactions_end_first_and_no_new_ones_begin(
-    ordering: Ordering, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def test(order: Order) -> None:
-        first, second = order.site.station.evses.values()
-        running = ["tx"]
-        monkeypatch.setattr(
-            type(first), "transaction_id", property(lambda evse: running[0] if evse is first and running else None)
-        )
-        assert await order.give() == "Accepted"
-        await order.heard("InstallScheduled")
-        async with asyncio.timeout(10):
-            while second.operative:  # noqa: ASYNC110 - what is asserted itself
-                await asyncio.sleep(0.02)
-        assert "Installing" not in order.told()
-        running.clear()
-        await order.heard("Installed")
-        async with asyncio.timeout(10):
-            while not second.operative:  # noqa: ASYNC110 - what is asserted itself
-                await asyncio.sleep(0.02)
-
-    ordering(test)
-
-
-def test_nothing_that_was_updated_is_an_event_without_its_critical_weight(ordering: Ordering) -> None:
-    async def test(order: Order) -> None:
-        await order.give()
-        await order.heard("Installed")
-        await order.site.csms.heard("SecurityEventNotification", type="FirmwareUpdated")
-        found = [
-            fact for fact in order.site.facts if isinstance(fact, SecurityEvent) and fact.kind == "FirmwareUpdated"
-        ]
-        assert [fact.critical for fact in found] == [True]
-
-    ordering(test)
