@@ -21,6 +21,7 @@ OWN = {
     "clear": ("firmware.panel.clear:main", "clear a latched fault once its cause is gone"),
     "report": ("firmware.panel.report:main", "make the report of one charging session"),
     "ocmf": ("firmware.ocmf_command:main", "check a meter's signed record"),
+    "board": ("hal.bringup.command:main", "board files and boards: check, probe, bringup, blackbox, schema"),
     "pki": ("firmware.v2g.pki.command:main", "certificates towards cars: show, request, make a test PKI"),
 }
 #: what the rig adds, in a line: asking its modules would import them

@@ -170,21 +170,21 @@ def read(path: Path) -> Document:
 # --- what a key must be ---------------------------------------------------------------------------------------------
 
 
-class _Field(NamedTuple):
+class Field(NamedTuple):
     name: str
     type: Any
     required: bool
 
 
-def _fields(kind: type) -> list[_Field]:
+def fields_of(kind: type) -> list[Field]:
     """The keys of a Struct or of a dataclass (those its constructor takes)."""
     if issubclass(kind, msgspec.Struct):
-        return [_Field(field.encode_name, field.type, field.required) for field in msgspec.structs.fields(kind)]
+        return [Field(field.encode_name, field.type, field.required) for field in msgspec.structs.fields(kind)]
     if not dataclasses.is_dataclass(kind):
         raise TypeError(f"{kind.__name__} is neither Struct nor dataclass")
     hints = typing.get_type_hints(kind, include_extras=True)
     return [
-        _Field(
+        Field(
             field.name,
             hints[field.name],
             field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
@@ -313,7 +313,7 @@ def _check_table(
     if not isinstance(table, dict):
         faults.append(document.fault(keys, f"is a section: write [{'.'.join(str(k) for k in keys)}]"))
         return {}
-    fields = _fields(kind)
+    fields = fields_of(kind)
     known = [field.name for field in fields]
     for name in table:
         if name not in known:

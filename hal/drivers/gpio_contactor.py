@@ -4,6 +4,8 @@ One contactor may need several relays (one per pole group): they switch together
 the guard's.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -73,6 +75,20 @@ class Driver:
             return None
         seen = [mirror.active() for mirror in self._mirrors]
         return all(seen) if self._commanded else any(seen)
+
+    @contextmanager
+    def watch_mirror(self, place: Place) -> Iterator[Callable[[], bool]]:
+        """The mirror contacts alone, without touching a coil's line. Raises DeviceError where there are none."""
+        if not self.sense_lines:
+            raise DeviceError("contactor: it has no mirror contact to look at")
+        gpio, mirrors = Gpio(place.dev), list[Input]()
+        try:
+            for line in self.sense_lines:
+                mirrors.append(gpio.input(line, active_low=self.feedback == "nc", debounce_s=self.debounce_s))
+            yield lambda: any(mirror.active() for mirror in mirrors)
+        finally:
+            for mirror in mirrors:
+                mirror.close()
 
     def _switch(self, on: bool) -> None:
         """Every coil gets its command even when one of them fails."""

@@ -112,10 +112,10 @@ class CharacterChip:
         with gpiod.Chip(str(path)) as chip:
             names = [chip.get_line_info(offset).name for offset in range(chip.get_info().num_lines)]
         self._path = path
-        self._names = {name for name in names if name}
+        self.names = {name for name in names if name}
 
     def has(self, line: str) -> bool:
-        return line in self._names
+        return line in self.names
 
     def output(self, line: str, *, active_low: bool, on: bool) -> Output:
         from gpiod import LineSettings  # noqa: PLC0415

@@ -1,0 +1,221 @@
+"""`pilotline board`: the schema agrees with the loader, probing finds what is there, a bring-up ends in a report that
+nobody can change, a black box can be read."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from hal import black_box
+from hal.bringup import report
+from hal.bringup.command import main
+from hal.bringup.probe import probe
+from hal.bringup.schema import board_schema
+from hal.bringup.trial import Step
+from hal.contracts import PilotMode
+from hal.sim.registers import Registers
+from hil.linux_board import LinuxBoard
+
+if TYPE_CHECKING:
+    from tests.hal.conftest import Wiring
+
+BOARDS = Path(__file__).parents[3] / "board-configs"
+AC = BOARDS / "sim-ac-phases.toml"
+
+
+# --- schema ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    made = json.loads(json.dumps(board_schema()))
+    jsonschema.Draft202012Validator.check_schema(made)
+    return jsonschema.Draft202012Validator(made)
+
+
+@pytest.mark.parametrize("path", sorted(BOARDS.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_schema_accepts_every_board_file(schema: Any, path: Path) -> None:
+    wrong = [f"{list(each.path)}: {each.message[:200]}" for each in schema.iter_errors(tomllib.loads(path.read_text()))]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("max_current_a", "max_curent_a"),
+        ('"sim_pilot"', '"sim_pilott"'),
+        ('"sim_meter"', '"sim_lock"'),
+        ("phases = 3\npoll_s", "phases = 2\npoll_s"),
+        ("[watchdog]", "[watchdogs]"),
+        ("max_current_a = 32", "max_current_a = -1"),
+        ("[[55, 32], [65, 16], [70, 6]]", "[[55, 32, 1]]"),
+        ('name = "Simulated', 'nam = "Simulated'),
+    ],
+)
+def test_the_schema_refuses_what_the_loader_refuses(schema: Any, old: str, new: str) -> None:
+    text = AC.read_text()
+    assert old in text
+    assert not schema.is_valid(tomllib.loads(text.replace(old, new, 1)))
+
+
+# --- check, probe ---------------------------------------------------------------------------------------------------
+
+
+def test_check_says_what_a_board_is_and_what_it_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(BOARDS / "chargebyte-charge-control-c.toml")]) == 0
+    said = capsys.readouterr().out
+    assert "connector 1: sType2, 3 x 32 A" in said
+    assert "connector 1 has no meter" in said
+
+
+def test_check_says_every_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "board.toml"
+    path.write_text(AC.read_text().replace("max_current_a = 32", "max_curent_a = 32").replace("sim_rcd", "sim_rdc"))
+    assert main(["check", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "did you mean max_current_a?" in said
+    assert "did you mean sim_rcd?" in said
+
+
+def test_probe_tells_the_names_that_the_board_file_uses(tmp_path: Path) -> None:
+    linux = LinuxBoard(tmp_path)
+    (tmp_path / "dev/serial/by-id").mkdir(parents=True)
+    (tmp_path / "dev/ttyUSB0").touch()
+    (tmp_path / "dev/serial/by-id/usb-FTDI-0").symlink_to(tmp_path / "dev/ttyUSB0")
+    (tmp_path / "sys/class/net/can0").mkdir(parents=True)
+    (tmp_path / "sys/class/net/can0/type").write_text("280\n")
+    found = {(each.kind, each.name) for each in probe(linux.sysfs, linux.dev)}
+    assert found >= {
+        ("GPIO line", "RELAY_1_ENABLE"),
+        ("PWM", "20fc000.pwm"),
+        ("converter", "2198000.adc"),
+        ("thermal zone", "imx_thermal_zone"),
+        ("watchdog", "watchdog0"),
+        ("CAN interface", "can0"),
+        ("serial port", str(tmp_path / "dev/serial/by-id/usb-FTDI-0")),
+    }
+
+
+def test_probe_of_a_machine_without_anything_is_empty(tmp_path: Path) -> None:
+    assert probe(tmp_path / "sys", tmp_path / "dev") == []
+
+
+# --- bring-up -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bench(tmp_path: Path, make_wiring: Callable[[Registers], Wiring]) -> Iterator[Wiring]:
+    """The register file and its copper, in real time, with the hardware watchdog of the simulated boards."""
+    wiring = make_wiring(Registers.create(tmp_path / "registers"))
+    slots = wiring.registers.connector(1)
+    slots["plug_rating_a"] = 0.0
+    stop = threading.Event()
+
+    def run() -> None:
+        fed, fed_at = -1.0, time.monotonic()
+        while not stop.wait(0.005):
+            if slots["watchdog"] != fed:
+                fed, fed_at = slots["watchdog"], time.monotonic()
+            elif time.monotonic() - fed_at > 0.1 and fed > 0:
+                slots["coil"] = 0.0
+            wiring.step(0.005)
+
+    wiring.step(0.005)
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield wiring
+    stop.set()
+    thread.join()
+
+
+def bring_up(folder: Path, *more: str) -> int:
+    return main(["bringup", str(AC), "--sim", str(folder / "registers"), "--out", str(folder / "out"), *more])
+
+
+def reports(folder: Path) -> report.Report:
+    (path,) = (folder / "out").glob("bringup-*.json")
+    return report.verify(path.read_bytes())
+
+
+def test_a_good_board_passes_and_its_guard_may_die(tmp_path: Path, bench: Wiring) -> None:
+    answers = tmp_path / "answers"
+    answers.write_text("n " * 4 + "y " * 40)  # the four safety inputs stay at rest
+    assert bring_up(tmp_path, "--answers", str(answers), "--technician", "Ada") == 0
+    made = reports(tmp_path)
+    assert made.passed
+    assert made.technician == "Ada"
+    tried = {(step.part, step.what) for step in made.steps}
+    assert tried >= {
+        ("pilot", "50 %, lower half"),
+        ("rcd", "trips on its test current"),
+        ("contactor", "closes"),
+        ("contactor", "opens after the guard is killed (hardware_watchdog)"),
+        ("phase_switch", "1 phase(s)"),
+    }
+    assert (tmp_path / "out" / report.KEY_FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_does_not_work_fails_with_its_measured_value(tmp_path: Path, bench: Wiring) -> None:
+    bench.stuck = True
+    bench.rcd_dead = True
+    answers = tmp_path / "answers"
+    answers.write_text("n " * 4 + "y " * 40)
+    assert bring_up(tmp_path, "--answers", str(answers)) == 1
+    failed = {(step.part, step.what): step.measured for step in reports(tmp_path).steps if step.result == "failed"}
+    assert failed[("contactor", "closes")] == "not in time"
+    assert failed[("rcd", "trips on its test current")] == "not in time"
+    assert failed[("contactor", "opens after the guard is killed (hardware_watchdog)")] == "not closed"
+
+
+def test_a_report_that_was_changed_is_not_believed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = report.make("Board", "00" * 32, "Ada", [Step(1, "rcd", "trips", "failed", "not in time", "500 ms")])
+    path = tmp_path / "report.json"
+    signed = report.sign(made, report.own_key(tmp_path))
+    path.write_bytes(signed)
+    assert report.verify(signed) == made
+    assert main(["verify", str(path)]) == 0
+    assert "FAILED" in capsys.readouterr().out
+    path.write_bytes(signed.replace(b'"failed"', b'"ok"'))
+    assert main(["verify", str(path)]) == 1
+    assert "changed after it was signed" in capsys.readouterr().err
+    for raw in (b"", b"{}", b"[]", signed[:-10]):
+        with pytest.raises(ValueError, match="no bring-up report"):
+            report.verify(raw)
+
+
+def test_the_key_of_a_station_stays_the_same(tmp_path: Path) -> None:
+    first, again = report.own_key(tmp_path), report.own_key(tmp_path)
+    assert first.private_bytes_raw() == again.private_bytes_raw()
+
+
+# --- black box ------------------------------------------------------------------------------------------------------
+
+
+def test_a_black_box_is_printed_with_its_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    box = black_box.BlackBox()
+    for tick in range(300):
+        level = "B" if tick < 100 else "C"
+        box.note(
+            black_box.Sample(tick / 100, 9000, -12000, level, PilotMode.DUTY, 26.67, tick >= 100, tick > 105, 16.0)
+        )
+    box.event(2.5, "fault weld: contactor does not open")
+    path = tmp_path / "box.cbor"
+    path.write_bytes(box.content(3.0, "contactor does not open"))
+    assert main(["blackbox", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "after: contactor does not open" in said
+    assert "-0.500 s  fault weld" in said
+    assert "command close, contact open" in said
+    assert len(said.splitlines()) < 60
+    assert main(["blackbox", str(path), "--all"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 302
+    path.write_bytes(b"nothing")
+    assert main(["blackbox", str(path)]) == 2
