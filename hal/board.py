@@ -17,7 +17,7 @@ from hal.board_settings import BoardSettings, ConnectorSettings, SimSettings
 from hal.can.settings import CanSettings
 from hal.linux.settings import LinuxSettings
 from hal.modbus.settings import BusSettings
-from hal.parts import CONTRACTS, SLOW, STATION_PARTS, Board, Connector, Part
+from hal.parts import CONNECTOR_PARTS, CONTRACTS, SLOW, STATION_PARTS, Board, Connector, Part
 from hal.toml import ConfigError, Document, Fault, Keys, Table, load_section, nearest, read, unknown
 
 
@@ -125,8 +125,8 @@ class _Reading:
         if not isinstance(table, dict):
             self.complain(keys, "is a list of tables: write [[connector]]")
             return None
-        parts = self.parts(keys, table, tuple(CONTRACTS))
-        settings: ConnectorSettings | None = self.rest(keys, table, ConnectorSettings, parts=tuple(CONTRACTS))
+        parts = self.parts(keys, table, CONNECTOR_PARTS)
+        settings: ConnectorSettings | None = self.rest(keys, table, ConnectorSettings, parts=CONNECTOR_PARTS)
         if settings is None:
             return None
         self._whole(keys, settings, table)

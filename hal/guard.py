@@ -24,6 +24,7 @@ from hal.observation import Reporter
 from hal.parts import Board
 from hal.polling import Poller
 from hal.records import Records
+from hal.site_meter import SiteReporter
 from hal.wire import (
     BEAT_S,
     VERSION,
@@ -114,6 +115,9 @@ class Guard:
         self._tokens: deque[Token] = deque(maxlen=16)
         self._pollers = [poller for connector in self.connectors.values() for poller in connector.pollers]
         self._take_readers(board, now)
+        self._site = SiteReporter(board.parts["site_meter"], now) if "site_meter" in board.parts else None
+        if self._site:
+            self._pollers.append(self._site.poller)
         self._records: Records | None = None
         if state is not None:
             kept = {number: (each.black_box, each.wear) for number, each in self.connectors.items()}
@@ -325,6 +329,8 @@ class Guard:
         for connector in self.connectors.values():
             if connector.sessions:
                 self._outbox.extend(connector.sessions.take())
+        if self._site and (site := self._site.due(now)) is not None:
+            self._outbox.append(site)
         for reporter in self._reporters:
             if (seen := reporter.due(self.ticks, self.lease.epoch, now)) is not None:
                 self._outbox.append(seen)

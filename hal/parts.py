@@ -28,6 +28,7 @@ CONTRACTS: Final[dict[str, type]] = {
     "phase_switch": contracts.PhaseSwitch,
     "rcd": contracts.ResidualCurrentMonitor,
     "meter": contracts.Meter,
+    "site_meter": contracts.Meter,
     "lock": contracts.CableLock,
     **dict.fromkeys(THERMOMETERS, contracts.Thermometer),
     "dc_supply": contracts.DcSupply,
@@ -42,10 +43,12 @@ CONTRACTS: Final[dict[str, type]] = {
     "indicator": contracts.Indicator,
     "watchdog": contracts.Watchdog,
 }
-STATION_PARTS: Final = ("watchdog", "emergency_stop", "mains_fail", "tamper", "token_reader")
+STATION_PARTS: Final = ("watchdog", "emergency_stop", "mains_fail", "tamper", "token_reader", "site_meter")
+CONNECTOR_PARTS: Final = tuple(name for name in CONTRACTS if name != "site_meter")
 #: Slow parts -> (how often to read, when a value is old), s; a board may set `poll_s` and `stale_s` in the section.
 SLOW: Final = {
     "meter": (0.5, 3.0),
+    "site_meter": (1.0, 10.0),
     **dict.fromkeys(THERMOMETERS, (1.0, 10.0)),
     "lock": (0.5, 5.0),
     "dc_supply": (0.05, 0.5),

@@ -187,6 +187,12 @@ class Token(_Message, frozen=True, tag="token"):
     at: float
 
 
+class SiteMeter(_Message, frozen=True, tag="site"):
+    """What the whole site draws, by the meter at its connection to the grid ([site_meter]). With each reading."""
+
+    meter: MeterSample
+
+
 class SignedRecord(_Message, frozen=True, tag="signed"):
     """What became of a MeterSession: after `begin` the meter's public key (hex of DER), after `end` its signed record
     (OCMF, exactly as the meter made it) too. `error`: what the meter said instead. Sent again to a new controller."""
@@ -292,7 +298,7 @@ class ClearFault(_Message, frozen=True, tag="clear"):
     code: Annotated[str, Meta(max_length=64)]
 
 
-FromGuard = Hello | Beat | Observation | Token | SignedRecord
+FromGuard = Hello | Beat | Observation | Token | SiteMeter | SignedRecord
 FromController = (
     Lease
     | SetPilot

@@ -14,7 +14,7 @@ import cbor2
 import msgspec
 
 from hal import wire
-from hal.wire import Beat, Hello, Observation, SignedRecord, Token, WireError
+from hal.wire import Beat, Hello, MeterSample, Observation, SignedRecord, SiteMeter, Token, WireError
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,8 @@ class GuardClient:
         self.bad_frames = 0
         self.dropped = 0  # intents that could not be sent
         self.reconnects = 0
+        self.site: MeterSample | None = None  # what the whole site draws, where its meter is on our board
+        self.on_site: list[Callable[[MeterSample], None]] = []
         self.on_hello: list[Callable[[Hello], None]] = []
         self.on_epoch: list[Callable[[], None]] = []
         self.on_observation: list[Callable[[Observation], None]] = []
@@ -178,6 +180,10 @@ class GuardClient:
             self.observations[message.connector] = message
             for observed in tuple(self.on_observation):
                 observed(message)
+        elif isinstance(message, SiteMeter):
+            self.site = message.meter
+            for metered in tuple(self.on_site):
+                metered(message.meter)
         elif isinstance(message, SignedRecord):
             self.records[message.connector] = message
         elif isinstance(message, Token):
