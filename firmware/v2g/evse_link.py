@@ -282,7 +282,8 @@ def _session(link: Link, inputs: Inputs, now: float) -> Link:
         case Session.REFUSED:
             return replace(_enter(link, Phase.LET_GO, now), after=_resigned(inputs))
         case Session.RUNNING if inputs.link_up:
-            return _stopping(link, inputs, now)
+            served = replace(link, retries=0) if inputs.closed and link.retries else link
+            return _stopping(served, inputs, now)  # a car that has had energy may try again as often as a new one
         case _:  # failed, or the link below it is gone
             return _link_error(link, inputs, now)
 

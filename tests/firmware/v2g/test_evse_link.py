@@ -396,3 +396,13 @@ def test_a_dc_output_is_never_left_to_basic_charging() -> None:
     seen = at(CAR, authorised=True, dc=True, nominal=True)
     assert step(Link(), seen, 0.0).phase is Phase.OFFER
     assert step(Link(), at(seen, dc=False), 0.0).phase is Phase.NOMINAL
+
+
+def test_energy_makes_earlier_failures_forgotten() -> None:
+    """A line that fails once an hour shall not end a night's charging at the third time."""
+    session = Link(Phase.SESSION, 0.0, retries=2)
+    running = at(CAR, level="C", authorised=True, dc=True, session=Session.RUNNING)
+    assert step(session, running, 1.0).retries == 2
+    charged = step(session, at(running, closed=True), 1.0)
+    lost = step(charged, at(running, session=Session.FAILED), 2.0)
+    assert (lost.phase, lost.after) == (Phase.LET_GO, Phase.STEP_EF)
