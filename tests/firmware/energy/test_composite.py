@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from firmware.energy.composite import Composite, View, rounded
 from firmware.energy.instant import Electrics, instant, layers
 from firmware.energy.timeline import Circumstances
@@ -35,12 +37,14 @@ def limits(found: Composite, unit: Any = "A") -> list[tuple[int, float]]:
     return [(row.start_s, row.limit) for row in found.rows(unit)]
 
 
+@pytest.mark.ocpp("2.0.1:K01.FR.17", "2.0.1:K02.FR.08", "2.0.1:K01.FR.11")
 def test_the_higher_stack_level_leads_until_its_duration_is_over() -> None:  # TC_K_40_CS
     low = installed(1, "TxDefaultProfile", 0, {0: 6, 100: 8, 200: 10}, duration_s=400)
     high = installed(2, "TxDefaultProfile", 1, {0: 7, 100: 9}, duration_s=150)
     assert limits(composite(low, high)) == [(0, 7), (100, 9), (150, 8), (200, 10)]
 
 
+@pytest.mark.ocpp("2.0.1:K08.FR.04", "2.1:K08")
 def test_purposes_are_combined_to_the_lowest() -> None:  # TC_K_41_CS
     maximum = installed(1, "ChargingStationMaxProfile", 0, {0: 10}, evse=0, duration_s=86_400)
     default = installed(2, "TxDefaultProfile", 0, {0: 6, 60: 10, 120: 8, 180: 15, 260: 8}, duration_s=300)
@@ -52,12 +56,14 @@ def test_purposes_are_combined_to_the_lowest() -> None:  # TC_K_41_CS
     assert sources[1] == "csms: profile 1 ChargingStationMaxProfile stack 0"
 
 
+@pytest.mark.ocpp("2.0.1:K08.FR.06")
 def test_without_a_transaction_the_default_counts() -> None:  # K08.FR.06
     default = installed(1, "TxDefaultProfile", 0, {0: 6, 60: 12}, kind="Relative")
     assert limits(composite(default, at=T + 500)) == [(0, 6), (60, 12)]  # as if one began now
     assert limits(composite(default, at=T + 500, transaction_id="tx", began=T + 470)) == [(0, 6), (30, 12)]
 
 
+@pytest.mark.ocpp("2.0.1:K06.FR.02", "2.0.1:K04.FR.02")
 def test_without_profiles_there_is_one_period_with_the_boards_limit() -> None:  # TC_K_39_CS, K06.FR.02
     found = composite(duration=300, evse=0)
     assert limits(found) == [(0, 64)]
@@ -71,6 +77,7 @@ def test_the_station_adds_up_what_its_evses_may_draw() -> None:  # K08.FR.03
     assert limits(composite(default, maximum, evse=0)) == [(0, 20), (100, 25)]
 
 
+@pytest.mark.ocpp("2.0.1:K01.FR.15")
 def test_an_own_default_takes_the_place_of_the_stations() -> None:  # 1.6 section 3.13.1
     every = installed(1, "TxDefaultProfile", 0, {0: 10}, evse=0)
     own = installed(2, "TxDefaultProfile", 0, {0: 20}, evse=1, duration_s=100)
@@ -89,6 +96,7 @@ def test_a_day_s_peak_hours_and_their_exception() -> None:  # 2.1 part 2 K 3.7.1
     assert found == [(0, 22_080), (86_400, 2000), (90_000, 22_080)]
 
 
+@pytest.mark.ocpp("2.0.1:K01.FR.50", "2.0.1:K01.FR.51", "2.0.1:K01.FR.49")
 def test_w_and_a_are_compared_by_phases_and_nominal_voltage() -> None:  # K01.FR.50, 51
     three = installed(1, "TxDefaultProfile", 0, {0: 11_040}, unit="W")
     assert limits(composite(three)) == [(0, 16.0)]

@@ -91,6 +91,7 @@ def test_a_broken_rule_refuses_with_its_reason(broken: Profile, evse: int, expec
     assert code(broken, evse) == expected
 
 
+@pytest.mark.ocpp("2.0.1:K01.FR.45", "2.0.1:K01.FR.47")
 def test_more_phases_than_wired_are_no_reason_to_refuse() -> None:  # K01.FR.45
     assert code(period(phases=3), 2) == ""
 
@@ -103,6 +104,7 @@ def test_units_and_kinds_and_purposes_that_are_switched_off() -> None:
     assert code(period(phases=1, phase_to_use=1), 2, abilities=Abilities(phase_switching=True)) == ""  # K01.FR.46
 
 
+@pytest.mark.ocpp("2.0.1:K01.FR.44")
 def test_phases_for_dc_are_ignored_in_2_0_1_and_refused_in_2_1() -> None:  # K01.FR.44
     dc = {1: Place(Electrics(200.0, 1, 400.0, dc=True))}
     assert code(period(phases=3), places=dc) == ""

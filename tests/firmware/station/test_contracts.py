@@ -122,6 +122,7 @@ def offline(bench: Any, csms_settings: Any, contract: PresentedContract, **rules
     return found[0].accepted
 
 
+@pytest.mark.ocpp("2.0.1:C07.FR.08", "2.0.1:C07.FR.09", "2.0.1:C07.FR.10")
 def test_offline_a_listed_contract_charges(bench: Any, csms_settings: Any) -> None:
     assert offline(bench, csms_settings, GOOD, listed=True)
 
@@ -130,10 +131,12 @@ def test_offline_an_unknown_contract_charges_only_by_setting(bench: Any, csms_se
     assert not offline(bench, csms_settings, GOOD)
 
 
+@pytest.mark.ocpp("2.0.1:C07.FR.12")
 def test_offline_unknown_contracts_may_be_allowed(bench: Any, csms_settings: Any) -> None:
     assert offline(bench, csms_settings, GOOD, unknown=True)
 
 
+@pytest.mark.ocpp("2.0.1:C07.FR.07")
 def test_offline_no_contract_where_offline_validation_is_off(bench: Any, csms_settings: Any) -> None:
     assert not offline(bench, csms_settings, GOOD, listed=True, unknown=True, validation=False)
 
@@ -142,6 +145,7 @@ def test_offline_a_chain_that_nobody_validated_never_charges(bench: Any, csms_se
     assert not offline(bench, csms_settings, UNKNOWN_ROOT, listed=True, unknown=True)
 
 
+@pytest.mark.ocpp("2.0.1:C07.FR.11")
 def test_an_accepted_contract_is_cached_for_the_next_outage(bench: Any, csms_settings: Any, play: Play) -> None:
     async def scenario(b: Any, clerk: ContractClerk, office: ContractOffice) -> None:
         await clerk.authorise(GOOD)

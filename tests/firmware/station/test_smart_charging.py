@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from firmware.config import BudgetSettings, EvseSettings
@@ -114,6 +115,7 @@ def test_profiles_survive_a_restart_and_those_of_gone_transactions_do_not(bench:
     play(scenario())
 
 
+@pytest.mark.ocpp("2.0.1:K04.FR.01", "2.0.1:K04.FR.05")
 def test_a_maximum_is_shared_by_all_evses(bench: Any, play: Any) -> None:
     async def scenario() -> None:
         smart = Smart()

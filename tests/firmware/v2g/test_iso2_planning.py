@@ -106,6 +106,7 @@ def test_needs_are_told_once_while_the_back_office_plans(rig: Any, ask: Any, pla
     assert len(planner.told) == 1
 
 
+@pytest.mark.ocpp("2.0.1:K16.FR.04")
 def test_the_car_chooses_a_plan_and_says_what_it_will_draw(rig: Any, ask: Any, planner: Planner) -> None:
     planner.offered = (Plan(3, DAY), Plan(4, (Span(0, 6_000, "W"),)))
     assert len(ask(rig, *TO_PARAMETERS).sa_schedules.sa_schedule_tuple) == 2
@@ -118,6 +119,7 @@ def test_the_car_chooses_a_plan_and_says_what_it_will_draw(rig: Any, ask: Any, p
     assert ask(rig, "ChargingStatus").sa_schedule_tuple_id == 4
 
 
+@pytest.mark.ocpp("2.0.1:K16.FR.02", "2.0.1:K16.FR.03")
 def test_another_shape_is_offered_by_renegotiation_once_and_says_why(rig: Any, ask: Any, planner: Planner) -> None:
     ask(rig, *CHARGING)
     planner.offered = (Plan(1, (Span(0, 11_000, "W"), Span(7200, 2_000, "W"))),)

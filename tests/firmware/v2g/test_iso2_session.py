@@ -203,6 +203,7 @@ def test_more_power_is_offered_by_renegotiation_once_in_15_minutes(rig: Any, ask
     assert wish(ask("ChargingStatus")) == "None"
 
 
+@pytest.mark.ocpp("2.0.1:K16.FR.11")
 def test_less_power_needs_no_renegotiation(rig: Any, ask: Ask) -> None:
     rig.see(level="C")
     ask(*TO_POWER, "PowerDelivery Start", "ChargingStatus")

@@ -43,6 +43,7 @@ def state(lab: Any, evse: int = 1) -> str:
 
 
 @pytest.mark.ocpp("2.0.1:H01.FR.03", "2.0.1:H01.FR.23", "2.0.1:H02.FR.01", "2.0.1:H02.FR.02", "2.0.1:H01.FR.02")
+@pytest.mark.ocpp("2.0.1:H02.FR.03", "2.0.1:H02.FR.04")
 def test_a_reserved_evse_looks_reserved_until_it_is_cancelled(on_2x: On) -> None:
     async def test(lab: Any) -> None:
         assert await reserve(lab) == "Accepted"
@@ -159,6 +160,22 @@ def test_any_evse_is_kept_free_for_who_reserved_just_any(on_2x: On) -> None:
         assert await reserve(lab, 2, evse=None, by="ALSO") == "Occupied"
         await lab.charge("MINE", 2)
         await lab.csms.heard("TransactionEvent", reservationId=1)
+
+    on_2x(test)
+
+
+@pytest.mark.ocpp("2.0.1:H02.FR.05", "2.0.1:H02.FR.06")
+def test_what_was_kept_free_is_free_when_that_is_cancelled(on_2x: On) -> None:
+    async def test(lab: Any) -> None:
+        assert await reserve(lab, 1, evse=None) == "Accepted"
+        assert await reserve(lab, 2, evse=None, by="ALSO") == "Accepted"
+        for evse in (1, 2):
+            await lab.csms.heard("StatusNotification", evseId=evse, connectorStatus="Reserved")
+        free = {"connectorStatus": "Available"}
+        before = sum(free.items() <= payload.items() for _, payload in lab.csms.calls)
+        assert await cancel(lab, 1) == "Accepted"
+        await lab.csms.heard("StatusNotification", before + 2, **free)
+        assert (await lab.swipe("OTHER")).accepted
 
     on_2x(test)
 

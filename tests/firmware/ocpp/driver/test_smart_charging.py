@@ -366,6 +366,18 @@ def test_a_limit_from_outside_is_told_and_what_it_changed(on_2x: On2x) -> None:
     on_2x(test, variables={"SmartChargingCtrlr.NotifyChargingLimitWithSchedules": "true"})
 
 
+@pytest.mark.ocpp("2.0.1:K12.FR.03")
+def test_a_limit_while_nobody_charges_is_told_with_its_schedule(on_2x: On2x) -> None:
+    async def test(lab: Any) -> None:
+        periods = [Period(0, 16.0), Period(60, 8.0)]
+        lab.station.smart_charging.set_external("SO", periods, "A", duration_s=120)
+        told = (await lab.csms.heard("NotifyChargingLimit"))["chargingSchedule"][0]
+        assert [(each["startPeriod"], each["limit"]) for each in told["chargingSchedulePeriod"]] == [(0, 16), (60, 8)]
+        assert told["duration"] == 120
+
+    on_2x(test, variables={"SmartChargingCtrlr.NotifyChargingLimitWithSchedules": "true"})
+
+
 @pytest.mark.ocpp("2.0.1:K12.FR.01", "2.0.1:K12.FR.02", "2.0.1:K12.FR.04")
 def test_a_limit_that_came_while_the_back_office_was_away_is_told_later(on_2x: On2x) -> None:
     async def test(lab: Any) -> None:
@@ -397,6 +409,7 @@ NEEDS = Needs(departure_s=7200.0, energy_wh=20_000.0, max_current_a=16.7, min_cu
 @pytest.mark.ocpp("2.0.1:K15.FR.01", "2.0.1:K15.FR.06", "2.0.1:K15.FR.08", "2.0.1:K15.FR.07", "2.0.1:K15.FR.09")
 @pytest.mark.ocpp("2.0.1:K15.FR.10", "2.0.1:K15.FR.16", "2.0.1:K15.FR.19", "2.0.1:K17.FR.01", "2.0.1:K17.FR.06")
 @pytest.mark.ocpp("2.0.1:K17.FR.08", "2.0.1:K17.FR.09", "2.0.1:K17.FR.10", "2.0.1:K17.FR.16", "2.0.1:K17.FR.07")
+@pytest.mark.ocpp("2.0.1:K16.FR.05", "2.0.1:K16.FR.13")
 def test_needs_are_told_and_the_plan_is_waited_for(on_2x: On2x) -> None:
     async def test(lab: Any) -> None:
         running = await lab.charge()
