@@ -2,14 +2,17 @@
 reset input on GPIO outputs. The device opens the contactor by itself; here it is only asked and tested.
 """
 
+import threading
 import time
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
 from hal.contracts import DeviceError, Place
 from hal.linux.gpio import Gpio, Input, Output
+
+_LONGEST_TEST_S: Final = 1.0
 
 
 @dataclass
@@ -20,10 +23,12 @@ class Driver:
     active_low: bool = False
     test_line: str = ""  # "" = the self-test input of the device is not wired
     test_active_low: bool = False
+    test_hz: Annotated[float, Meta(ge=0, le=400)] = 0.0  # 0 = a steady level; else a square wave through the sensor
     reset_line: str = ""  # "" = the device resets itself
     reset_s: Annotated[float, Meta(gt=0, le=0.5)] = 0.005
     _fault: Input | None = field(init=False, default=None, repr=False)
     _test: Output | None = field(init=False, default=None, repr=False)
+    _wave: threading.Event | None = field(init=False, default=None, repr=False)
     _reset: Output | None = field(init=False, default=None, repr=False)
 
     def attach(self, place: Place) -> None:
@@ -41,7 +46,7 @@ class Driver:
     def detach(self) -> None:
         try:
             if self._test is not None:
-                self._test.set(False)
+                self.test(False)
         finally:
             for line in (self._fault, self._test, self._reset):
                 if line is not None:
@@ -56,7 +61,27 @@ class Driver:
     def test(self, on: bool) -> None:
         if self._test is None:
             raise DeviceError(f"residual current monitor on {self.fault_line}: no test_line is wired")
-        self._test.set(on)
+        if self._wave is not None:
+            self._wave.set()
+            self._wave = None
+        if on and self.test_hz:
+            self._wave = threading.Event()
+            threading.Thread(target=self._swing, args=(self._test, self._wave), daemon=True).start()
+        else:
+            self._test.set(on)
+
+    def _swing(self, line: Output, end: threading.Event) -> None:
+        """The test current's wave, in a thread of its own: the tick does not wait for it. Ends at the latest after the
+        time a self test may take."""
+        level, until = True, time.monotonic() + _LONGEST_TEST_S
+        try:
+            while not end.is_set() and time.monotonic() < until:
+                line.set(level)
+                level = not level
+                end.wait(0.5 / self.test_hz)
+            line.set(False)
+        except (DeviceError, OSError):
+            return  # the monitor does not trip then: that is the fault
 
     def reset(self) -> None:
         if self._reset is not None:

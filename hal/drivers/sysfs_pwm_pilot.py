@@ -1,4 +1,5 @@
-"""Control pilot made of a kernel PWM and two peak detectors read by a slow converter (IEC 61851-1 Annex A).
+"""Control pilot made of a kernel PWM and a converter: two peak detectors read slowly, or the line itself read often
+(IEC 61851-1 Annex A).
 
 The PWM may sit behind a GPIO that lets it through to the line. Levels and states are the guard's; this file only puts
 out a duty and measures both half waves.
@@ -16,6 +17,7 @@ from hal.linux.iio import AdcChannel, Scale
 from hal.linux.pwm import Pwm
 
 _PERIOD_NS: Final = 1_000_000  # 1 kHz, IEC 61851-1 Table A.1
+_LEAST_SAMPLES: Final = 30
 _EDGE_S: Final = 0.002  # two periods at 100 %: the line leaves +12 V by one clean edge before the output goes off
 _DUTY_OF: Final = {PilotMode.X1: 100.0, PilotMode.F: 0.0}
 
@@ -29,7 +31,8 @@ class Driver:
     pwm_device: str  # parent device of the PWM chip, e.g. 20fc000.pwm
     adc_device: str  # name of the IIO device
     high_channel: str  # positive peak, e.g. voltage2
-    low_channel: str  # negative peak
+    low_channel: str  # negative peak; the same channel where the line itself is sampled, see `samples`
+    samples: Annotated[int, Meta(ge=1, le=60)] = 1  # conversions of the line per reading, within 4 ms together
     pwm_channel: Annotated[int, Meta(ge=0, le=31)] = 0
     enable_line: str = ""  # high: the PWM reaches the line; "" where it always does
     disabled_shows: Literal["unknown", "e", "f"] = "unknown"  # what the line carries while enable_line is low
@@ -46,6 +49,10 @@ class Driver:
     def __post_init__(self) -> None:
         if self.disabled_shows != "unknown" and not self.enable_line:
             raise ValueError("disabled_shows needs enable_line")
+        if (self.samples > 1) != (self.low_channel == self.high_channel):
+            raise ValueError("samples belongs to one channel for both half waves")
+        if 1 < self.samples < _LEAST_SAMPLES:
+            raise ValueError(f"samples: at least {_LEAST_SAMPLES}, so that 10 % of a period are hit")
 
     def attach(self, place: Place) -> None:
         """Take PWM, converter and lines; the pilot shows X1."""
@@ -83,6 +90,8 @@ class Driver:
             for line in parts.resets:
                 line.set(False)
             time.sleep(self.settle_s)
+        if self.samples > 1:
+            return _half_waves([parts.high.millivolts() for _ in range(self.samples)])
         return PilotSample(round(parts.high.millivolts()), round(parts.low.millivolts()))
 
     def drive(self, output: PilotOutput) -> None:
@@ -108,6 +117,13 @@ class Driver:
         if self._parts is None:
             raise DeviceError("pilot: not attached")
         return self._parts
+
+
+def _half_waves(seen: list[float]) -> PilotSample:
+    """Both levels of a line sampled at random moments: the second highest and second lowest, so that one conversion on
+    an edge or one glitch is no level."""
+    seen.sort()
+    return PilotSample(round(seen[-2]), round(seen[1]))
 
 
 class _Hardware:

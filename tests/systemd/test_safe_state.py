@@ -68,7 +68,7 @@ def test_one_failure_stops_nothing_else_but_leaves_the_watchdog_armed(board: Lin
 
 @pytest.mark.parametrize(
     ("line", "complaint"),
-    [("pwm 20fc000.pwm 0 half", "only 'full'"), ("pwm 1.pwm 0 full", "not set"), ("relay 1 0", "not known")],
+    [("pwm 20fc000.pwm 0 half", "only 'full' and 'off'"), ("pwm 1.pwm 0 full", "not set"), ("relay 1 0", "not known")],
 )
 def test_a_line_it_does_not_understand_is_a_failure(board: LinuxBoard, line: str, complaint: str) -> None:
     outputs = board.sysfs.parent / "list"
