@@ -101,11 +101,10 @@ async def _boot(csms: "Csms", request: JsonObject) -> JsonObject:
 
 
 async def _answer(csms: "Csms", request: JsonObject) -> JsonObject:
-    how: JsonObject = {
-        key: request[key] for key in ("payload", "error", "garbage", "silence", "delay_s") if key in request
-    }
+    ways = ("payload", "error", "garbage", "silence", "delay_s")
+    how: JsonObject = {key: request[key] for key in ways if key in request}
     if not how:
-        raise BadRequest("say how: payload, error, garbage, silence or delay_s")
+        raise BadRequest(f"say how: {', '.join(ways)}")
     csms.records.told.setdefault(request["action"], []).extend([how] * int(request.get("times", 1)))
     return {}
 
