@@ -20,6 +20,7 @@ from firmware.ocpp.dialect import Dialect, Learnt, Shape
 from firmware.ocpp.link import LinkError
 from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.outbox import Outbox
+from firmware.ocpp.pricing import Pricing
 from firmware.ocpp.rpc import V16 as RPC_16
 from firmware.ocpp.rpc import V21 as RPC_21
 from firmware.ocpp.rpc import V201 as RPC_201
@@ -64,6 +65,7 @@ class BackOfficeClient:
         self._model.changed.append(self._on_variable)
         self._monitors = Monitors(station, self._model)
         self._cost = CostDesk(station, self._model)
+        self._pricing = Pricing(station, self._cost)
         self._outbox = Outbox(journal, station.clock, self._on_learnt, self._pointless)
         self._memory = Memory()
         self._backoff = Backoff()
@@ -232,6 +234,8 @@ class BackOfficeClient:
     def _on_learnt(self, fact: AnyFact, learnt: Learnt) -> None:
         """What the answer to a fact's CALL tells."""
         self._cost.on_answer(fact, learnt.cost, learnt.personal)
+        if isinstance(fact, Transaction) and learnt.remote_id is not None:
+            self._pricing.named(fact, learnt.remote_id)
         match fact:
             case Transaction() if learnt.verdict is not None and fact.id_token is not None:
                 self._station.token_verdict(fact.id_token, learnt.verdict, fact.transaction_id)
