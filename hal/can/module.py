@@ -1,7 +1,7 @@
 """One power module as we know it: what it measured and when it was asked, its rating, whether it still answers.
 
 CAN answers carry no number: an answer counts for the oldest question that is open, so a late one is never taken for a
-fresh one. Once a module lags it is asked for its state only: an answer to that shows what is not answered any more.
+fresh one. While one is open a module is asked for its state only: an answer to that shows what will not be answered.
 """
 
 import math
@@ -13,6 +13,9 @@ from hal.can.protocol import Heard, Rating
 
 FRESH_S: Final = 0.1  # a value is what it was at most this long ago
 LOST_S: Final = 0.3  # without a fresh value
+INQUIRE_S: Final = 1.0
+INQUIRE_OPEN_S: Final = 0.05
+INQUIRE_LOST_S: Final = 0.25
 QUIET_S: Final = 6.0  # after this nothing comes any more for old questions
 _OPEN_QUESTIONS: Final = 64
 
@@ -39,17 +42,17 @@ class Module:
     _at: dict[str, float] = field(default_factory=dict)
     _open: dict[str, deque[float]] = field(default_factory=dict)
     _asked_at: float = -math.inf
+    _inquired_at: float = -math.inf
     _first_asked: float | None = None
     _tells_state: bool = False
 
     # --- questions and answers --------------------------------------------------------------------------------------
 
     def may_ask(self, now: float) -> bool:
-        """Whether a measurement may be asked for: what is open is young, or will not be answered any more."""
+        """Whether a measurement may be asked for: nothing is open, or will not be answered any more."""
         if not self._tells_state and now - self._asked_at > QUIET_S:
             self._forget()
-        oldest = min((queue[0] for queue in self._queues if queue), default=now)
-        return now - oldest < LOST_S
+        return not any(self._queues)
 
     def asked(self, now: float) -> None:
         self._asked_at = now
@@ -57,7 +60,15 @@ class Module:
         for what in self.measured:
             self._open.setdefault(what, deque(maxlen=_OPEN_QUESTIONS)).append(now)
 
+    def due(self, now: float) -> bool:
+        """Whether it is to be asked for its state: seldom, often while it owes an answer."""
+        pause = INQUIRE_OPEN_S if self.lost_at is None else INQUIRE_LOST_S
+        if self.may_ask(now):
+            pause = INQUIRE_S
+        return now - self._inquired_at >= pause
+
     def inquired(self, now: float) -> None:
+        self._inquired_at = now
         if self.state:
             self._open.setdefault(self.state, deque(maxlen=_OPEN_QUESTIONS)).append(now)
 

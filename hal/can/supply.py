@@ -26,8 +26,6 @@ Volts = Annotated[float, Meta(gt=0, le=2000)]
 Amps = Annotated[float, Meta(gt=0, le=1000)]
 Watts = Annotated[float, Meta(gt=0, le=1e6)]
 _REFRESH_S: Final = 1.0  # everything is said again this often: modules switch themselves off when nobody talks
-_INQUIRE_S: Final = 1.0
-_INQUIRE_LAGS_S: Final = 0.25
 _ANSWER_S: Final = 0.02  # and for each module
 _ANSWER_MODULE_S: Final = 0.01
 _OFF_S: Final = 2.0  # after this an output that was switched off gives nothing
@@ -63,7 +61,6 @@ class CanSupply(abc.ABC):
     _answer: threading.Condition = field(init=False, default_factory=threading.Condition, repr=False)
     _wanted: SetPoint = field(init=False, default=SetPoint(), repr=False)
     _since: float = field(init=False, default=0.0, repr=False)
-    _inquired_at: float = field(init=False, default=-math.inf, repr=False)
     _clock: Callable[[], float] = field(init=False, default=time.monotonic, repr=False)
 
     def __post_init__(self) -> None:
@@ -143,17 +140,14 @@ class CanSupply(abc.ABC):
             self._bus.send(frame)
 
     def _ask(self, now: float) -> None:
-        lags = any(not module.fresh(now) for module in self._members.values())
-        inquire = now - self._inquired_at >= (_INQUIRE_LAGS_S if lags else _INQUIRE_S)
         for module in self._members.values():
+            due = module.due(now)
             if module.may_ask(now):
                 self._send(self._protocol.measure(module.address))
                 module.asked(now)
-            if inquire:
+            if due:
                 self._send(self._protocol.inquire(module.address))
                 module.inquired(now)
-        if inquire:
-            self._inquired_at = now
 
     def _answered(self, asked_at: float) -> bool:
         return all(module.measured_at >= asked_at or module.lost_at for module in self._members.values())
