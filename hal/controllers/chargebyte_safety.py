@@ -141,7 +141,6 @@ class SafetyDialect(Dialect):
         running = state.pwm and 0.0 < state.duty_percent < 100.0
         letter = "E" if state.shorted else state.pilot
         sample = None if letter is None else sample_of(letter, pwm=running, diode_fault=state.no_diode)
-        outlet.pilot = None if sample is None else Said(sample, now)
         ours = [state.contactors[number] for number in self._contactors]
         known = [each for each in ours if each is not None]
         closing = self.wishes[1].close
@@ -154,6 +153,7 @@ class SafetyDialect(Dialect):
         outlet.fault = (
             f"safety controller in its safe state: {state.reason}" if state.safe else self._disobeyed(state, now)
         )
+        outlet.pilot = None if sample is None else Said(sample, now)  # last: who waits for the first words looks here
 
     def _disobeyed(self, state: ChargeState, now: float) -> str:
         if self._told is None or now - self._changed_at <= OBEY_S:

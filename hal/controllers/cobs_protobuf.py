@@ -80,7 +80,7 @@ class ProtobufDialect(Dialect):
         self._refuse_running()
         self._errors = dict.fromkeys(self.outlets, frozenset())
         self._asked_config = False
-        self._states: dict[int, int | None] = dict.fromkeys(self.outlets)
+        self._states: dict[int, tuple[int, float] | None] = dict.fromkeys(self.outlets)
 
     def opened(self, now: float) -> None:
         """After a broken line the board is reset by message: what it holds closed is nobody's wish any more."""
@@ -109,10 +109,12 @@ class ProtobufDialect(Dialect):
             self.firmware = name.decode("ascii", "replace") if isinstance(name, bytes) else ""
         if not self._started:
             return
-        for number in self.outlets:
+        for number, state in self._states.items():
             _still_true(self.outlets[number], now)
+            self._states[number] = None if state is None else (state[0], now)
         for number in concerned:
             self._said(number, self.outlets[number], said, now)
+        self._publish()
 
     def _restarted(self, now: float) -> None:
         self._started, self.trouble = True, ""
@@ -121,6 +123,7 @@ class ProtobufDialect(Dialect):
         self._keep_alive_at = now
         for outlet in self.outlets.values():
             outlet.pilot = outlet.closed = None
+        self._states = dict.fromkeys(self.outlets)
 
     def _refuse_running(self) -> None:
         """A restart has opened: an order to close that was given before is over."""
@@ -129,8 +132,7 @@ class ProtobufDialect(Dialect):
     def _said(self, number: int, outlet: Outlet, said: Fields, now: float) -> None:
         m = self._map
         if isinstance(value := said.get(m.state), int):
-            self._states[number] = value if value <= 5 else None
-            outlet.pilot = None if value > 5 else Said(self._sample(number, value), now)
+            self._states[number] = (value, now) if value <= 5 else None
         if m.relay in said:
             value = said[m.relay]
             coil = fields(value) if isinstance(value, bytes) else {1: self._coil, 2: value}
@@ -162,7 +164,7 @@ class ProtobufDialect(Dialect):
     # --- speaking ---------------------------------------------------------------------------------------------------
 
     def due(self, now: float) -> bytes:
-        self._publish(now)
+        self._publish()
         out = b""
         if not self._started:
             if now >= self._reset_at:
@@ -182,16 +184,17 @@ class ProtobufDialect(Dialect):
                 self._told[number] = wish
         return out
 
-    def _publish(self, now: float) -> None:
+    def _publish(self) -> None:
         """What follows from the board's last words and from what we wish now."""
         for number, outlet in self.outlets.items():
-            if not self._started or outlet.pilot is None:
+            state = self._states[number]
+            if not self._started or state is None:
+                outlet.pilot = None
                 continue
             flags, testing = self._errors[number], self.wishes[number].rcd_test
             by_itself = not self._map.rcd and testing and "rcd_self_test" not in flags
-            outlet.rcd = Said("rcd" in flags or by_itself, outlet.pilot.at)
-            if (state := self._states[number]) is not None:
-                outlet.pilot = Said(self._sample(number, state), outlet.pilot.at)
+            outlet.rcd = Said("rcd" in flags or by_itself, state[1])
+            outlet.pilot = Said(self._sample(number, state[0]), state[1])
 
     def _answer_config(self) -> bytes:
         if not self._asked_config or not self._config:
@@ -225,7 +228,7 @@ class ProtobufDialect(Dialect):
 
 def _still_true(outlet: Outlet, now: float) -> None:
     """States are said on change: as long as the board speaks at all, the last ones hold."""
-    for name in ("pilot", "closed", "plug", "lock"):
+    for name in ("closed", "plug", "lock"):
         said = getattr(outlet, name)
         if said is not None:
             setattr(outlet, name, said._replace(at=now))

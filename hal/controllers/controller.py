@@ -23,6 +23,7 @@ T = TypeVar("T")
 REOPEN_S: Final = 0.25
 CHUNK: Final = 4096
 PATIENCE_S: Final = 0.5  # a thread asked to end
+FIRST_WORDS_S: Final = 1.5
 
 
 @dataclass
@@ -81,6 +82,12 @@ class SharedController:
     def wake(self) -> None:
         raise NotImplementedError
 
+    def await_first_words(self) -> None:
+        """Before the first tick, for a little: what has not been said yet would be read as tripped inputs."""
+        until = time.monotonic() + FIRST_WORDS_S
+        while any(outlet.pilot is None for outlet in self.dialect.outlets.values()) and time.monotonic() < until:
+            time.sleep(0.005)
+
 
 @dataclass
 class SerialController(SharedController):
@@ -120,6 +127,7 @@ class SerialController(SharedController):
         self._dialect.opened(time.monotonic())
         self._thread = threading.Thread(target=self._run, args=(self._dialect,), name=f"{place}", daemon=True)
         self._thread.start()
+        self.await_first_words()
 
     def detach(self) -> None:
         if self._thread is None:

@@ -158,7 +158,6 @@ class RapiDialect(Dialect):
         if state == _DISABLED:
             letter = "F"
         sample = sample_of(letter, pwm=pwm, diode_fault=state == _DIODE) if letter else None
-        outlet.pilot = None if sample is None else Said(sample, now)
         outlet.closed = Said(bool(flags & _VF_CLOSED) or state == 0x08, now)
         tripped = state == _GFCI or bool(flags & _VF_GFCI)
         # it tests its sensor by itself before each closing: what a test can ask is whether it does, and passed
@@ -166,6 +165,7 @@ class RapiDialect(Dialect):
         outlet.rcd = Said(tripped or (self.wishes[1].rcd_test and proven), now)
         outlet.pe_lost = Said(state == _NO_GROUND or bool(flags & _VF_NO_GROUND), now)
         outlet.fault = f"OpenEVSE: {_FAULTS[state]}" if state in _FAULTS else ""
+        outlet.pilot = None if sample is None else Said(sample, now)  # last: who waits for the first words looks here
 
     def _check_amps(self, outlet: Outlet, amps: int) -> None:
         output = self.wishes[1].pilot

@@ -48,6 +48,7 @@ class Driver(SharedController, ModbusPart):
         self._dialect = self.make_dialect()
         self._thread = threading.Thread(target=self._run, name=f"{place}", daemon=True)
         self._thread.start()
+        self.await_first_words()
 
     def detach(self) -> None:
         """Its last turn, under way or begun now, takes the current away."""

@@ -91,7 +91,6 @@ class McuDialect(Dialect):
         if self.trouble and self.hello is not None and self.hello.version != VERSION:
             return  # its numbers may mean something else
         self._reported_at[r.outlet], self._obeyed[r.outlet] = now, r.number
-        outlet.pilot = Said(PilotSample(r.high_mv, r.low_mv), now)
         outlet.closed = Said(r.closed, now)
         outlet.plug = None if r.plug is None else Said(Plug(PLUGS.get(r.plug, "invalid")), now)
         outlet.rcd = None if r.rcd is None else Said(r.rcd, now)
@@ -100,6 +99,8 @@ class McuDialect(Dialect):
         outlet.temperature_c = None if r.temperature is None else Said(r.temperature / 10, now)
         outlet.fault = FAULTS.get(r.fault, f"fault {r.fault}") if r.fault else ""
         self._check_obeyed(outlet, r.outlet, now)
+        # last: who waits for the first words looks here
+        outlet.pilot = Said(PilotSample(r.high_mv, r.low_mv), now)
 
     def _check_obeyed(self, outlet: Outlet, number: int, now: float) -> None:
         late = now - self._changed_at[number] > OBEY_S
