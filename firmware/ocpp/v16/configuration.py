@@ -5,6 +5,7 @@ from typing import Final
 
 from firmware.ocpp.components.metering import MEASURANDS
 from firmware.ocpp.device_model import DeviceModel, SetStatus
+from firmware.ocpp.network_rows import CAPACITY
 from firmware.ocpp.v16.messages import KeyValue
 from firmware.ocpp.variables import Variable
 from firmware.station.charging_profile import MAX_PROFILES
@@ -23,6 +24,7 @@ ONLY_16: Final[dict[str, Callable[[Station], str]]] = {
     ),
     "LocalAuthListMaxLength": lambda station: str(MAX_ENTRIES),
     "MaxChargingProfilesInstalled": lambda station: str(MAX_PROFILES),
+    "CertificateStoreMaxLength": lambda _: str(CAPACITY),
     "ConnectorPhaseRotationMaxLength": lambda station: str(len(station.evses) + 1),
     **{f"{key}MaxLength": lambda _: str(len(MEASURANDS)) for key in MEASURAND_KEYS},
 }
@@ -58,6 +60,8 @@ def set_too(model: DeviceModel, name: str, value: str) -> None:
 def feature_profiles(station: Station) -> list[str]:
     """1.6 3.3."""
     profiles = ["Core", "RemoteTrigger", "LocalAuthListManagement", "Reservation"]
+    if station.firmware_update is not None or station.log_upload is not None:
+        profiles.append("FirmwareManagement")
     return [*profiles, "SmartCharging"] if station.smart_charging is not None else profiles
 
 
@@ -75,4 +79,5 @@ def one_key(model: DeviceModel, station: Station, name: str) -> KeyValue | None:
     variable = model.key(name)
     if variable is None or variable.access == "WriteOnly":
         return None
-    return KeyValue(key=variable.key, readonly=variable.access == "ReadOnly", value=model.value(variable)[:500])
+    readonly = variable.access == "ReadOnly" and variable.key != "SecurityProfile"  # it may be raised (A05)
+    return KeyValue(key=variable.key, readonly=readonly, value=model.value(variable)[:500])
