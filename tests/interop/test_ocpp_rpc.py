@@ -1,4 +1,4 @@
-"""The npm back office `ocpp-rpc`, strict validation on, accepts the station through a whole transaction: 1.6J, 2.0.1.
+"""The npm back office `ocpp-rpc`, strict validation on, accepts the station in a whole transaction in each version.
 
 The station is real: plant, guard and controller as processes; a car is plugged in, a token swiped, energy flows.
 """
@@ -24,6 +24,8 @@ from hil.stack import Stack, station_toml
 
 pytestmark = pytest.mark.interop
 
+SHOWN = {"id": 1, "priority": "NormalCycle", "message": {"format": "UTF8", "content": "Good day", "language": "en"}}
+TOKEN = {"idToken": CARD, "type": "ISO14443"}
 HERE = Path(__file__).with_name("ocpp_rpc")
 
 
@@ -113,7 +115,7 @@ def station_file(folder: Path, csms: StrictCsms, version: str) -> str:
     return station_toml(folder, authorization='mode = "csms"', ocpp=ocpp)
 
 
-@pytest.mark.parametrize("csms", ["1.6", "2.0.1"], indirect=True)
+@pytest.mark.parametrize("csms", ["1.6", "2.0.1", "2.1"], indirect=True)
 def test_the_server_would_see_a_violation(csms: StrictCsms, request: pytest.FixtureRequest) -> None:
     version = request.node.callspec.params["csms"]
     with connect(f"ws://127.0.0.1:{csms.port}/CS-2", subprotocols=[Subprotocol(f"ocpp{version}")]) as wrong:
@@ -123,6 +125,7 @@ def test_the_server_would_see_a_violation(csms: StrictCsms, request: pytest.Fixt
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.ocpp("1.6:TC_003", "1.6:TC_012", "1.6:RemoteStopTransaction", "1.6:ClearCache", "1.6:TC_061", "1.6:TC_014")
 @pytest.mark.parametrize("csms", ["1.6"], indirect=True)
 def test_a_whole_transaction_in_16(csms: StrictCsms, tmp_path: Path) -> None:
     folder = tmp_path / "station"
@@ -148,8 +151,14 @@ def test_a_whole_transaction_in_16(csms: StrictCsms, tmp_path: Path) -> None:
             ("ClearCache", {}),
             ("ChangeAvailability", {"connectorId": 1, "type": "Operative"}),
             ("DataTransfer", {"vendorId": "x"}),
+            ("GetLocalListVersion", {}),
+            ("SendLocalList", {"listVersion": 1, "updateType": "Full"}),
+            ("GetCompositeSchedule", {"connectorId": 1, "duration": 60}),
+            ("ClearChargingProfile", {}),
+            ("CancelReservation", {"reservationId": 9}),
+            ("GetInstalledCertificateIds", {"certificateType": "CentralSystemRootCertificate"}),
         ):
-            assert "code" not in csms.ask(action, **payload)
+            assert "code" not in csms.ask(action, **payload), action
         assert csms.ask("RemoteStopTransaction", transactionId=101) == {"status": "Accepted"}
         stop = csms.called("StopTransaction")
         assert stop["transactionId"] == 101
@@ -162,10 +171,11 @@ def test_a_whole_transaction_in_16(csms: StrictCsms, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("csms", ["2.0.1"], indirect=True)
-def test_a_whole_transaction_in_201(csms: StrictCsms, tmp_path: Path) -> None:
+@pytest.mark.ocpp("2.x:E02.FR.09", "2.x:E06.FR.01", "2.x:F03.FR.01", "2.x:B07.FR.01", "2.0.1:TC_F_08")
+@pytest.mark.parametrize("csms", ["2.0.1", "2.1"], indirect=True)
+def test_a_whole_transaction_in_2x(csms: StrictCsms, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     folder = tmp_path / "station"
-    with Stack(folder, station_file(folder, csms, "2.0.1")) as stack:
+    with Stack(folder, station_file(folder, csms, request.node.callspec.params["csms"])) as stack:
         csms.called("BootNotification")
         csms.called("StatusNotification", evseId=1, connectorStatus="Available")
         variable = {"component": {"name": "SampledDataCtrlr"}, "variable": {"name": "TxUpdatedInterval"}}
@@ -193,8 +203,20 @@ def test_a_whole_transaction_in_201(csms: StrictCsms, tmp_path: Path) -> None:
             ("UnlockConnector", {"evseId": 1, "connectorId": 1}),
             ("ChangeAvailability", {"operationalStatus": "Operative", "evse": {"id": 1}}),
             ("DataTransfer", {"vendorId": "x"}),
+            ("CostUpdated", {"totalCost": 1.5, "transactionId": transaction_id}),
+            ("SetDisplayMessage", {"message": SHOWN}),
+            ("GetDisplayMessages", {"requestId": 2}),
+            ("ClearDisplayMessage", {"id": 1}),
+            ("GetLocalListVersion", {}),
+            ("SendLocalList", {"versionNumber": 1, "updateType": "Full"}),
+            ("GetCompositeSchedule", {"duration": 60, "evseId": 1}),
+            ("GetChargingProfiles", {"requestId": 3, "chargingProfile": {}}),
+            ("CancelReservation", {"reservationId": 9}),
+            ("GetInstalledCertificateIds", {}),
+            ("GetMonitoringReport", {"requestId": 4}),
+            ("CustomerInformation", {"requestId": 5, "report": True, "clear": False, "idToken": TOKEN}),
         ):
-            assert "code" not in csms.ask(action, **payload)
+            assert "code" not in csms.ask(action, **payload), action
         assert csms.ask("RequestStopTransaction", transactionId=transaction_id)["status"] == "Accepted"
         ended = csms.called("TransactionEvent", eventType="Ended")
         assert ended["transactionInfo"]["stoppedReason"] == "Remote"
@@ -214,7 +236,7 @@ def test_a_transaction_survives_kill_9_of_the_controller(
     version = request.node.callspec.params["csms"]
     folder = tmp_path / "station"
     with Stack(folder, station_file(folder, csms, version)) as stack:
-        csms.called("BootNotification")
+        csms.called("StatusNotification")  # registered: before that nobody may begin
         stack.rig.reach("charging")
         if version == "1.6":
             csms.called("MeterValues")

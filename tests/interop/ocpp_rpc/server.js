@@ -2,7 +2,7 @@
 // the station when told to by a JSON line on stdin: {"call": ACTION, "payload": {...}}.
 // usage: node server.js VERSION [VERSION...]
 const readline = require("readline");
-const { RPCServer } = require("ocpp-rpc");
+const { RPCServer, createValidator } = require("ocpp-rpc");
 
 const tell = (event) => process.stdout.write(JSON.stringify(event) + "\n");
 const now = () => new Date().toISOString();
@@ -22,7 +22,16 @@ const answers201 = {
   TransactionEvent: ({ eventType }) => (eventType === "Updated" ? {} : { idTokenInfo: { status: "Accepted" } }),
 };
 
-const server = new RPCServer({ protocols: process.argv.slice(2).map((v) => `ocpp${v}`), strictMode: true });
+// Its schemas of 2.1 are the official ones, under names by which it does not look for them.
+const named = require("ocpp-rpc/lib/schemas/ocpp2_1.json").map((schema) => ({
+  ...schema,
+  $id: schema.$id.replace(/Request$/, ".req").replace(/Response$/, ".conf"),
+}));
+const server = new RPCServer({
+  protocols: process.argv.slice(2).map((v) => `ocpp${v}`),
+  strictMode: true,
+  strictModeValidators: [createValidator("ocpp2.1", named)],
+});
 let station = null;
 
 server.auth((accept) => accept());
