@@ -96,6 +96,9 @@ class Uplink:
         self._told.clear()
         self._link = link
         level = self.profiles.level
+        if attempt.profile.message_timeout_s:  # the profile says it (B09)
+            timeout = str(attempt.profile.message_timeout_s)
+            self._station.set_variable("OCPPCommCtrlr.MessageTimeout[Default]", timeout)
         if self.routes.connected(attempt):
             log.error("the new password was refused, the old one is used again")
             security_events.tell(self._station, "ReconfigurationOfSecurityParameters", "new password given up")
