@@ -23,12 +23,13 @@ from firmware.config import OcppSettings, Settings, StationSettings
 from firmware.ocpp import rpc
 from firmware.ocpp.client import BackOfficeClient
 from firmware.ocpp.dialect import Outgoing, Shape
+from firmware.ocpp.v201.calls import boot_notification
 from firmware.ocpp.v201.dialect import V201
-from firmware.station.facts import IdToken, Sample, Transaction
+from firmware.station.facts import IdToken, MeterValues, Sample, Transaction
 from firmware.station.station import build_station
 
 MEASURANDS = ("Energy.Active.Import.Register", "Power.Active.Import", "Voltage", "Current.Import")
-SHAPE = Shape(started=MEASURANDS, updated=MEASURANDS, ended=MEASURANDS)
+SHAPE = Shape(started=MEASURANDS, updated=MEASURANDS, ended=MEASURANDS, aligned=MEASURANDS)
 BACKLOG = 2000
 
 
@@ -85,8 +86,12 @@ def library(outgoing: Outgoing, answer: str) -> Callable[[], Any]:
 def compare() -> None:
     dialect = V201()
     (transaction_event,) = dialect.calls(event(1), SHAPE, None)
+    about = StationSettings()
+    boot = boot_notification(about, "PowerUp", "0.1.0")
+    (values,) = dialect.calls(MeterValues(at=1.8e9, evse=1, samples=event(1).samples), SHAPE, None)
     for name, outgoing, answer in (
-        ("Heartbeat", dialect.heartbeat(), '{"currentTime":"2027-01-15T12:00:00Z"}'),
+        ("BootNotification", boot, '{"status":"Accepted","currentTime":"2027-01-15T12:00:00Z","interval":300}'),
+        ("MeterValues(8)", values, "{}"),
         ("TransactionEvent(8)", transaction_event, '{"idTokenInfo":{"status":"Accepted"}}'),
     ):
         mine, theirs = (microseconds(make(outgoing, answer)) for make in (ours, library))
@@ -134,6 +139,7 @@ IMPORTS = {
     "station alone": "",
     "uplink, 2.0.1": "import firmware.ocpp.client, firmware.ocpp.v201.dialect",
     "uplink, 1.6": "import firmware.ocpp.client, firmware.ocpp.v16.dialect",
+    "uplink, 3 versions": "import firmware.ocpp.client, firmware.ocpp.v16.dialect, firmware.ocpp.v21.dialect",
     "ocpp library, 3 versions": "import websockets.asyncio.client, ocpp.v16, ocpp.v201, ocpp.v21",
 }
 MEASURE = """
