@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from firmware.ocpp.cost import CostDesk
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Answer, Office
 from firmware.ocpp.link import Link
@@ -159,6 +160,7 @@ def test_a_failing_command_is_answered_with_internal_error_before_the_session_en
             firmware="",
             uplink=Uplink(station, station.settings.ocpp),
             monitors=Monitors(station, DeviceModel(station, station.settings.ocpp)),
+            cost=CostDesk(station, DeviceModel(station, station.settings.ocpp)),
         )
         with pytest.raises(ExceptionGroup) as group:
             await session.run()
