@@ -324,6 +324,8 @@ class Engine:
         if old and old != source:
             evse.set_power_bound(old, None)
             evse.set_bound(old, None)
+        if evse.capability is not None and evse.capability.phase_switch:
+            evse.set_phases(1 if found.phases == 1 else 3, source or "no profile")
         self._sources[evse.id] = source
 
     def _set_budget(self, source: str, amps: float | None) -> None:

@@ -23,6 +23,7 @@ from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.rpc import Answered, Called, Dropped, Refused, Rpc, Sent, Silent, encode_call
 from firmware.ocpp.uplink import Uplink
+from firmware.station import security_events
 from firmware.station.authorization import Unreachable, Verdict
 from firmware.station.certificates import HashData, OwnUse
 from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
@@ -202,7 +203,9 @@ class Session:
         """Report a connector's state once it has lasted MinimumStatusDuration; only the newest counts."""
         if self.accepted:
             lasting = self._model.number("OCPPCommCtrlr.MinimumStatusDuration")
-            self._note_status(fact, self._now() + lasting)
+            for each in self._statuses():
+                if each.evse == fact.evse:  # also of the connectors beside it (H01.FR.23)
+                    self._note_status(fact if each.connector == fact.connector else each, self._now() + lasting)
             whole = self._dialect.station_status(self._station)
             if whole is not None:
                 self._note_status(whole, self._now() + lasting)
@@ -228,6 +231,7 @@ class Session:
                         self._dropped & (self._dropped - 1) == 0
                     ):  # the 1st, 2nd, 4th, ...: a flood must not fill the log
                         log.warning("dropped (%d so far): %s", self._dropped, event.why)
+                        security_events.tell(self._station, "InvalidMessages", event.why)
                     self._log("received", "error", event.why[:80], str(frame[:LOGGED]))
             self.wake()
 
@@ -447,9 +451,16 @@ class Session:
             self._memory.reported.clear()
         now = self._now()
         whole = self._dialect.station_status(self._station)
-        for fact in [*([whole] if whole is not None else []), *self._station.statuses()]:
+        for fact in [*([whole] if whole is not None else []), *self._statuses()]:
             self._note_status(fact, now)
         self.wake()
+
+    def _statuses(self) -> list[ConnectorStatus]:
+        """1.6 knows of an EVSE only the connector in use."""
+        found, evses = self._station.statuses(), self._station.evses
+        if self._rpc.flavour.version != "1.6":
+            return found
+        return [each for each in found if each.connector == evses[each.evse].connector]
 
     def _note_status(self, fact: ConnectorStatus, due: float) -> None:
         self._states[fact.evse, fact.connector] = (due, fact)

@@ -495,6 +495,7 @@ def on_site(tmp_path: Path) -> OnSite:
         restarted: bool = False,
         ca_file: str | None = None,
         first_look_s: float = 0.0,
+        evses: tuple[EvseSettings, ...] = (EvseSettings(id=1), EvseSettings(id=2, connectors=(2,))),
         more: dict[str, Any] | None = None,
         update: UpdateSettings | None = None,
         is_managed: bool = False,
@@ -513,7 +514,7 @@ def on_site(tmp_path: Path) -> OnSite:
             )
             settings = Settings(
                 station=StationSettings(storage=str(tmp_path), guard_socket=str(tmp_path / "guard.sock"), serial="S-1"),
-                evse=(EvseSettings(id=1), EvseSettings(id=2, connectors=(2,))),
+                evse=evses,
                 ocpp=ocpp,
                 update=update or UpdateSettings(),
             )

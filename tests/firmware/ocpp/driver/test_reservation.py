@@ -9,6 +9,7 @@ from ocpp.v16 import call_result as result16
 from ocpp.v21 import call_result as result21
 from ocpp.v201 import call_result as result201
 
+from firmware.config import EvseSettings
 from hal.wire import Fault
 
 On = Callable[..., None]
@@ -276,3 +277,13 @@ def test_16_any_connector_the_parents_and_the_end(on_16: On) -> None:
         await lab.csms.heard("StatusNotification", seen + 1, connectorId=1, status="Available")
 
     on_16(test)
+
+
+@pytest.mark.ocpp("2.0.1:H01.FR.23")
+def test_a_reserved_evse_is_reserved_with_all_its_connectors(on_2x: On) -> None:
+    async def test(lab: Any) -> None:
+        assert await reserve(lab) == "Accepted"
+        for connector in (1, 2):
+            await lab.csms.heard("StatusNotification", connectorId=connector, connectorStatus="Reserved")
+
+    on_2x(test, evses=(EvseSettings(id=1, connectors=(1, 2)),))
