@@ -18,7 +18,7 @@ from hal.contracts import DeviceError
 
 _LOOK_S: Final = 0.1  # the reader looks this often whether it shall end
 _REOPEN_S: Final = 1.0
-_SEND_S: Final = 0.1
+_SEND_S: Final = 0.25
 _BUS_OFF: Final = 0x40  # in the id of an error frame (Linux: CAN_ERR_BUSOFF)
 
 log = logging.getLogger("hal.can")
