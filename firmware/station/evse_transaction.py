@@ -75,10 +75,6 @@ class EvseTransaction(EvseState):
         elif stop:
             self.stop(STOPS["DeAuthorized"])
         else:
-            if self.charging_state == "SuspendedEVSE":
-                self._ledger.tell("Deauthorized", self.charging_state)
-            else:
-                self._state_trigger = "Deauthorized"
             self.set_bound("authorization", 0.0)  # E05.FR.02: energy stops, the transaction stays
 
     def _follow_energy(self) -> None:
