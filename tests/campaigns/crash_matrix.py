@@ -128,7 +128,7 @@ class Campaign:
         heard = asyncio.Event()
         self.office.on_report = heard.set
         process = self._begin(upto)
-        patience = 0.1 + self.dice.random() * 0.5
+        patience = 0.2 + self.dice.random() * 0.6
         if self.dice.random() < 0.6 and self.office.mode != "offline":
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(heard.wait(), patience * 3)
