@@ -10,11 +10,9 @@ import math
 from typing import Final, NamedTuple
 
 from hal import dc_path, derating, grants, interlocks, phase_switch, pilot
-from hal.black_box import Sample
 from hal.connector_parts import ConnectorParts
 from hal.contracts import (
     DeviceError,
-    LockState,
     PilotMode,
     PilotOutput,
     PilotSample,
@@ -24,6 +22,7 @@ from hal.dc_output import DcOutput, Seen
 from hal.faults import FAULTS
 from hal.parts import Connector
 from hal.phase_switch import Phases
+from hal.recorder import Recorder
 from hal.wear import worn
 from hal.wire import GONE_S
 
@@ -31,7 +30,6 @@ NOTHING_CLEARED: Final[frozenset[str]] = frozenset()
 METER_SETTLE_S: Final = 1.0  # an AC meter averages over less than this
 UNLOADED_A: Final = 0.5  # per phase: what a car's electronics draw at most while its charger is off
 WANTS: Final = (pilot.Level.C, pilot.Level.D)
-_LOCKED: Final = {LockState.LOCKED: True, LockState.UNLOCKED: False}
 PLUGGED: Final = (pilot.Level.B, pilot.Level.C, pilot.Level.D)
 
 
@@ -74,9 +72,8 @@ class ConnectorGuard(ConnectorParts):
         self.phase_wish: Phases = 3 if self.board.phases == 3 else 1
         self.phase = phase_switch.Switch(phases=self.phase_wish, target=self.phase_wish)
         self.why_phases = ""
-        self._derated = (math.inf,) * len(self.board.derating)
-        self._hot = (False,) * len(self.board.derating)
-        self._recorded = self.interlocks.faults  # those the black box knows of
+        self._heat = derating.Heat(self.board.derating, self.thermometers)
+        self._recorder = Recorder()
 
     # --- intents ----------------------------------------------------------------------------------------------------
 
@@ -173,7 +170,7 @@ class ConnectorGuard(ConnectorParts):
             now,
         )
         self._apply(now)
-        self._record(now, was_closed=was_closed)
+        self._recorder.follow(self, now, was_closed=was_closed)
 
     def _step_phases(self, now: float) -> None:
         if self._phase_switch is None:
@@ -192,44 +189,6 @@ class ConnectorGuard(ConnectorParts):
         )
         self.phase = phase_switch.step(self.phase, self.board.policy, inputs, now)
         self.why_phases = phase_switch.why(self.phase, self.board.policy, inputs, now)
-
-    def _record(self, now: float, *, was_closed: bool) -> None:
-        """What the black box and the counters keep of this tick."""
-        p, reading = self.pilot, self.meter.latest.value if self.meter else None
-        self.wear.note(
-            now,
-            closed=p.closed,
-            current_a=max(reading.current_a, default=0.0) if reading and was_closed else 0.0,
-            phases=self._phases_set,
-            locked=_LOCKED.get(self.lock.state) if self.lock else None,
-        )
-        self.black_box.note(
-            Sample(
-                now,
-                self.sample.high_mv,
-                self.sample.low_mv,
-                p.level.value,
-                p.output.mode,
-                p.output.duty_percent,
-                p.closed,
-                self.feedback,
-                self.policed_a,
-            )
-        )
-        if self.interlocks.faults is not self._recorded:
-            self._record_faults(now)
-
-    def _record_faults(self, now: float) -> None:
-        before, self._recorded = self._recorded, self.interlocks.faults
-        known = {fault.code for fault in before}
-        present = {fault.code for fault in self._recorded}
-        for fault in self._recorded:
-            if fault.code not in known:
-                self.black_box.event(now, f"fault {fault.code}: {fault.text}")
-                if fault.latched:
-                    self.black_box.alarm(now, fault.text)
-        for code in sorted(known - present):
-            self.black_box.event(now, f"fault {code} gone")
 
     def _cleared(self, permitted: PilotOutput) -> PilotOutput:
         """What the pilot may show. Where the duty alone makes the board close, everything that must be done before
@@ -269,29 +228,10 @@ class ConnectorGuard(ConnectorParts):
                 self.dc.forget()
         temperature = self.thermometer.latest.value if self.thermometer else None
         most = min(self.granted.limit_a, self.rating_a, self.board.max_current_a)
-        self.cap_a = min(self._follow_heat(), interlocks.derated_a(most, self.board, temperature))
+        self.cap_a = min(self._heat.follow(), interlocks.derated_a(most, self.board, temperature))
         # while the contactor waits for the car to let go, the car is held to what it was last offered
         if self.granted.grant is not None or not self.pilot.closed:
             self.policed_a = self.cap_a
-
-    def _follow_heat(self) -> float:
-        """What the curves of the board file leave, A."""
-        if not self._derated:
-            return math.inf
-        values = {name: poller.latest.value for name, poller in self.thermometers.items()}
-        self._derated = derating.limits(self._derated, self.board.derating, values)
-        self._hot = tuple(
-            derating.too_hot(was, curve, values.get(curve.sensor))
-            for was, curve in zip(self._hot, self.board.derating, strict=True)
-        )
-        return min(self._derated)
-
-    def _too_hot(self) -> str:
-        for hot, curve in zip(self._hot, self.board.derating, strict=True):
-            if hot:
-                value = self.thermometers[curve.sensor].latest.value
-                return f"{curve.sensor}: {value:.0f} °C" if value is not None else curve.sensor
-        return ""
 
     def _gone(self, now: float) -> bool:
         """The car is away: state A, longer than a contact bounces. Open is open from the first moment."""
@@ -357,7 +297,7 @@ class ConnectorGuard(ConnectorParts):
             dc=self.dc.judge(self._seen(), now) if self.dc else (),
             device=self._device or failed_before or station.device,
             overrun=station.overrun,
-            hot=self._too_hot(),
+            hot=self._heat.too_hot,
             phases=self.phase.phases,
             phase_switch=f"it was sent to {self.phase.phases} phase(s)" if self.phase.apart else "",
             shared_pins=station.shared_pins,

@@ -1,12 +1,14 @@
-"""Less current when it gets warm: curves of the board file (°C -> A), one per sensor; the lowest counts. Pure.
+"""Less current when it gets warm: curves of the board file (°C -> A), one per sensor; the lowest counts.
 
 A limit falls at once and rises only when the sensor has cooled by the curve's hysteresis: no duty that swings.
+`Heat` keeps the state; the functions are pure.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 
 from hal.board_settings import Derating
+from hal.polling import Poller
 
 
 def allowed_a(curve: Derating, temperature_c: float) -> float:
@@ -44,3 +46,32 @@ def too_hot(was: bool, curve: Derating, temperature_c: float | None) -> bool:
     if temperature_c is None or curve.stop_c is None:
         return was
     return temperature_c >= (curve.stop_c - curve.hysteresis_k if was else curve.stop_c)
+
+
+class Heat:
+    """All curves of one connector with what they said last."""
+
+    def __init__(self, curves: tuple[Derating, ...], thermometers: Mapping[str, Poller[float]]) -> None:
+        self._curves = curves
+        self._thermometers = thermometers
+        self._limits = (math.inf,) * len(curves)
+        self._hot = (False,) * len(curves)
+
+    def follow(self) -> float:
+        """What the sensors leave now, A; call once a tick."""
+        if not self._curves:
+            return math.inf
+        values = {name: poller.latest.value for name, poller in self._thermometers.items()}
+        self._limits = limits(self._limits, self._curves, values)
+        pairs = zip(self._hot, self._curves, strict=True)
+        self._hot = tuple(too_hot(was, curve, values.get(curve.sensor)) for was, curve in pairs)
+        return min(self._limits)
+
+    @property
+    def too_hot(self) -> str:
+        """The first sensor above its curve's end, for people; '' = none."""
+        for hot, curve in zip(self._hot, self._curves, strict=True):
+            if hot:
+                value = self._thermometers[curve.sensor].latest.value
+                return f"{curve.sensor}: {value:.0f} °C" if value is not None else curve.sensor
+        return ""
