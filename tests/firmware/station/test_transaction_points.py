@@ -173,7 +173,7 @@ def test_energy_transfer_ends_when_the_car_takes_no_more(charge: Any) -> None:
     charge(story, stop="EnergyTransfer")
 
 
-@pytest.mark.ocpp("2.0.1:E05.FR.03", "2.0.1:E05.FR.10", "2.0.1:TC_C_18_CS")
+@pytest.mark.ocpp("2.0.1:E05.FR.03", "2.0.1:E05.FR.10", "2.0.1:C15.FR.07", "2.0.1:TC_C_18_CS")
 def test_a_refused_token_may_draw_a_little_and_is_stopped_then(charge: Any) -> None:
     async def story(b: Any) -> None:
         await b.move(level="B")
