@@ -138,6 +138,7 @@ def test_the_cache_survives_restarts_and_nonsense(rules: Any) -> None:
     assert ("token", "ISO14443:BROKEN") not in after.contents
 
 
+@pytest.mark.ocpp("2.0.1:C10.FR.07")
 def test_the_cache_is_bounded_and_drops_the_useless_first(rules: Any) -> None:
     csms = rules()
     csms.check(IdToken("BAD"), Office(Verdict("Blocked")))
