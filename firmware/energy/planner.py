@@ -5,9 +5,12 @@ The car's protocol asks through `firmware.station.schedule.Planner`; how schedul
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from firmware.energy.composite import Composite
+from firmware.energy.timeline import Circumstances, schedule_of, start_of
+from firmware.station import sales_tariff
 from firmware.station.charging_profile import TX, Installed
 from firmware.station.evse import Evse
 from firmware.station.facts import EvChargingNeeds, EvChargingSchedule, LimitPeriod, LimitSchedule
@@ -80,7 +83,9 @@ class EvsePlanner:
         for index in range(count):
             number = profile.profile.schedules[index].id if profile is not None else 1
             composite = view.composite(self._evse.id, now, horizon_s, chosen=index)
-            found.append(Plan(number if 1 <= number <= _MOST_ID else index + 1, _spans(composite)))
+            around = replace(view.evses[self._evse.id][1], chosen=index)
+            tariff = _tariff(profile, now, around) if profile is not None else None
+            found.append(Plan(number if 1 <= number <= _MOST_ID else index + 1, _spans(composite), tariff))
         return found if len({plan.id for plan in found}) == count else [_renumbered(n, p) for n, p in enumerate(found)]
 
     def chosen(self, plan_id: int, intended: Sequence[Span]) -> None:
@@ -144,7 +149,13 @@ def _at(spans: Sequence[Span], when: float) -> Span:
 
 
 def _renumbered(index: int, plan: Plan) -> Plan:
-    return Plan(index + 1, plan.spans)
+    return replace(plan, id=index + 1)
+
+
+def _tariff(installed: Installed, now: float, around: Circumstances) -> sales_tariff.SalesTariff | None:
+    """Of the schedule that `around` has chosen, from now on; K15.FR.08: the car gets it with the schedule."""
+    tariff = sales_tariff.read(schedule_of(installed, around.chosen).tariff)
+    return None if tariff is None else tariff.after(max(0.0, now - start_of(installed, now, around)))
 
 
 def _spans(composite: Composite) -> tuple[Span, ...]:

@@ -62,6 +62,14 @@ def schedule_of(installed: Installed, chosen: int) -> Schedule:
     return schedules[chosen] if chosen < len(schedules) else schedules[0]
 
 
+def start_of(installed: Installed, when: float, around: Circumstances) -> float:
+    """When the schedule that counts began, or at `when` its occurrence of that day or week; UTC s."""
+    start = _start(installed, schedule_of(installed, around.chosen), when, around)
+    if installed.profile.kind != "Recurring":
+        return start
+    return _occurrence(start, RECURS_EVERY_S[installed.profile.recurrency or "Daily"], when)[0]
+
+
 def _scheduled(installed: Installed, when: float, around: Circumstances) -> Answer:
     schedule = schedule_of(installed, around.chosen)
     start = _start(installed, schedule, when, around)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from firmware.station.sales_tariff import SalesTariff
+
 
 @dataclass(frozen=True)
 class Span:
@@ -26,10 +28,12 @@ class Span:
 
 @dataclass(frozen=True)
 class Plan:
-    """One schedule for the car to choose; `id` 1..255 is what it names when it has chosen."""
+    """One schedule for the car to choose; `id` 1..255 is what it names when it has chosen. `tariff`: prices over the
+    same time, as far as it is to come."""
 
     id: int
     spans: tuple[Span, ...]
+    tariff: SalesTariff | None = None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from firmware.v2g.peer import Exchanged, Peer
 from firmware.v2g.recording.tap import Tap
 from firmware.v2g.server import CarConnection
 from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
+from firmware.v2g.sessions.iso2_tariff import offered_tariffs
 from firmware.v2g.sessions.iso2_terms import Terms
 from firmware.v2g.wire import Wire
 
@@ -127,6 +128,7 @@ class CarSession:
         smart = self._station.smart_charging
         return Terms(
             planner=None if smart is None else smart.planner(self._evse.id),
+            tariffs=offered_tariffs,
             receipt_every_s=self._settings.meter_receipts_s,
             renegotiate_dc=self._settings.renegotiate_dc,
         )

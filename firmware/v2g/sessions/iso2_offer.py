@@ -69,7 +69,7 @@ def listen_to(deal: Deal, needs: Needs) -> float:
 def finished(deal: Deal, schedule: Schedule, parameter: EvseChargeParameter) -> ChargeParameterDiscoveryRes | Signed:
     """The offer: limits, schedules, and tariffs with their signature where the back office sent some."""
     deal.schedule, deal.needs = schedule, None
-    tariffs = deal.terms.tariffs() if deal.terms.tariffs is not None else None
+    tariffs = deal.terms.tariffs(schedule) if deal.terms.tariffs is not None else None
     offer = ChargeParameterDiscoveryRes(
         evse_processing=EvseProcessing.Finished,
         sa_schedules=sa_schedules(schedule, {} if tariffs is None else tariffs.by_tuple),

@@ -4,10 +4,11 @@ Pure: times are s since the schedule was made. What the plans are is the station
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+from firmware.station import sales_tariff
 from firmware.station.schedule import Plan
 from firmware.v2g.messages.iso2 import (
     PhysicalValue,
@@ -42,11 +43,14 @@ Course = tuple[Step, ...]  # power over time; begins at 0
 
 @dataclass(frozen=True)
 class Schedule:
-    """What was offered, by tuple id, at `made_at` (s on the session's clock), until `horizon_s` after that."""
+    """What was offered, by tuple id, at `made_at` (s on the session's clock), until `horizon_s` after that. `tariffs`:
+    of the plans, by the same ids; `most_entries`: what the car can take of each list."""
 
     courses: dict[int, Course]
     made_at: float
     horizon_s: int
+    tariffs: dict[int, sales_tariff.SalesTariff] = field(default_factory=dict)
+    most_entries: int = MOST_ENTRIES
 
     @property
     def power_now_w(self) -> int:
@@ -68,7 +72,8 @@ def make(
     courses = {
         plan.id: _folded(_course(plan, horizon, voltage_v, phases), most) for plan in plans[:MOST_TUPLES] if plan.spans
     }
-    return Schedule(courses, made_at, horizon)
+    tariffs = {plan.id: plan.tariff for plan in plans if plan.id in courses and plan.tariff is not None}
+    return Schedule(courses, made_at, horizon, tariffs, most)
 
 
 def _course(plan: Plan, horizon_s: int, voltage_v: float, phases: int) -> Course:

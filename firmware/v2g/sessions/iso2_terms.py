@@ -30,7 +30,8 @@ ReceiptRefusal = Callable[[MeteringReceiptReq, Signature | None], ResponseCode |
 
 @dataclass(frozen=True)
 class Tariffs:
-    """Sales tariffs by schedule tuple id, as the back office made them, with its signature over all of them."""
+    """Sales tariffs by schedule tuple id, as the back office made them, with its signature over all of them where it
+    gave one."""
 
     by_tuple: dict[int, SalesTariff]
     signature: Signature | None = None
@@ -41,16 +42,16 @@ class Terms:
     """What is offered on this connection.
 
     `pay_by_contract` None: external payment only. `value_added`: services besides charging. `planner` None: the
-    station's limit of the moment, as a constant. `tariffs`: asked with every offer. `receipt_every_s`: in a session
-    paid by contract the car signs the meter reading this often; None = never. `receipt_refusal`: what is wrong with a
-    receipt's signature; None = nobody checks [V2G2-904]. `renegotiate_dc`: also ask DC cars to plan anew, which
-    repeats cable check and pre-charge.
+    station's limit of the moment, as a constant. `tariffs`: asked with every schedule offered. `receipt_every_s`: in
+    a session paid by contract the car signs the meter reading this often; None = never. `receipt_refusal`: what is
+    wrong with a receipt's signature; None = nobody checks [V2G2-904]. `renegotiate_dc`: also ask DC cars to plan anew,
+    which repeats cable check and pre-charge.
     """
 
     pay_by_contract: Pay | None = None
     value_added: tuple[ValueAddedService, ...] = ()
     planner: Planner | None = None
-    tariffs: Callable[[], Tariffs | None] | None = None
+    tariffs: Callable[[Schedule], Tariffs | None] | None = None
     receipt_every_s: float | None = None
     receipt_refusal: ReceiptRefusal | None = None
     renegotiate_dc: bool = False

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from firmware.config import BudgetSettings, EvseSettings
 from firmware.energy.engine import Engine
+from firmware.station.charging import Digital
 from firmware.station.charging_profile import Period, Profile, Schedule
 from firmware.station.facts import (
     BackOfficeLink,
@@ -20,6 +21,7 @@ from firmware.station.facts import (
 )
 from firmware.station.schedule import Needs, Span
 from firmware.station.smart_charging import CompositeSchedule, Criteria, Refusal
+from hal.contracts import PilotMode, PilotOutput
 
 CARD = IdToken("04A2")
 DEFAULT = Profile(5, "TxDefaultProfile", "Relative", 0, (Schedule("A", (Period(0, 10.0),)),))
@@ -281,6 +283,32 @@ def test_a_car_that_plans_waits_for_the_plan_the_back_office_promised(
             await b.until(lambda: told(b, EvChargingSchedule, 2))
             choices = told(b, EvChargingSchedule)
             assert [each.within for each in choices] == [True, False]  # K15.FR.09, 10
+
+    play(scenario())
+
+
+def test_a_plan_brings_the_tariff_of_its_schedule_as_far_as_it_is_to_come(bench: Any, play: Any) -> None:
+    entries = ",".join(f'{{"relativeTimeInterval":{{"start":{n}}},"ePriceLevel":1}}' for n in (0, 60, 120))
+    tariff = f'{{"id":4,"salesTariffEntry":[{entries}]}}'
+    priced = replace(TX.schedules[0], tariff=tariff, id=7)
+
+    async def scenario() -> None:
+        smart = Smart()
+        async with bench(prepare=smart) as b:
+            await b.move(level="C", current_a=8.0)
+            evse, planner = b.station.evses[1], smart.engine.planner(1)
+            two = (priced, replace(TX.schedules[0], id=8))
+            profile = replace(TX, transaction_id=evse.transaction_id, schedules=two)
+            evse.digital = Digital(PilotOutput(PilotMode.X1), energise=True)
+            assert smart.engine.install(1, profile, "2.0.1") is None
+            b.clock.now += 70
+            first, second = planner.plans(3600.0)
+            assert (first.id, second.id, second.tariff) == (7, 8, None)
+            assert first.tariff is not None
+            starts = [entry.start_s for entry in first.tariff.sales_tariff_entry]
+            assert starts[0] == 0
+            assert len(starts) == 2
+            assert 45 <= starts[1] <= 50
 
     play(scenario())
 

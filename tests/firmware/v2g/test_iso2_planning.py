@@ -167,7 +167,7 @@ def test_a_signed_tariff_goes_out_with_its_signature_in_the_header(
     entry = iso2.SalesTariffEntry(time_interval=iso2.RelativeTimeInterval(start=0), e_price_level=1)
     tariff = iso2.SalesTariff(id="tariff", sales_tariff_id=1, num_e_price_levels=1, sales_tariff_entry=(entry,))
     signature = replace(smallest(xmldsig.Signature), signature_value=xmldsig.SignatureValue(value=bytes(64)))
-    rig = make_rig(make_bay(level="C"), terms=Terms(tariffs=lambda: Tariffs({1: tariff}, signature)))
+    rig = make_rig(make_bay(level="C"), terms=Terms(tariffs=lambda _: Tariffs({1: tariff}, signature)))
     ask(rig, *TO_PARAMETERS[:-1])
     header = iso2.MessageHeader(session_id=rig.session_id)
     request = iso2.V2gMessage(header=header, body=request_named("ChargeParameterDiscovery"))
