@@ -5,7 +5,7 @@ Knows no protocol: dialects, car protocols and panels read its facts and give it
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,6 +54,7 @@ from firmware.station.reservation import Reservations
 from firmware.station.signal import Signal
 from firmware.station.smart_charging import SmartCharging
 from firmware.station.transaction import STOPS, Moment, Open
+from firmware.station.values import VARIABLE, Values
 from hal import wire
 
 if TYPE_CHECKING:
@@ -66,7 +67,6 @@ log = logging.getLogger(__name__)
 
 _TICK_S: Final = 1.0
 _BEFORE_RESET_S: Final = 1.0  # the answer to a reset command goes out first
-_VARIABLE: Final = "variable"
 #: What is told after its commit, and reaches a back office that was away meanwhile.
 DURABLE: Final = (
     Transaction,
@@ -84,14 +84,13 @@ DURABLE: Final = (
 )
 
 
-class Station:
+class Station(Values):
     """What readers of facts and givers of commands hold on to."""
 
     def __init__(self, settings: Settings, clock: Clock, guard: GuardClient, journal: Journal, boot_id: str) -> None:
-        self.settings = settings
+        super().__init__(settings, journal)
         self.clock = clock
         self.guard = guard
-        self.journal = journal
         self.boot_id = boot_id
         self.evses = {each.id: Evse(each, self) for each in settings.evse}
         self.authorizer = Authorizer(
@@ -121,8 +120,6 @@ class Station:
         if settings.budget.max_current_a is not None:
             self.budget.bounds["site"] = settings.budget.max_current_a
         self._readers: dict[object, Callable[[AnyFact], None]] = {}
-        self.defaults: dict[str, str] = {}  # of variables: what the device model says they are until somebody sets them
-        self._variables: dict[str, str] = {}
         self._by_connector = {number: evse for evse in self.evses.values() for number in evse.settings.connectors}
         self._background: set[asyncio.Task[Outcome]] = set()
         self._stop = asyncio.Event()
@@ -262,34 +259,6 @@ class Station:
     def _stamp(self) -> dict[str, Any]:
         return {"at": self.clock.utc(), "mono": self.clock.mono(), "clock_synced": self.clock.synced}
 
-    # --- lasting values -----------------------------------------------------------------------------------------
-
-    def variable(self, name: str, default: str = "") -> str:
-        """A value that was set and survives restarts. Names with a dot are "Component.Variable" of OCPP 2.0.1."""
-        found = self._variables.get(name)
-        return found if found is not None else self.defaults.get(name, default)
-
-    def set_variable(self, name: str, value: str) -> None:
-        if self._variables.get(name) != value:
-            self._variables[name] = value
-            self._keep(Change(_VARIABLE, name, value))
-
-    def number(self, name: str, default: float) -> float:
-        try:
-            return float(self.variable(name, str(default)))
-        except ValueError:
-            return default
-
-    def flag(self, name: str, default: bool) -> bool:
-        return self.variable(name, str(default)).lower() == "true"
-
-    def _keep(self, change: Change) -> None:
-        self.journal.append(changes=[change])
-
-    def _keep_all(self, changes: Sequence[Change]) -> None:
-        """In one commit."""
-        self.journal.append(changes=changes)
-
     # --- what EVSEs ask of their station ------------------------------------------------------------------------
 
     def moment(self) -> Moment:
@@ -325,52 +294,10 @@ class Station:
         return bool(ac) and all(each.phase_switch for each in ac)
 
     @property
-    def connection_timeout_s(self) -> float:
-        return self.number("TxCtrlr.EVConnectionTimeOut", self.settings.authorization.connection_timeout_s)
-
-    @property
-    def sample_interval_s(self) -> float:
-        """Between periodic samples; 0 = none."""
-        default = self.settings.ocpp.meter_interval_s if self.settings.ocpp is not None else 60.0
-        return self._if_sampled(self.number("SampledDataCtrlr.TxUpdatedInterval", default))
-
-    def _if_sampled(self, interval_s: float) -> float:
-        return interval_s if self.flag("SampledDataCtrlr.Enabled", True) else 0.0
-
-    @property
-    def ended_interval_s(self) -> float:
-        """Between samples that are kept for a transaction's last event; 0 = none."""
-        return self._if_sampled(self.number("SampledDataCtrlr.TxEndedInterval", 0.0))
-
-    @property
-    def start_points(self) -> frozenset[str]:
-        """What begins a transaction, whichever comes first."""
-        return self._members("TxCtrlr.TxStartPoint", "PowerPathClosed")
-
-    @property
-    def stop_points(self) -> frozenset[str]:
-        """What ends a transaction when it is no longer so."""
-        return self._members("TxCtrlr.TxStopPoint", "EVConnected,Authorized")
-
-    @property
     def admits(self) -> bool:
         """May transactions begin? Where the operator wants it so, not before the back office accepted this station."""
         wanted = self.settings.ocpp is None or self.flag("TxCtrlr.TxBeforeAcceptedEnabled", True)
         return wanted or self.accepted_once
-
-    @property
-    def waits_for_replug(self) -> bool:
-        """Does a transaction outlive its plug (StopTxOnEVSideDisconnect off, no stop point about the plug)?"""
-        stops = self.flag("TxCtrlr.StopTxOnEVSideDisconnect", True)
-        return not stops and not self.stop_points & {"EVConnected", "PowerPathClosed"}
-
-    @property
-    def stops_invalid(self) -> bool:
-        """Does a token that turns out to be no good end its transaction (or only the energy)?"""
-        return self.flag("TxCtrlr.StopTxOnInvalidId", True)
-
-    def _members(self, name: str, default: str) -> frozenset[str]:
-        return frozenset(each.strip() for each in self.variable(name, default).split(",") if each.strip())
 
     def share_out(self) -> None:
         """Divide the budget anew. Cuts count at once, so nobody ever has what another still may draw."""
@@ -519,7 +446,7 @@ class Station:
 
     def _take_over(self, contents: Contents) -> None:
         """What the last run left behind."""
-        self._variables.update({key: body for (kind, key), body in contents.items() if kind == _VARIABLE})
+        self._variables.update({key: body for (kind, key), body in contents.items() if kind == VARIABLE})
         self.authorizer.load(contents)
         self.reservations.load(contents)
         for load in self.on_load:
