@@ -13,6 +13,8 @@ from hal.toml import load
 
 Amps = Annotated[float, Meta(ge=0, le=1000)]
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+ParameterName = Annotated[str, Meta(min_length=1, max_length=64)]
+ParameterNumber = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 EvseNumber = Annotated[int, Meta(ge=1, le=64)]
 
 
@@ -68,6 +70,14 @@ class SlacSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 V2gProtocol = Literal["iso2", "din"]
 
 
+class UseCaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[v2g.use_case]: ISO 15118-2 service 4, one set of values that a car may read."""
+
+    parameters: Annotated[dict[ParameterName, bool | ParameterNumber | str], Meta(min_length=1, max_length=15)]
+    name: Annotated[str, Meta(min_length=1, max_length=32)] = "UseCaseInformation"
+    scope: Annotated[str, Meta(max_length=64)] = ""  # cars may ask for services of one scope only
+
+
 class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[[v2g]]: digital communication of one EVSE."""
 
@@ -85,6 +95,10 @@ class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contract_roots: Annotated[tuple[Literal["mo", "v2g"], ...], Meta(min_length=1)] = ("mo",)  # who may issue contracts
     meter_receipts_s: Seconds | None = None  # the car signs the meter reading this often (contracts only); none = never
     renegotiate_dc: bool = False  # ask DC cars too to plan anew; they repeat cable check and pre-charge
+    # services besides charging: what a car may use of the internet, and the command that lets it (v2g/services.py)
+    internet: tuple[Literal["ftp", "http", "https"], ...] = ()
+    internet_gate: tuple[str, ...] = ()
+    use_case: UseCaseSettings | None = None
     sdp_port: Annotated[int, Meta(ge=1, le=65535)] = 15118
     # the interface carries the car's frames without a modem (rig, bench): link is up while the plug is in
     modem: Literal["none", "qca7000", "cg5317", "simulated"] = "none"

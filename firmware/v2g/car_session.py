@@ -25,6 +25,7 @@ from firmware.v2g.offers import Ground, offers, transport_of
 from firmware.v2g.peer import Exchanged, Peer
 from firmware.v2g.recording.tap import Tap
 from firmware.v2g.server import CarConnection
+from firmware.v2g.services import configured
 from firmware.v2g.sessions.handshake import Offer, agree_on_protocol
 from firmware.v2g.sessions.iso2_tariff import offered_tariffs
 from firmware.v2g.sessions.iso2_terms import Terms
@@ -53,6 +54,7 @@ class CarSession:
         self._security = security
         self._facts = facts
         self._changed = changed
+        self._value_added = configured(settings)
         self._terms = self._make_terms()
         self._autocharge = Autocharge(station, evse)
         self.car_mac = ""  # of the modem that is matched; the link's to set
@@ -128,6 +130,7 @@ class CarSession:
         smart = self._station.smart_charging
         return Terms(
             planner=None if smart is None else smart.planner(self._evse.id),
+            value_added=self._value_added,
             tariffs=offered_tariffs,
             receipt_every_s=self._settings.meter_receipts_s,
             renegotiate_dc=self._settings.renegotiate_dc,
