@@ -40,6 +40,10 @@ REMEDIES: Final = {
     "dc_over_current": "The output gave more current than asked for: if it comes back, check the supply.",
     "dc_polarity": "The output's poles or its measurement are swapped: a technician must check the wiring.",
     "dc_weld": "Danger: the DC contactor does not open. Switch the station off; have the contactor replaced.",
+    "phase_switch": "The contactor for one or three phases does not follow: check its coil supply and its contact.",
+    "shared_pins": "Two outputs share this plug's contacts and both were closed: check both contactors for welding.",
+    "contactor_worn": "The contactor has switched as often as it is made for: plan its replacement.",
+    "tick_overrun": "The guard was late: look for what else uses this computer, then restart the guard.",
     "device": "A part of the board does not answer; restart the guard, then look at its log for the part's name.",
 }
 _OTHERWISE: Final = "Look at the guard's log for this code."

@@ -186,7 +186,11 @@ def parts_of(board: Board) -> dict[str, Part]:
 def specimens() -> Iterator[tuple[str, str]]:
     for world in WORLDS:
         for part in parts_of(load(BOARDS / f"{FILES.get(world, world)}.toml")):
-            if world != "sim-ac-phases" or part in ("phase_switch", *THERMOMETERS[1:]):  # the rest is sim-ac-type2's
+            if world != "sim-ac-phases" or part in (
+                "phase_switch",
+                "site_meter",
+                *THERMOMETERS[1:],
+            ):  # the rest is sim-ac-type2's
                 yield world, part
 
 
@@ -242,7 +246,8 @@ def test_it_can_be_taken_left_and_taken_again(world: World, part: str) -> None:
 
 
 READS = {
-    "pilot": "read", "proximity": "read", "contactor": "closed", "rcd": "tripped", "meter": "read", "lock": "state",
+    "pilot": "read", "proximity": "read", "contactor": "closed", "rcd": "tripped", "meter": "read", "site_meter": "read",
+    "lock": "state",
     "thermometer": "read", "thermometer_housing": "read", "phase_switch": "phases",
     "dc_supply": "read", "isolation_monitor": "read", "token_reader": "poll",
     "emergency_stop": "active", "pe_monitor": "active", "mains_fail": "active", "tamper": "active",
@@ -413,7 +418,7 @@ def test_the_thermometer_speaks_celsius(world: World, part: str) -> None:
     assert -40 < thermometer.read() < 125
 
 
-@having("meter")
+@having("meter", "site_meter")
 def test_the_meter_gives_one_consistent_reading(world: World, part: str) -> None:
     meter: Meter = attached(world, part)
     assert isinstance(world, SimWorld)
