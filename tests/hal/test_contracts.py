@@ -246,8 +246,8 @@ def test_it_can_be_taken_left_and_taken_again(world: World, part: str) -> None:
 
 
 READS = {
-    "pilot": "read", "proximity": "read", "contactor": "closed", "rcd": "tripped", "meter": "read", "site_meter": "read",
-    "lock": "state",
+    "pilot": "read", "proximity": "read", "contactor": "closed", "rcd": "tripped", "meter": "read",
+    "site_meter": "read", "lock": "state",
     "thermometer": "read", "thermometer_housing": "read", "phase_switch": "phases",
     "dc_supply": "read", "isolation_monitor": "read", "token_reader": "poll",
     "emergency_stop": "active", "pe_monitor": "active", "mains_fail": "active", "tamper": "active",
