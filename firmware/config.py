@@ -124,6 +124,7 @@ class OcppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     authorization_key: Literal["octets", "text"] = "octets"
     meter_interval_s: Seconds = 60.0
     ping_interval_s: Seconds = 30.0
+    frame_logs: Annotated[int, Meta(ge=0, le=1000)] = 20  # recorded connections kept, 0.5 MB each at most; 0 = none
 
 
 class UpdateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,6 +19,7 @@ from firmware.config import Settings
 from firmware.energy.engine import Engine
 from firmware.own_guard import GuardPlaceError, OwnGuard
 from firmware.panel.control import ControlServer
+from firmware.panel.frame_log import FrameLog
 from firmware.panel.recorder import Recorder
 from firmware.station.certificates import RootUse
 from firmware.station.station import Station, build_station
@@ -113,6 +114,9 @@ def parts(settings: Settings, station: Station) -> list[Part]:
         found += managed(settings, station)
         client = BackOfficeClient(station, settings.ocpp, station.journal)
         found.append(("back office", client.run))
+        if settings.ocpp.frame_logs:
+            frames = FrameLog(station, settings.storage / "ocpp", settings.ocpp.frame_logs)
+            found.append(("frame log", frames.run))
     found.append(("recorder", Recorder(station, settings.storage / "sessions").run))
     found.append(("control socket", ControlServer(station, Path(settings.station.control_socket)).run))
     return found

@@ -21,7 +21,7 @@ from firmware.ocpp.link import Link, LinkError
 from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import Payload
-from firmware.ocpp.rpc import Answered, Called, Dropped, Refused, Rpc, Sent, Silent, encode_call
+from firmware.ocpp.rpc import MAX_FRAME, Answered, Called, Dropped, Refused, Rpc, Sent, Silent, encode_call
 from firmware.ocpp.uplink import Uplink
 from firmware.station import security_events
 from firmware.station.authorization import Unreachable, Verdict
@@ -232,7 +232,7 @@ class Session:
                     ):  # the 1st, 2nd, 4th, ...: a flood must not fill the log
                         log.warning("dropped (%d so far): %s", self._dropped, event.why)
                         security_events.tell(self._station, "InvalidMessages", event.why)
-                    self._log("received", "error", event.why[:80], str(frame[:LOGGED]))
+                    self._log("received", "error", event.why[:80], str(frame[:MAX_FRAME]))
             self.wake()
 
     async def _serve(self) -> None:
@@ -520,18 +520,19 @@ class Session:
     ) -> None:
         secret = any(word in text for word in SECRETS)
         clock = self._station.clock
-        self._station.emit(
-            BackOfficeMessage(
-                at=clock.utc(),
-                mono=clock.mono(),
-                clock_synced=clock.synced,
-                direction=direction,
-                version=self._dialect.flavour.version,
-                kind=kind,
-                name=name,
-                text="(not shown: holds a password)" if secret else text[:LOGGED],
-            )
+        whole = BackOfficeMessage(
+            at=clock.utc(),
+            mono=clock.mono(),
+            clock_synced=clock.synced,
+            direction=direction,
+            version=self._dialect.flavour.version,
+            kind=kind,
+            name=name,
+            text="(not shown: holds a password)" if secret else text[:MAX_FRAME],
         )
+        for reader in self._station.on_frame:
+            reader(whole)
+        self._station.emit(msgspec.structs.replace(whole, text=whole.text[:LOGGED]))
 
     def _now(self) -> float:
         return self._station.clock.mono()

@@ -25,7 +25,7 @@ _VALUE = re.compile(
     r"""(?:"((?:[^"\\]|\\.)*)|'((?:[^'\\]|\\.)*)|([^\s"'{}\[\](),;]+))""",
     re.IGNORECASE,
 )
-_CREDENTIALS = re.compile(r"(\bwss?://)[^/@\s\"']+@", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/@\s\"']+@", re.IGNORECASE)
 HIDDEN: Final = "••••"
 
 

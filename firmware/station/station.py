@@ -23,6 +23,7 @@ from firmware.station.evse import Evse
 from firmware.station.facts import (
     AnyFact,
     Authorized,
+    BackOfficeMessage,
     Booted,
     BootReason,
     ChargingLimit,
@@ -115,6 +116,7 @@ class Station(Values):
         self.data_transfers = DataTransfers()
         self.smart_charging: SmartCharging | None = None
         self.smart_charging_by_needs = False  # the back office plans by what cars tell (OCPP 2.x K15): its dialect says
+        self.on_frame: list[Callable[[BackOfficeMessage], None]] = []  # told whole frames; the fact has their beginning
         self.on_load: list[Callable[[Contents], None]] = []  # told what the last run left behind, before it goes on
         self.asking: set[int] = set()  # EVSEs with a token under way
         if settings.budget.max_current_a is not None:
