@@ -62,6 +62,10 @@ class Surroundings(Office, Protocol):
 
     def share_out(self) -> None: ...
 
+    def variable(self, name: str, default: str = "") -> str: ...
+
+    def set_variable(self, name: str, value: str) -> None: ...
+
 
 class PhaseWish(NamedTuple):
     """How many phases the car shall get, and who wants that."""
@@ -99,6 +103,7 @@ class EvseState:
         self._told_limits: tuple[Limit, Limit | None] = (self.limit, None)
         self.share_a: float | None = None  # of the station's budget; None = there is none
         self._station = station
+        self._paused_key = f"evse/{self.id}/paused"
         self._verdict = Verdict()
         self._remote_start_id: int | None = None
         self._away_since: float | None = None  # state A, on the guard's clock; not yet believed
@@ -188,8 +193,11 @@ class EvseState:
 
     @property
     def paused(self) -> str:
-        """What the car's protocol left for the time after a pause; "" = the car is awake."""
-        return self.transaction.paused if self.transaction is not None else ""
+        """What the car's protocol left for the time after a pause; "" = the car is awake. Kept with the transaction;
+        of a car that paused before it was authorised, with the EVSE."""
+        if self.transaction is not None:
+            return self.transaction.paused
+        return self._station.variable(self._paused_key)
 
     @property
     def charging_state(self) -> ChargingState:

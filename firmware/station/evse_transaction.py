@@ -129,8 +129,14 @@ class EvseTransaction(EvseState):
             self.board_connector = self.settings.connectors[kept.connector - 1]
 
     def pause(self, context: str) -> None:
-        """The car sleeps and will go on with this transaction, also after a restart of ours; "" = it is awake."""
+        """The car sleeps and will go on, with its transaction if it has one, also after a restart of ours; "" = it is
+        awake."""
         self._ledger.pause(context)
+        self._pause_without_transaction(context if self.transaction is None else "")
+
+    def _pause_without_transaction(self, context: str) -> None:
+        if self._station.variable(self._paused_key) != context:
+            self._station.set_variable(self._paused_key, context)
 
     def charging_rate_changed(self) -> None:
         """Somebody outside changed what may be drawn: the transaction tells (K11.FR.04, K13.FR.03)."""
@@ -330,6 +336,7 @@ class EvseTransaction(EvseState):
             )
         if self.level == "A":
             self.ended = self._plugged_at = None
+            self._pause_without_transaction("")
             if self.transaction is None:
                 self._soc_percent = None
             if self.transaction is not None and self.transaction.connected:

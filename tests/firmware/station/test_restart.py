@@ -438,3 +438,42 @@ def check_journal(path: Path, told: set[tuple[str, int]]) -> set[str]:
     assert len({each["evse"] for each in kept.values()}) == len(kept)  # one at a time per EVSE
     assert told <= {(each["transaction_id"], each["seq_no"]) for story in by_id.values() for each in story}
     return set(by_id)
+
+
+def test_a_car_that_paused_before_it_was_authorised_is_known_again_until_its_plug_goes(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench(**ASKED) as b:
+            await b.move(level="B")
+            b.station.evses[1].pause("its session")
+        async with bench(peer=b.peer, **ASKED) as again:
+            await again.settle()
+            assert again.station.evses[1].transaction_id is None
+            assert again.station.evses[1].paused == "its session"
+            await again.move(level="A")
+            assert again.station.evses[1].paused == ""
+            await again.move(level="B")
+        async with bench(peer=again.peer, **ASKED) as third:
+            await third.settle()
+            assert third.station.evses[1].paused == ""
+            third.station.evses[1].pause("another")
+            third.station.evses[1].pause("")  # awake
+            assert third.station.evses[1].paused == ""
+
+    play(scenario())
+
+
+def test_what_is_kept_of_a_pause_without_a_transaction_is_not_the_next_transactions(bench: Any, play: Any) -> None:
+    async def scenario() -> None:
+        async with bench(**ASKED) as b:
+            await b.move(level="B")
+            evse = b.station.evses[1]
+            evse.pause("before")
+            await b.station.do(StartTransaction(id_token=IdToken("04A2"), evse=1))
+            await b.until(lambda: evse.transaction_id is not None)
+            assert evse.paused == ""
+            evse.pause("with it")
+            assert evse.paused == "with it"
+            await b.move(level="A")
+            assert evse.paused == ""
+
+    play(scenario())
