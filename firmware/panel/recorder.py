@@ -18,6 +18,7 @@ from firmware.panel.sessions import DEFAULT_BOUNDS, Bounds, Sessions
 from firmware.station.evse import Evse
 from firmware.station.facts import AnyFact
 from firmware.station.station import Station
+from hal.wire import DcSample
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,10 @@ QUEUE_FACTS = 8192  # seconds of the busiest session while the disk stalls
 POWER_STEP = 0.01  # a meter point is written when the power moved by this share, or by 20 W,
 POWER_STEP_W = 20.0
 POINT_EVERY_S = 30.0  # and at least this often
+VOLTAGE_STEP_V = 10.0  # of a DC output: cable check and pre-charge move the voltage while hardly any power flows
+VOLTAGE_POINTS = 400  # per plug-in: a supply that swings must not fill the file
+CLOSER_S = 0.2  # how often a DC output is looked at while a car prepares it
+PREPARING = frozenset({"cable_check", "precharge"})
 
 Entry = AnyFact | MeterPoint | RecordingBegan
 
@@ -46,9 +51,11 @@ class Recorder:
         self._folder = folder
         self._bounds = bounds
         self._points: dict[int, MeterPoint] = {}
+        self._steps: dict[int, int] = {}  # points made for a step of the voltage alone, since the plug came
 
     async def run(self) -> None:
-        """Listen to the station's facts and sample its meters once a second. Raises RuntimeError when the writing
+        """Listen to the station's facts and sample its meters once a second, more often while a car prepares a DC
+        output. Raises RuntimeError when the writing
         thread has ended by a fault of its own (the task runner starts us again)."""
         settings = self._station.settings.station
         name = " ".join(part for part in (settings.vendor, settings.model, settings.serial) if part)
@@ -61,7 +68,7 @@ class Recorder:
             while writer.is_alive():
                 for evse in self._station.evses.values():
                     self._look_at(evse, writer, resumed)
-                await asyncio.sleep(FLUSH_S)
+                await asyncio.sleep(self._pause_s())
             raise RuntimeError("the thread that writes recordings ended")
         finally:
             unsubscribe()
@@ -74,10 +81,16 @@ class Recorder:
             resumed.add(evse.id)
             if evse.plugged:
                 writer.put(self._began(evse))
+        if not evse.plugged:
+            self._steps.pop(evse.id, None)
         last = self._points.get(evse.id)
         falling = last is not None and last.power_w >= POWER_STEP_W  # unplugged, and the way to zero not yet seen
         if (evse.plugged or falling) and (point := self._meter_point(evse)) is not None:
             writer.put(point)
+
+    def _pause_s(self) -> float:
+        outputs = (evse.seen.dc for evse in self._station.evses.values() if evse.seen is not None)
+        return CLOSER_S if any(dc is not None and dc.phase in PREPARING for dc in outputs) else FLUSH_S
 
     def _began(self, evse: Evse) -> RecordingBegan:
         clock = self._station.clock
@@ -91,29 +104,41 @@ class Recorder:
         )
 
     def _meter_point(self, evse: Evse) -> MeterPoint | None:
-        """The meter's latest value, where it tells something that the last point did not."""
-        meter = evse.seen.meter if evse.seen is not None else None
-        last = self._points.get(evse.id)
-        if meter is None or meter.quality != "good" or (last is not None and meter.at <= last.mono):
+        """The meter's latest value, where it tells something that the last point did not. Volts and amperes of a DC
+        output are its supply's, which are younger."""
+        if evse.seen is None or (meter := evse.seen.meter) is None or meter.quality != "good":
             return None
-        if last is not None and meter.at - last.mono < POINT_EVERY_S:
+        dc, last = evse.seen.dc, self._points.get(evse.id)
+        volts, amps = (meter.voltage_v, meter.current_a) if dc is None else ((dc.voltage_v,), (dc.current_a,))
+        mono = meter.at if dc is None else max(meter.at, dc.at)
+        if last is not None:
+            if mono <= last.mono:
+                return None
             moved = abs(meter.power_w - last.power_w)
-            if moved < POWER_STEP_W or moved < POWER_STEP * abs(last.power_w):
+            same_power = moved < POWER_STEP_W or moved < POWER_STEP * abs(last.power_w)
+            if same_power and mono - last.mono < POINT_EVERY_S and not self._stepped(evse.id, last, dc):
                 return None
         clock = self._station.clock
         point = MeterPoint(
-            at=clock.utc() - (clock.mono() - meter.at),
-            mono=meter.at,
+            at=clock.utc() - (clock.mono() - mono),
+            mono=mono,
             clock_synced=clock.synced,
             evse=evse.id,
             energy_wh=meter.import_wh,
             power_w=meter.power_w,
-            voltage_v=meter.voltage_v,
-            current_a=meter.current_a,
+            voltage_v=volts,
+            current_a=amps,
             soc_percent=evse.digital.soc_percent if evse.digital is not None else None,
         )
         self._points[evse.id] = point
         return point
+
+    def _stepped(self, evse: int, last: MeterPoint, dc: DcSample | None) -> bool:
+        """Has the voltage of a DC output moved since the last point, and is there room for one more because of it?"""
+        if dc is None or not last.voltage_v or abs(dc.voltage_v - last.voltage_v[0]) < VOLTAGE_STEP_V:
+            return False
+        self._steps[evse] = self._steps.get(evse, 0) + 1
+        return self._steps[evse] <= VOLTAGE_POINTS
 
 
 class _Writer(threading.Thread):

@@ -17,7 +17,7 @@ from firmware.panel.sessions import Sessions
 from firmware.station.facts import PilotChanged
 from firmware.station.station import Station, build_station
 from hal.contracts import PilotMode, Plug
-from hal.wire import MeterSample, Observation
+from hal.wire import DcSample, MeterSample, Observation
 
 
 @pytest.fixture
@@ -83,6 +83,59 @@ def test_the_meter_is_written_when_the_power_moves_and_twice_a_minute(station: S
         if point is not None:
             points.append(round(point.mono))
     assert points == [0, 30, 60, 90]
+
+
+def dc_output(at: float, voltage_v: float, phase: str) -> DcSample:
+    return DcSample(
+        at=at,
+        voltage_v=voltage_v,
+        current_a=0.0,
+        max_voltage_v=1000,
+        max_current_a=200,
+        max_power_w=60_000,
+        phase=phase,
+    )
+
+
+def test_the_voltage_of_cable_check_and_pre_charge_makes_points(station: Station, tmp_path: Path) -> None:
+    """A meter that sees no power and tells once a second, a supply that ramps up, is discharged, and ramps again."""
+    recorder, evse = Recorder(station, tmp_path / "sessions"), station.evses[1]
+    points: list[MeterPoint] = []
+    for tick in range(100):
+        at = 10 + tick / 5
+        volts = min(500.0, tick * 50.0) if tick < 30 else max(0.0, 500 - (tick - 30) * 100) if tick < 50 else 395.5
+        meter = MeterSample(at=float(int(at)), import_wh=1000, power_w=2.0, voltage_v=(0.0,), current_a=(0.0,))
+        phase = "cable_check" if tick < 50 else "precharge" if tick < 80 else "deliver"
+        evse.seen = msgspec.structs.replace(seen("C", meter), dc=dc_output(at, volts, phase))
+        assert recorder._pause_s() == (0.2 if tick < 80 else 1.0)
+        point = recorder._meter_point(evse)
+        if point is not None:
+            points.append(point)
+    curve = [point.voltage_v[0] for point in points]
+    assert curve == [*range(0, 501, 50), 400, 300, 200, 100, 0, 395.5]
+    assert [round(point.mono, 1) for point in points][:3] == [10.0, 10.2, 10.4]
+
+
+def test_a_voltage_that_swings_fills_no_file_and_the_next_plug_in_has_its_own_room(
+    station: Station, tmp_path: Path
+) -> None:
+    recorder, evse = Recorder(station, tmp_path / "sessions"), station.evses[1]
+    writer = recorder_module._Writer(Sessions(tmp_path))  # not started: nobody takes anything out
+
+    def points(start: int) -> int:
+        count = 0
+        for tick in range(start, start + 2000):
+            meter = MeterSample(at=tick / 100, import_wh=1, power_w=0.0, voltage_v=(0.0,), current_a=(0.0,))
+            evse.seen = msgspec.structs.replace(
+                seen("C", meter), dc=dc_output(tick / 100, 400.0 * (tick % 2), "deliver")
+            )
+            count += recorder._meter_point(evse) is not None
+        return count
+
+    assert points(0) == 401  # the first needs no step
+    evse.seen = seen("A")
+    recorder._look_at(evse, writer, set())
+    assert points(2000) == 400
 
 
 def test_a_stale_meter_is_not_recorded(station: Station, tmp_path: Path) -> None:
