@@ -34,6 +34,14 @@ class Frame(NamedTuple):
 Listener = Callable[[Frame], None]
 
 
+def _opened(settings: CanSettings) -> can.BusABC:
+    if settings.interface != "slcan":
+        return can.Bus(**settings.options)  # type: ignore[arg-type]  # checked by CanSettings
+    from hal.can.slcan import SerialAdapter  # noqa: PLC0415 - needs pyserial, which other buses do not
+
+    return SerialAdapter(settings.channel, bitrate=settings.bitrate, sleep_after_open=0.0, timeout=0.0)
+
+
 class CanBus:
     """The bus. Listeners are called in the reader's thread and must not block."""
 
@@ -130,7 +138,7 @@ class CanBus:
 
     def _open(self) -> None:
         try:
-            self._bus = can.Bus(**self.settings.options)  # type: ignore[arg-type]  # checked by CanSettings
+            self._bus = _opened(self.settings)
         except (can.CanError, OSError, ValueError, TypeError, ImportError) as error:
             self._bus, self._error = None, f"cannot be opened: {error}"
 

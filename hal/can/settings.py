@@ -22,10 +22,8 @@ class CanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def options(self) -> dict[str, object]:
-        """What python-can's Bus is opened with."""
+        """What python-can's Bus is opened with; a serial adapter is ours (hal/can/slcan.py)."""
         found: dict[str, object] = {"interface": self.interface, "channel": self.channel}
-        if self.interface == "slcan":  # wait for a byte instead of looking a thousand times a second
-            found |= {"bitrate": self.bitrate, "sleep_after_open": 0.0, "timeout": 0.05}
         if self.port is not None:
             found["port"] = self.port
         return found
