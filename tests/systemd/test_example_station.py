@@ -6,13 +6,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from firmware.config import SlacSettings, V2gSettings
+from firmware.config import SlacSettings, UseCaseSettings, V2gSettings
 
 EXAMPLE = Path(__file__).parents[2] / "systemd" / "station.toml"
 
 
-@pytest.mark.parametrize("section", [V2gSettings, SlacSettings])
+@pytest.mark.parametrize("section", [V2gSettings, SlacSettings, UseCaseSettings])
 def test_every_key_is_explained(section: type[msgspec.Struct]) -> None:
     shown = set(re.findall(r"^(?:# )?(\w+) = ", EXAMPLE.read_text(), re.MULTILINE))
-    elsewhere = {"slac"}  # the other case here
+    elsewhere = {"slac", "use_case"}  # the other cases here
     assert set(section.__struct_fields__) - elsewhere <= shown
