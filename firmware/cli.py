@@ -6,6 +6,7 @@ that the firmware never imports them.
 
 import argparse
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ OWN = {
     "report": ("firmware.panel.report:main", "make the report of one charging session"),
     "ocmf": ("firmware.ocmf_command:main", "check a meter's signed record"),
     "board": ("hal.bringup.command:main", "board files and boards: check, probe, bringup, blackbox, schema"),
+    "ocpp": ("firmware.ocpp_command:main", "replay: check a recorded OCPP log, and what our station would answer"),
     "pki": ("firmware.v2g.pki.command:main", "certificates towards cars: show, request, make a test PKI"),
 }
 #: what the rig adds, in a line: asking its modules would import them
@@ -49,11 +51,18 @@ def main(argv: list[str] | None = None) -> int:
     joined = {name: EntryPoint(name, value, GROUP) for name, (value, _) in OWN.items()}
     if not arguments or arguments[0] not in {"run", "check", "decode", *OWN}:  # looking for them takes 20 ms here
         joined |= {point.name: point for point in entry_points(group=GROUP)}
-    if arguments and arguments[0] in joined:
-        return joined_command(joined[arguments[0]], arguments[1:])
-    parsed = parser(joined).parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = parsed.run
-    return run(parsed)
+    try:
+        if arguments and arguments[0] in joined:
+            code = joined_command(joined[arguments[0]], arguments[1:])
+        else:
+            parsed = parser(joined).parse_args(arguments)
+            run: Callable[[argparse.Namespace], int] = parsed.run
+            code = run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at the end
+        return 1
+    return code
 
 
 def joined_command(point: EntryPoint, arguments: list[str]) -> int:

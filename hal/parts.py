@@ -137,7 +137,10 @@ class Board(NamedTuple):
         """The CAN buses, not yet opened."""
         if not self.cans:
             return {}
-        from hal.can.bus import CanBus  # noqa: PLC0415 - python-can alone is 16 MB
+        try:
+            from hal.can.bus import CanBus  # noqa: PLC0415 - python-can alone is 16 MB
+        except ModuleNotFoundError as error:
+            raise contracts.DeviceError("python-can is missing: install pilotline[can]") from error
 
         return {name: CanBus(name, settings) for name, settings in self.cans.items()}
 

@@ -8,11 +8,11 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 import can
 
+from hal.can.frame import Frame, Listener
 from hal.can.settings import CanSettings
 from hal.contracts import DeviceError
 
@@ -22,16 +22,6 @@ _SEND_S: Final = 0.25
 _BUS_OFF: Final = 0x40  # in the id of an error frame (Linux: CAN_ERR_BUSOFF)
 
 log = logging.getLogger("hal.can")
-
-
-class Frame(NamedTuple):
-    """29-bit id and at most 8 bytes."""
-
-    can_id: int
-    data: bytes
-
-
-Listener = Callable[[Frame], None]
 
 
 def _opened(settings: CanSettings) -> can.BusABC:

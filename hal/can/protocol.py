@@ -2,7 +2,7 @@
 
 from typing import ClassVar, NamedTuple, Protocol
 
-from hal.can.bus import Frame
+from hal.can.frame import Frame
 
 
 class Rating(NamedTuple):

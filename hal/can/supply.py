@@ -16,7 +16,7 @@ from typing import Annotated, Final, NamedTuple
 
 from msgspec import Meta
 
-from hal.can.bus import CanBus, Frame
+from hal.can.frame import Frame, Wire
 from hal.can.module import Module
 from hal.can.protocol import ModuleProtocol, Rating
 from hal.contracts import DcReading, DeviceError, Place
@@ -55,7 +55,7 @@ class CanSupply(abc.ABC):
     module_max_current_a: Amps = 100.0
     module_max_power_w: Watts = 30_000.0
     gone_s: Annotated[float, Meta(ge=1, le=60)] = 11.0
-    _bus: CanBus | None = field(init=False, default=None, repr=False)
+    _bus: Wire | None = field(init=False, default=None, repr=False)
     _protocol: ModuleProtocol = field(init=False, repr=False)
     _members: dict[int, Module] = field(init=False, default_factory=dict, repr=False)
     _answer: threading.Condition = field(init=False, default_factory=threading.Condition, repr=False)
@@ -76,6 +76,8 @@ class CanSupply(abc.ABC):
 
     def attach(self, place: Place) -> None:
         """Join the bus and switch all modules off. One that does not answer is a fault later, not now."""
+        from hal.can.bus import CanBus  # noqa: PLC0415 - loads python-can; who has a bus has loaded it
+
         bus = place.cans.get(self.can)
         if not isinstance(bus, CanBus):
             raise DeviceError(f"{place}: no CAN bus {self.can!r}")

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
-from hal.can.bus import Frame
+from hal.can.frame import Frame
 from hal.can.protocol import Heard, ModuleProtocol
 from hal.can.supply import Amps, CanSupply, Volts, Watts
 from hal.drivers.huawei_r100040gx import can_id

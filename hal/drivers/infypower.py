@@ -5,7 +5,7 @@ import struct
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
-from hal.can.bus import Frame
+from hal.can.frame import Frame
 from hal.can.protocol import Heard, ModuleProtocol, Rating, named
 from hal.can.supply import CanSupply
 

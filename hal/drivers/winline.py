@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta
 
-from hal.can.bus import Frame
+from hal.can.frame import Frame
 from hal.can.protocol import Heard, ModuleProtocol, Rating, named
 from hal.can.supply import CanSupply
 

@@ -117,3 +117,13 @@ def test_a_report_that_cannot_be_written_says_where_and_why(tmp_path: Path, caps
     out = tmp_path / "nodir" / "x.html"
     said = refused(capsys, "report", "latest", "--storage", str(tmp_path), "--out", str(out))
     assert said == f"pilotline report: cannot write {out}: no such file or directory; say where with --out FILE\n"
+
+
+def test_a_reader_that_has_enough_gets_no_traceback() -> None:
+    code = "import sys; from firmware.cli import main; sys.exit(main(['board', 'schema']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""

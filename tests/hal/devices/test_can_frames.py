@@ -2,6 +2,7 @@
 send and how they understand what they hear, byte for byte. The reader and writer of logs is not ours.
 """
 
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import can
 import pytest
 
 from hal.board import load
-from hal.can.bus import Frame
+from hal.can.frame import Frame
 from hal.can.protocol import Heard, ModuleProtocol, Rating
 from hal.contracts import DeviceError, Place
 from hal.drivers import huawei_r48xx, huawei_r100040gx, infypower, uugreenpower, winline
@@ -164,6 +165,15 @@ def test_a_bus_that_is_not_there_is_said_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="can power \\(/nowhere/tty\\): cannot be opened"):
         driver.attach(Place(1, "dc_supply", cans=made.make_cans()))
     assert threading.active_count() == before
+
+
+def test_without_python_can_a_board_is_checked_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "can", None)
+    for name in [name for name in sys.modules if name.startswith(("hal.can.", "hal.drivers."))]:
+        monkeypatch.delitem(sys.modules, name)
+    made = board(tmp_path, '[can.power]\ninterface = "virtual"\nchannel = "x"\n', ONE)
+    with pytest.raises(DeviceError, match="install pilotline\\[can\\]"):
+        made.make_cans()
 
 
 @pytest.mark.parametrize(
