@@ -17,7 +17,7 @@ from firmware.ocpp.backoff import Backoff
 from firmware.ocpp.cost import CostDesk
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Dialect, Learnt, Shape
-from firmware.ocpp.link import LinkError
+from firmware.ocpp.link import Connection, LinkError
 from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.pricing import Pricing
@@ -106,8 +106,8 @@ class BackOfficeClient:
             raise Unreachable("no connection to the back office")
         return self._session
 
-    async def run(self) -> None:
-        """Keep connected until cancelled."""
+    async def begin(self) -> None:
+        """Read what the last run left behind. `run` does so itself; needed before a `serve` alone."""
         await self._station.ready.wait()
         await self._uplink.begin()
         await self._use_start_values()
@@ -115,6 +115,10 @@ class BackOfficeClient:
         self._outbox.want(Shape.of(self._model))
         with contextlib.suppress(JournalError):  # a disk that refuses: the outbox tries again, the rest goes on
             await self._outbox.load()
+
+    async def run(self) -> None:
+        """Keep connected until cancelled."""
+        await self.begin()
         await until(self._station.changed, self._all_seen, self._first_look_s)
         self._monitors.load()
         watching = asyncio.create_task(self._monitors.run(), name="monitors")
@@ -155,6 +159,10 @@ class BackOfficeClient:
             self._note_link(False, reason=str(error))
             return
         self._backoff.connected()
+        await self.serve(link)
+
+    async def serve(self, link: Connection) -> None:
+        """Serve an open connection until it is lost."""
         dialect = load_dialect(link.subprotocol)
         self._station.smart_charging_by_needs = dialect.flavour.version != "1.6"  # which has no words for needs
         self._note_link(True, version=dialect.flavour.version)

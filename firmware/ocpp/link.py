@@ -8,7 +8,7 @@ import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -46,6 +46,20 @@ class LinkError(Exception):
     def __init__(self, text: str, trouble: Trouble = "unreachable") -> None:
         super().__init__(text)
         self.trouble: Trouble = trouble
+
+
+class Connection(Protocol):
+    """What a session needs: a `Link`, or a log that is played."""
+
+    subprotocol: str
+
+    async def send(self, text: str) -> None: ...
+
+    def frames(self) -> AsyncIterator[str | bytes]: ...
+
+    async def ping(self, within_s: float) -> None: ...
+
+    async def close(self) -> None: ...
 
 
 class Link:

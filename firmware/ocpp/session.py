@@ -17,7 +17,7 @@ import msgspec
 from firmware.ocpp.cost import CostDesk
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Dialect, Office, Outgoing, Refusal, RegistrationStatus
-from firmware.ocpp.link import Link, LinkError
+from firmware.ocpp.link import Connection, LinkError
 from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import Payload
@@ -69,11 +69,11 @@ class _Job:
 
 
 class Session:
-    """Serves one open `Link` until it is lost."""
+    """Serves one open connection until it is lost."""
 
     def __init__(
         self,
-        link: Link,
+        link: Connection,
         dialect: Dialect,
         *,
         station: Station,
