@@ -1,6 +1,8 @@
 """Set points of a DC output as a pure step: what the supply gets for the controller's intent and the cable check.
 
 Limits are in `dc_limits`; how fast a set point is reached is the supply's. Contactor and grace are the pilot step's.
+A DC contactor breaks no current: whatever is wrong, the enable line blocks the output first, the contactor follows
+below 5 A, at the latest 50 ms later. One odd sample of the pilot blocks until the next decides.
 """
 
 from typing import Final, NamedTuple

@@ -1,6 +1,8 @@
 """Everything that can be wrong with a connector: the codes of the link, their names for people, and how each behaves.
 
 Which condition raises which code is `interlocks` (and `pilot`, `cable_check`, `dc_watch`).
+Each is held for 1 s so that the controller sees a flicker too. Latching all was rejected: a dip of the mains needs no
+technician.
 """
 
 from typing import Final, NamedTuple

@@ -2,6 +2,10 @@
 
 The lease is one for the guard, a grant one per connector. What the pilot shows for a wish is decided here too,
 because a nominal duty needs a running grant. Opening and ramps are the pilot step's, the clock is the guard's.
+
+The lease counts from the guard's own beat that is echoed: counting from the arrival would trust queued frames. A fault
+ends the grant instead of suspending it: nothing closes again that nobody has asked for since. State A opens at once,
+but ends the grant after 300 ms only: a contact may bounce.
 """
 
 import math

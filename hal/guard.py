@@ -391,7 +391,8 @@ def _reading(reader: TokenReader, connector: int, found: deque[Token]) -> Callab
 
 
 class Ticker:
-    """The tick's own thread, on an absolute schedule: a late tick does not move the next."""
+    """The tick's own thread, on an absolute schedule: a late tick does not move the next. Not asyncio: two threads that
+    compute delay a tick there by 200 ms."""
 
     def __init__(self, guard: Guard, *, priority: int = 0, late: Callable[[float], None] | None = None) -> None:
         self._guard = guard

@@ -1,7 +1,8 @@
 """Modbus frames as bytes: requests, replies, CRC (Modbus over Serial Line V1.02; Application Protocol V1.1b3).
 
 Pure. RTU has no length and no number in its replies, so a reply is *looked for* in what came in: the line may begin
-with noise, with our own echo, or with the late answer to a question long given up.
+with noise, with our own echo, or with the late answer to a question long given up. pymodbus costs 9 MB and 35 ms, knows
+no turns between drivers, and takes a late answer for the next one's; in tests it is the peer.
 """
 
 from typing import Final

@@ -1,4 +1,8 @@
-"""`python -m hil.plant`: the plant in real time with rig control, as a process of its own."""
+"""`python -m hil.plant`: the plant in real time with rig control, as a process of its own.
+
+One process and one loop for both, no threads: a fault put in and the step that shows it cannot race. 200 steps a second
+cost 1-3 % of a core.
+"""
 
 import argparse
 import contextlib
