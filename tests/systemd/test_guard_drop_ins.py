@@ -1,4 +1,4 @@
-"""Drop-ins of the guard's unit: serial lines and the station's own network, each little and only where asked for."""
+"""Drop-ins of the guard's unit: serial lines, card readers, the station's own network, each little, where asked for."""
 
 import shutil
 import subprocess
@@ -25,6 +25,22 @@ def test_without_them_the_guard_has_neither_lines_nor_network() -> None:
     lines = [line for line in UNIT.read_text().splitlines() if not line.startswith("#")]
     assert "DevicePolicy=closed" in lines and "IPAddressDeny=any" in lines
     assert not any("tty" in line or "AF_INET" in line for line in lines)
+
+
+def test_card_readers_bring_their_two_kinds_of_devices_and_groups_that_exist() -> None:
+    """A unit that names a group nobody has does not start: `input` is systemd's own, `i2c` is made by sysusers.d."""
+    lines = (SYSTEMD / "pilotline-hal.service.d/readers.conf").read_text().splitlines()
+    assert [line for line in lines if line.startswith("DeviceAllow=")] == [
+        "DeviceAllow=char-input r",  # typing readers: hal/drivers/hid_reader.py opens them to read
+        "DeviceAllow=char-i2c rw",
+    ]
+    (groups,) = [line.partition("=")[2].split() for line in lines if line.startswith("SupplementaryGroups=")]
+    made = [
+        line.split()[1] for line in (SYSTEMD / "sysusers.d/pilotline.conf").read_text().splitlines() if line[0] == "g"
+    ]
+    assert set(groups) - {"input"} <= set(made)
+    assert 'SUBSYSTEM=="i2c-dev", GROUP="i2c"' in (SYSTEMD / "udev/60-pilotline.rules").read_text()
+    assert "char-input" not in UNIT.read_text() and "char-i2c" not in UNIT.read_text()
 
 
 def test_the_network_is_the_stations_own() -> None:
