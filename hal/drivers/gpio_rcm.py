@@ -29,6 +29,7 @@ class Driver:
     _fault: Input | None = field(init=False, default=None, repr=False)
     _test: Output | None = field(init=False, default=None, repr=False)
     _wave: threading.Event | None = field(init=False, default=None, repr=False)
+    _swinging: threading.Thread | None = field(init=False, default=None, repr=False)
     _reset: Output | None = field(init=False, default=None, repr=False)
 
     def attach(self, place: Place) -> None:
@@ -48,6 +49,9 @@ class Driver:
             if self._test is not None:
                 self.test(False)
         finally:
+            if self._swinging is not None:  # it must not drive a line that is somebody else's by then
+                self._swinging.join(_LONGEST_TEST_S)
+                self._swinging = None
             for line in (self._fault, self._test, self._reset):
                 if line is not None:
                     line.close()
@@ -66,7 +70,10 @@ class Driver:
             self._wave = None
         if on and self.test_hz:
             self._wave = threading.Event()
-            threading.Thread(target=self._swing, args=(self._test, self._wave), daemon=True).start()
+            self._swinging = threading.Thread(
+                target=self._swing, args=(self._test, self._wave), name="rcm test", daemon=True
+            )
+            self._swinging.start()
         else:
             self._test.set(on)
 

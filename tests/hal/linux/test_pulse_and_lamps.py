@@ -95,6 +95,17 @@ def test_the_test_current_swings_until_it_is_taken_away(world: LinuxBoard) -> No
     driver.detach()
 
 
+def test_what_swings_the_test_current_is_gone_when_the_driver_is(world: LinuxBoard) -> None:
+    driver = gpio_rcm.Driver("DIGITAL_IN_2", test_line="DIGITAL_OUT_4", test_hz=0.5)  # asleep in its wave
+    driver.attach(world.place("rcd"))
+    driver.test(True)
+    until(lambda: world.line("DIGITAL_OUT_4"))
+    assert "rcm test" in {thread.name for thread in threading.enumerate()}
+    driver.detach()
+    assert "rcm test" not in {thread.name for thread in threading.enumerate()}
+    assert not world.line("DIGITAL_OUT_4")
+
+
 def test_the_phase_contactor_starts_with_one_phase_and_tells_its_place(world: LinuxBoard) -> None:
     driver = gpio_phase_switch.Driver("RELAY_2_ENABLE", "RELAY_2_SENSE", "no")
     world.set_line("RELAY_2_ENABLE", True)
