@@ -250,12 +250,13 @@ def _check_buses(
     tables: list[tuple[Keys, dict[str, Part]]] = [((), parts)]
     for connector in connectors:
         tables.append((reading.connector_keys(connector.settings.id), connector.parts))
+    written = list(reading.document.data.get("bus", {}))  # a faulty one too: its faults are told already
     for keys, those in tables:
         for name, part in those.items():
             bus = getattr(part.driver, "bus", None)
-            if isinstance(bus, str) and bus not in buses and bus not in reading.document.data.get("bus", {}):
-                remedy = nearest(bus, list(buses)) if buses else f"add [bus.{bus}] with its port or host"
-                reading.complain((*keys, name, "bus"), f"no bus {bus!r}", remedy)
+            if isinstance(bus, str) and bus not in buses and bus not in written:
+                remedy = nearest(bus, written) if written else f"add [bus.{bus}] with its port or host"
+                reading.complain((*keys, *name.split("."), "bus"), f"no bus {bus!r}", remedy)
     ports = [settings.port for settings in buses.values()]
     for name, settings in buses.items():
         if settings.port is not None and ports.count(settings.port) > 1:

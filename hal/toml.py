@@ -275,8 +275,12 @@ def check_value(document: Document, keys: Keys, value: Any, kind: Any, faults: l
 
 
 def _choice(value: Any, kind: Any) -> tuple[str, str] | None:
-    """(fault, remedy) of a word that is none of those a key may have; None where it is not about words."""
-    words = [word for word in _arguments_of(kind, typing.Literal) if isinstance(word, str)]
+    """(fault, remedy) of a word or number that is none of those a key may have; None where it is not about them."""
+    allowed = _arguments_of(kind, typing.Literal)
+    numbers = [number for number in allowed if isinstance(number, int)]
+    if numbers and isinstance(value, int) and not isinstance(value, bool) and value not in numbers:
+        return f"{value} is not one of {', '.join(map(str, numbers))}", ""
+    words = [word for word in allowed if isinstance(word, str)]
     given = value if isinstance(value, list) else [value]
     wrong = next((each for each in given if isinstance(each, str) and each not in words), None)
     if not words or wrong is None:

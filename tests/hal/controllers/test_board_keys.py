@@ -23,7 +23,12 @@ BOARDS = Path(__file__).parents[3] / "board-configs"
         ("sim-mcu", ('"mcu_lease"', '"own_protection"'), "own_protection without a controller that does so; these"),
         ("raspberry-pi-openevse", ('"own_protection"', '"mcu_lease"'), "mcu_lease without a controller that does so"),
         ("raspberry-pi-openevse", ("digital = false", ""), "openevse_rapi cannot show 5 %; write digital = false"),
-        ("raspberry-pi-simpleevse", ('bus = "line"', 'bus = "lime"'), "bus: no bus 'lime'; did you mean line?"),
+        (
+            "raspberry-pi-simpleevse",
+            ('bus = "line"', 'bus = "lime"'),
+            ":18: [controller.main] bus: no bus 'lime'; did you mean line?",
+        ),
+        ("raspberry-pi-simpleevse", ("phases = 3", "phases = 2"), "phases: 2 is not one of 1, 3"),
         ("belaybox-yeti", ('"yeti"\nport', '"yetti"\nport'), "'yetti' is not one of yeti"),
         ("belaybox-yeti", ("reset_line", 'coil = "dc1"\nreset_line'), 'yeti has one contactor: coil = "ac"'),
         ("phytec-phyverso", ("hardware_revision = 2", ""), "phyverso asks at its start how it is wired: add hardw"),
