@@ -62,6 +62,7 @@ class GuardClient:
         self.bad_frames = 0
         self.dropped = 0  # intents that could not be sent
         self.reconnects = 0
+        self.overruns = 0  # ticks of the guard that began too late since its start
         self.site: MeterSample | None = None  # what the whole site draws, where its meter is on our board
         self.on_site: list[Callable[[MeterSample], None]] = []
         self.on_hello: list[Callable[[Hello], None]] = []
@@ -174,6 +175,9 @@ class GuardClient:
         self._bad_in_a_row = 0
         if isinstance(message, Beat):
             self._transmit(wire.encode(wire.Lease(tick=message.tick, epoch=message.epoch)))
+            if message.overruns > self.overruns:
+                log.warning("the guard's tick came too late, %d times since its start", message.overruns)
+            self.overruns = message.overruns
             if message.held:
                 self._follow_epoch(message.epoch)
         elif isinstance(message, Observation):

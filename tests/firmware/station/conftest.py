@@ -177,9 +177,9 @@ class GuardPeer:
         if self._peer is not None:
             self._peer.send(packet)
 
-    def beat(self) -> None:
+    def beat(self, overruns: int = 0) -> None:
         self.tick += 10
-        self.send(wire.Beat(tick=self.tick, epoch=self.epoch, held=self.leased))
+        self.send(wire.Beat(tick=self.tick, epoch=self.epoch, held=self.leased, overruns=overruns))
 
     def lose_lease(self) -> None:
         """A new epoch, as after 300 ms without a lease; running grants ride on."""

@@ -61,6 +61,21 @@ def test_hello_observations_and_an_answer_to_every_beat(peer: Any, play: Any) ->
     play(scenario())
 
 
+def test_ticks_that_came_late_are_logged_as_their_number_grows(
+    peer: Any, play: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with connected(peer) as client:
+            await until(lambda: client.connected)
+            for overruns in (1, 1, 3):
+                peer.beat(overruns)
+            await until(lambda: client.overruns == 3)
+            said = [record.getMessage() for record in caplog.records if "too late" in record.getMessage()]
+            assert said == [f"the guard's tick came too late, {n} times since its start" for n in (1, 3)]
+
+    play(scenario())
+
+
 def test_intents_carry_the_epoch_that_was_answered_last(peer: Any, play: Any) -> None:
     async def scenario() -> None:
         async with connected(peer) as client:

@@ -303,6 +303,7 @@ FAULTS = [
     ("supply_stale", False, "Other"),
     ("supply_fault", False, "Other"),
     ("weld", True, "Other"),
+    ("tick_overrun", True, "Other"),
     ("mains_fail", False, "PowerLoss"),
     ("over_temperature", False, None),
     ("under_voltage", False, None),
