@@ -109,6 +109,9 @@ class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nominal_after_s: Seconds = 20.0
 
 
+QuirkName = Literal["authorization_key_as_text"]
+
+
 class OcppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[ocpp]: the back office. `versions` in order of preference; the identity is appended to the URL."""
 
@@ -120,8 +123,7 @@ class OcppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     security_profile: Annotated[int, Meta(ge=0, le=3)] | None = None  # none = what url, password and certificate say
     client_certificate: str | None = None  # our chain and its key (PEM), for security profile 3, until renewed
     client_key: str | None = None
-    # 1.6 gives a new password as hexadecimal digits: sent as the octets they mean (whitepaper), or as they are
-    authorization_key: Literal["octets", "text"] = "octets"
+    quirks: tuple[QuirkName, ...] = ()  # of this back office; what they mean: firmware/ocpp/quirks.toml
     meter_interval_s: Seconds = 60.0
     ping_interval_s: Seconds = 30.0
     frame_logs: Annotated[int, Meta(ge=0, le=1000)] = 20  # recorded connections kept, 0.5 MB each at most; 0 = none

@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Final
 
 from firmware.config import OcppSettings
-from firmware.ocpp import network_rows, start_values
+from firmware.ocpp import network_rows, quirks, start_values
 from firmware.ocpp.backoff import Backoff
 from firmware.ocpp.cost import CostDesk
 from firmware.ocpp.device_model import DeviceModel
@@ -109,6 +109,8 @@ class BackOfficeClient:
     async def begin(self) -> None:
         """Read what the last run left behind. `run` does so itself; needed before a `serve` alone."""
         await self._station.ready.wait()
+        for name in self._settings.quirks:
+            log.info("back office %s: %s", name, (await asyncio.to_thread(quirks.known))[name].reason)
         await self._uplink.begin()
         await self._use_start_values()
         self._cost.load()

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, cast
 
 from msgspec import UNSET
 
+from firmware.ocpp import quirks
 from firmware.ocpp.dialect import Answer, Office, Outgoing, Shape
 from firmware.ocpp.network_profiles import HEX, Secret, refuses_password
 from firmware.ocpp.payload import Payload, stamp
@@ -97,9 +98,8 @@ def set_password(text: str, office: Office) -> str:
     digits = len(text) % 2 == 0 and OCTETS[0] <= len(text) // 2 <= OCTETS[1] and not set(text) - HEX
     if not digits and (why := refuses_password(text)):
         return why
-    settings = office.station.settings.ocpp
-    octets = digits and (settings is None or settings.authorization_key == "octets")
-    office.uplink.set_password(Secret(text, octets))
+    as_text = quirks.shows(office.station.settings.ocpp, "authorization_key_as_text")
+    office.uplink.set_password(Secret(text, digits and not as_text))
     return ""
 
 
