@@ -54,8 +54,8 @@ class Plug(Ask, frozen=True, kw_only=True, tag="plug"):
     """Put the plug in. `car`: a basic one (IEC 61851-1), or one that talks. `cable`: its rating in A."""
 
     connector: Connector = 1
-    car: Literal["basic", "iso2-ac", "iso2-dc", "din"] = "basic"
     cable: Literal[-1, 13, 20, 32, 63] = 32
+    car: Literal["basic", "iso2-ac", "iso2-dc", "din"] = "basic"
     soc: Annotated[float, Meta(ge=0, le=100)] | None = None
     energy_wh: Annotated[float, Meta(gt=0)] | None = None  # ends by itself after so much
 

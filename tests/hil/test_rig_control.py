@@ -254,7 +254,7 @@ def test_the_number_a_command_is_about_needs_no_option(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, words: list[str], register: str, value: float
 ) -> None:
     class Direct:
-        def __init__(self, path: Path) -> None: ...
+        def __init__(self, path: Path, timeout_s: float = 0.0) -> None: ...
 
         def request(self, request: dict[str, object]) -> dict[str, Any]:
             return ask(bench.plant, **request)
