@@ -14,7 +14,14 @@ TOP = Path(__file__).parents[1]
 ALLOWED = {
     "firmware.station": {"firmware.station", "firmware.config", "hal.contracts", "hal.duty", "hal.wire"},
     "firmware.v2g": {"firmware.v2g", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
-    "firmware.ocpp": {"firmware.ocpp", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
+    "firmware.ocpp": {
+        "firmware.ocpp",
+        "firmware.station",
+        "firmware.config",
+        "hal.__version__",
+        "hal.contracts",
+        "hal.wire",
+    },
     "firmware.energy": {"firmware.energy", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
     "firmware.security": {"firmware.security", "firmware.station", "firmware.config"},
     "firmware.transfer": {"firmware.transfer"},

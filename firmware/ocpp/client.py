@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Final
 
 from firmware.config import OcppSettings
@@ -43,6 +42,7 @@ from firmware.station.facts import (
 from firmware.station.journal import Journal, JournalError
 from firmware.station.signal import until
 from firmware.station.station import DURABLE, Station
+from hal import __version__
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class BackOfficeClient:
         self._backoff = Backoff()
         self._session: Session | None = None
         self._link_note: tuple[bool, str] | None = None
-        self._firmware = _version()
+        self._firmware = __version__
         station.back_office = station.contract_office = station.certificate_status = station.signer = self
         station.displayed = self._cost.displayed
         station.subscribe(self._on_fact)
@@ -278,10 +278,3 @@ def load_dialect(subprotocol: str) -> Dialect:
     from firmware.ocpp.v201.dialect import V201  # noqa: PLC0415
 
     return V201()
-
-
-def _version() -> str:
-    try:
-        return metadata.version("pilotline")
-    except metadata.PackageNotFoundError:
-        return ""

@@ -26,6 +26,7 @@ from firmware.station.facts import (
     CertificateHealth,
     ConnectorStatus,
     DataLinkStatus,
+    DriverTold,
     Fact,
     FaultCleared,
     FaultRaised,
@@ -339,6 +340,10 @@ def _mark(line: Line) -> tuple[str, str, str, str] | None:
         case CertificateHealth():
             said = "; ".join(text for text in (line.text, line.remedy) if text)
             return "security", f"Certificates: {line.where}", said, "bad" if line.severity == "fault" else ""
+        case DriverTold():
+            cost = f"{line.cost:.2f} {line.currency}".strip() if line.cost is not None else ""
+            said = ", ".join(text for text in (line.tariff, cost, line.text) if text)
+            return "office", "Driver told the cost" if line.final else "Driver told", said, ""
         case BackOfficeLink():
             word = "Back office connected" if line.connected else "Back office lost"
             return "office", word, " ".join((line.version, line.reason)).strip(), "" if line.connected else "bad"

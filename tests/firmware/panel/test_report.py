@@ -25,6 +25,7 @@ from firmware.station.facts import (
     Booted,
     CarMessage,
     CarSession,
+    DriverTold,
     FaultRaised,
     LimitChanged,
     PilotChanged,
@@ -118,6 +119,15 @@ def test_security_events_boots_and_a_lost_back_office_are_shown(tell: Tell, reco
         "TamperDetectionActivated", "Controller started", "Back office lost",
     ]  # fmt: skip
     assert data["links"][-1][1:] == [False, "", "connection reset"]
+
+
+def test_what_the_driver_was_told_of_the_cost_is_shown(tell: Tell, record: Record) -> None:
+    tale = tell["basic"](10.0)
+    told = {"evse": 1, "transaction_id": "4f0c2d6e", "currency": "EUR"}
+    tale.add(DriverTold, tariff="0.40/kWh", cost=1.5, **told)
+    tale.add(DriverTold, cost=2.25, final=True, **told)
+    marks = [mark[2:4] for mark in page_of(record(tale)).data["marks"] if mark[2].startswith("Driver")]
+    assert marks == [["Driver told", "0.40/kWh, 1.50 EUR"], ["Driver told the cost", "2.25 EUR"]]
 
 
 def test_the_head_says_energy_time_token_reason_protocol_and_car(tell: Tell, record: Record) -> None:
