@@ -215,8 +215,8 @@ def make_bench(tmp_path: Path) -> BenchMaker:
         path = tmp_path / "board.toml"
         path.write_text(text)
         registers = tmp_path / "registers"
-        wiring = Wiring(Registers.create(registers))
         loaded = load(path)
+        wiring = Wiring(Registers.create(registers, len(loaded.connectors)))
         loaded.attach(registers)
         parts = loaded.connectors[0].parts
         for name, around in (wrap or {}).items():
