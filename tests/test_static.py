@@ -38,8 +38,16 @@ ALLOWED = {
         "firmware.security",
         "firmware.station",
         "firmware.config",
+        "hal.__version__",
     },
-    "firmware.panel": {"firmware.panel", "firmware.station", "firmware.config", "hal.contracts", "hal.wire"},
+    "firmware.panel": {
+        "firmware.panel",
+        "firmware.station",
+        "firmware.config",
+        "hal.__version__",
+        "hal.contracts",
+        "hal.wire",
+    },
     "firmware": {
         "firmware",
         "hal.__version__",

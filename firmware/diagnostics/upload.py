@@ -9,7 +9,6 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from firmware.station.station import Station
 from firmware.transfer.address import Failure, TransferError, parse
 from firmware.transfer.job import Job, Trust
 from firmware.transfer.transfer import send, with_tries
+from hal import __version__
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class Uploads:
             file.write_bytes(b"".join(each + b"\n" for each in entries))
             return
         contents = bundle.Contents(
-            {**about, "software": _version()},
+            {**about, "software": __version__},
             [bundle.line(each) for each in events],
             entries,
             self._station.settings.storage / "sessions",
@@ -159,10 +159,3 @@ class Uploads:
 
 def _within(at: float, order: LogOrder) -> bool:
     return (order.oldest is None or at >= order.oldest) and (order.latest is None or at <= order.latest)
-
-
-def _version() -> str:
-    try:
-        return metadata.version("pilotline")
-    except metadata.PackageNotFoundError:
-        return ""

@@ -17,10 +17,10 @@ from typing import Any
 
 import msgspec
 
-from firmware.panel.recorder import software_version
 from firmware.panel.state import Observer
 from firmware.station.facts import ClearFault
 from firmware.station.station import Station
+from hal import __version__
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class ControlServer:
 
     async def run(self) -> None:
         """Raises AlreadyServed where another controller runs, OSError where the socket cannot be made."""
-        observer = Observer(self._station, await asyncio.to_thread(software_version))
+        observer = Observer(self._station, __version__)
         unsubscribe = self._station.subscribe(observer.note)
         try:
             with listening(self._path) as listener:
@@ -112,7 +112,7 @@ async def _clear(station: Station, request: Request) -> dict[str, Any]:
     if evse is not None and all(fault.code != request.code for fault in evse.faults):
         there = ", ".join(fault.code for fault in evse.faults) or "none"
         return {"ok": False, "error": f"EVSE {evse.id} has no fault {request.code[:40]!r}; its faults: {there}"}
-    outcome = await station.do(ClearFault(evse=request.evse, code=request.code))
+    outcome = await station.do(ClearFault(evse=request.evse, code=request.code, by="local"))
     if outcome.accepted:
         return {"ok": True}
     return {"ok": False, "error": outcome.reason or outcome.status}

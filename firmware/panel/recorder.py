@@ -10,7 +10,6 @@ import logging
 import queue
 import threading
 import time
-from importlib import metadata
 from pathlib import Path
 
 from firmware.panel.recording import MeterPoint, RecordingBegan
@@ -18,6 +17,7 @@ from firmware.panel.sessions import DEFAULT_BOUNDS, Bounds, Sessions
 from firmware.station.evse import Evse
 from firmware.station.facts import AnyFact
 from firmware.station.station import Station
+from hal import __version__
 from hal.wire import DcSample
 
 log = logging.getLogger(__name__)
@@ -33,14 +33,6 @@ CLOSER_S = 0.2  # how often a DC output is looked at while a car prepares it
 PREPARING = frozenset({"cable_check", "precharge"})
 
 Entry = AnyFact | MeterPoint | RecordingBegan
-
-
-def software_version() -> str:
-    """Our version; "" where the package is not installed."""
-    try:
-        return metadata.version("pilotline")
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 class Recorder:
@@ -59,8 +51,7 @@ class Recorder:
         thread has ended by a fault of its own (the task runner starts us again)."""
         settings = self._station.settings.station
         name = " ".join(part for part in (settings.vendor, settings.model, settings.serial) if part)
-        version = await asyncio.to_thread(software_version)
-        writer = _Writer(Sessions(self._folder, self._bounds, station=name, software=version))
+        writer = _Writer(Sessions(self._folder, self._bounds, station=name, software=__version__))
         unsubscribe = self._station.subscribe(writer.put)
         writer.start()
         try:
