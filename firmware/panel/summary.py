@@ -15,6 +15,7 @@ GRAVE = frozenset(
     {"weld", "emergency_stop", "pe_lost", "rcd_tripped", "rcd_self_test", "stuck_open", "unexpected_edge"}
 )
 CAR_TOOK_LESS = 0.9  # of the limit: then it was the car's choice
+STOPPING_MS = 15_000  # a transaction's end waits at most this long for the open contactor
 
 
 class Card(NamedTuple):
@@ -106,10 +107,20 @@ class _Figures:
         return "the contactor never closed"
 
     def why_ended(self) -> str:
-        for _, fact in reversed(self.story.all(Transaction)):
+        for at, fact in reversed(self.story.all(Transaction)):
             if fact.kind == "Ended" and fact.stopped_reason:
+                fault = self._fault_at(at) if fact.stopped_reason == "Other" else ""
+                if fault:  # OCPP has no word for most of them
+                    return f"of a fault: {fault}"
                 return worded(fact.stopped_reason)
         return ""
+
+    def _fault_at(self, end: int) -> str:
+        """The first fault that stood when a transaction ended; else the first of those that had just gone."""
+        before = [fault for fault in self.story.faults() if fault[0] <= end]
+        standing = [fault for fault in before if fault[1] is None or fault[1] >= end]
+        recent = [fault for fault in before if fault not in standing and fault[1] > end - STOPPING_MS]
+        return next((str(fault[3] or fault[2]).partition(":")[0] for fault in standing + recent), "")
 
     def protocol(self) -> str:
         spoken = [session[2] for session in self.sessions if session[2]]

@@ -376,6 +376,13 @@ def test_a_danger_leads_the_head(tell: Tell, record: Record) -> None:
     )
 
 
+def test_a_fault_that_ocpp_has_no_word_for_is_named_as_the_end(tell: Tell, record: Record) -> None:
+    tale = tell["basic"](10.0)
+    tale.add(FaultRaised, evse=1, connector=1, code="weld", text="contactor does not open: still closed 250 ms")
+    tale.transaction("Ended", "AbnormalCondition", "Idle", stopped_reason="Other")
+    assert summarise(Story(record(tale))).sentence.endswith("It ended because of a fault: contactor does not open.")
+
+
 def test_the_back_office_tile_is_red_only_for_a_loss_and_says_it(tell: Tell, record: Record) -> None:
     def tile(tale: Any) -> tuple[str, str]:
         (card,) = [card for card in summarise(Story(record(tale))).cards if card.label == "Back office"]
