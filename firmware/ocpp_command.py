@@ -45,7 +45,8 @@ def main(argv: list[str]) -> int:
         if not log:
             raise ValueError("no frame in it")
     except (OSError, ValueError) as error:
-        print(f"pilotline ocpp: {options.log}: {error}", file=sys.stderr)
+        said = error.strerror or error if isinstance(error, OSError) else error
+        print(f"pilotline ocpp: {options.log}: {said}", file=sys.stderr)
         return 2
     version = options.ocpp or guessed(log)
     logging.disable()  # what our station says of itself is no part of the answer

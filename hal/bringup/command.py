@@ -146,13 +146,17 @@ def _asker(options: argparse.Namespace) -> Callable[[str], bool]:
     return lambda question: input(f"{question} [y/n] ").strip().lower().startswith("y")
 
 
+def _said(error: OSError | ValueError) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
 def _verify(options: argparse.Namespace) -> int:
     from hal.bringup import report  # noqa: PLC0415
 
     try:
         print(report.text(report.verify(options.file.read_bytes())), end="")
     except (OSError, ValueError) as error:
-        print(f"{options.file}: {error}", file=sys.stderr)
+        print(f"{options.file}: {_said(error)}", file=sys.stderr)
         return 1
     return 0
 
@@ -161,7 +165,7 @@ def _blackbox(options: argparse.Namespace) -> int:
     try:
         story = black_box.read(options.file.read_bytes())
     except (OSError, ValueError) as error:
-        print(f"{options.file}: {error}", file=sys.stderr)
+        print(f"{options.file}: {_said(error)}", file=sys.stderr)
         return 2
     written = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(story.wall))
     print(f"written {written} after: {story.reason}")
