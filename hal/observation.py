@@ -8,7 +8,7 @@ from typing import Final
 from hal.connector import ConnectorGuard
 from hal.contracts import LockState, PilotMode, Plug
 from hal.pilot import Level
-from hal.wire import MeterSample, Observation, RunningGrant
+from hal.wire import UNPLUGGED, MeterSample, Observation, RunningGrant
 
 PERIOD_S: Final = 0.25
 DC_PERIOD_S: Final = 0.05
@@ -89,7 +89,8 @@ def why_open(c: ConnectorGuard) -> str:
     if c.phase.hold:
         return c.why_phases
     if c.granted.grant is None:
-        return f"no grant: {c.granted.ended}" if c.granted.ended else "no grant"
+        before = c.granted.ended != UNPLUGGED  # what ended the grant of the car that was here before says nothing now
+        return f"no grant: {c.granted.ended}" if c.granted.ended and before else "no grant"
     if p.level not in (Level.B, Level.C, Level.D):
         return f"pilot in state {p.level}"
     if c.rating_a <= 0:

@@ -4,6 +4,8 @@ A trial drives one part at a time while everything else is at rest; the guard mu
 asked (`Ask`), so that a script can answer. What comes out is a list of `Step`s; signing is hal/bringup/report.py.
 """
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -17,6 +19,7 @@ Ask = Callable[[str], bool]  # a question for people -> yes
 FOLLOW_S: Final = 0.25  # a mirror contact follows within this (hal reference 3)
 TRIP_S: Final = 0.5
 _LOOK_S: Final = 0.01
+TRIP: Final = "Trip this input now (press, open or disconnect it) and say yes while it is tripped; no = leave it out."
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -51,10 +54,36 @@ class Trial:
             yield Step(number, part.name, "is there", "ok", part.driver_name)
             return
         try:
-            for what, good, measured, limit in attempt(part.driver, self._ask):
-                yield Step(number, part.name, what, "ok" if good else "failed", measured, limit)
+            with self._fed():
+                for what, good, measured, limit in attempt(part.driver, self._ask):
+                    yield Step(number, part.name, what, "ok" if good else "failed", measured, limit)
         except DeviceError as error:
             yield Step(number, part.name, "answers", "failed", str(error))
+
+    @contextlib.contextmanager
+    def _fed(self) -> Iterator[None]:
+        """Where a watchdog holds the outputs it is fed meanwhile, else no contactor would close."""
+        board = self._board
+        every = (board.parts, *(connector.parts for connector in board.connectors))
+        feeders = [parts["watchdog"].driver for parts in every if "watchdog" in parts]
+        if board.settings.on_guard_death != "hardware_watchdog" or not feeders:
+            yield
+            return
+        done = threading.Event()
+
+        def feed() -> None:
+            with contextlib.suppress(DeviceError):  # a watchdog that fails lets the outputs go: the trial sees it
+                while not done.wait(_LOOK_S):
+                    for feeder in feeders:
+                        feeder.feed()
+
+        feeding = threading.Thread(target=feed, name="watchdog", daemon=True)
+        feeding.start()
+        try:
+            yield
+        finally:
+            done.set()
+            feeding.join()
 
 
 Results = Iterator[tuple[str, bool, str, str]]
@@ -149,7 +178,7 @@ def _lock(driver: Any, ask: Ask) -> Results:
 def _input(driver: Any, ask: Ask) -> Results:
     at_rest = not driver.active()
     yield "at rest", at_rest, "rest" if at_rest else "tripped", "rest"
-    if ask("Trip this input now (press, open or disconnect it) and say yes while it is tripped; no = leave it out."):
+    if ask(TRIP):
         tripped = driver.active()
         yield "trips", tripped, "tripped" if tripped else "rest", "tripped"
         ask("Put it back to rest.")

@@ -4,6 +4,8 @@ nobody can change, a black box can be read."""
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 import tomllib
@@ -219,3 +221,23 @@ def test_a_black_box_is_printed_with_its_changes(tmp_path: Path, capsys: pytest.
     assert len(capsys.readouterr().out.splitlines()) == 302
     path.write_bytes(b"nothing")
     assert main(["blackbox", str(path)]) == 2
+
+
+def test_a_good_simulated_board_passes_with_the_real_plant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the README has it: the plant is a process, its watchdog lets no coil close that nobody feeds."""
+    sim = tmp_path / "sim.registers"
+    plant = subprocess.Popen(
+        [sys.executable, "-m", "hil.plant", "--registers", str(sim), "--control", str(tmp_path / "control.sock")],
+        cwd=BOARDS.parent,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert plant.stdout is not None
+        assert "ready" in plant.stdout.readline()
+        file = str(BOARDS / "sim-ac-type2.toml")
+        code = main(["bringup", file, "--sim", str(sim), "--yes", "--out", str(tmp_path)])
+        assert code == 0, capsys.readouterr()
+    finally:
+        plant.terminate()
+        plant.communicate(timeout=20)
