@@ -1,7 +1,7 @@
 """Which tests must not run beside each other, and what is begun first.
 
-`pytest -n 3 --dist loadgroup`: one worker runs what looks at times, one what starts real processes and mostly waits for
-them, the third everything else; both groups come first, since each is longer than its share of the rest.
+`pytest -n 3 --dist loadgroup`: each group keeps one worker, since its tests share ports, plug and times; the groups mostly
+wait for real processes and come first, then the workers share everything else.
 """
 
 from pathlib import Path
@@ -12,12 +12,15 @@ import pytest
 TESTS: Final = Path(__file__).parent
 GROUPS: Final = {
     "whole stations": (
-        "hal/devices/",
-        "hal/controllers/test_with_guard.py",
-        "hal/bringup/",
         "hil/test_car_",
         "hil/test_demo",
         "hil/test_slac_over_veth.py",
+    ),
+    "peers": (
+        "hal/bringup/",
+        "hal/controllers/test_with_guard.py",
+        "hal/devices/",
+        "hil/test_workbench.py",
         "interop/",
     ),
     "real time": (
@@ -37,6 +40,7 @@ def _group(item: pytest.Item) -> str | None:
     return next((name for name, places in GROUPS.items() if place.startswith(places)), None)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers read the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = [*GROUPS, None]
     items.sort(key=lambda item: order.index(_group(item)))
