@@ -51,7 +51,6 @@ from hil.cars.wish import (
     CABLE_CHECK_S,
     LITTLE_A,
     NEAR_V,
-    ONGOING_PACE_S,
     ONGOING_S,
     PRECHARGE_A,
     PRECHARGE_S,
@@ -112,9 +111,7 @@ async def authorize(secc: Secc, patience_s: float) -> None:
         answer = await secc.ask(ContractAuthenticationReq(), ContractAuthenticationRes)
         if answer.evse_processing is EvseProcessing.Finished:
             return
-        if secc.now > until:
-            raise SessionFailed(f"not authorised within {patience_s:.0f} s")
-        await secc.pause(ONGOING_PACE_S)
+        await secc.again(until, f"not authorised within {patience_s:.0f} s")
 
 
 async def discover_parameters(secc: Secc, car: Vehicle, wish: Wish) -> ChargingProfile | None:
@@ -138,9 +135,7 @@ async def discover_parameters(secc: Secc, car: Vehicle, wish: Wish) -> ChargingP
         answer = await secc.ask(request, ChargeParameterDiscoveryRes)
         if answer.evse_processing is EvseProcessing.Finished:
             return _profile(answer)
-        if secc.now > until:
-            raise SessionFailed("no schedule within 60 s")
-        await secc.pause(ONGOING_PACE_S)
+        await secc.again(until, "no schedule within 60 s")
 
 
 def _profile(parameters: ChargeParameterDiscoveryRes) -> ChargingProfile | None:
@@ -166,9 +161,7 @@ async def check_cable(secc: Secc, car: Vehicle) -> None:
         _still_well(answer.dc_evse_status)
         if answer.evse_processing is EvseProcessing.Finished:
             return
-        if secc.now > until:
-            raise SessionFailed(f"no cable check within {CABLE_CHECK_S:.0f} s")
-        await secc.pause(ONGOING_PACE_S)
+        await secc.again(until, f"no cable check within {CABLE_CHECK_S:.0f} s")
 
 
 async def precharge(secc: Secc, car: Vehicle) -> None:
@@ -185,9 +178,7 @@ async def precharge(secc: Secc, car: Vehicle) -> None:
         _still_well(answer.dc_evse_status)
         if abs(float(answer.evse_present_voltage) - battery_v) < NEAR_V:
             return
-        if secc.now > until:
-            raise SessionFailed(f"no pre-charge within {PRECHARGE_S:.0f} s")
-        await secc.pause(ONGOING_PACE_S)
+        await secc.again(until, f"no pre-charge within {PRECHARGE_S:.0f} s")
 
 
 async def transfer(secc: Secc, car: Vehicle, wish: Wish, started: float) -> str:
@@ -241,6 +232,4 @@ async def stop(secc: Secc, car: Vehicle, wish: Wish) -> None:
         answer = await secc.ask(WeldingDetectionReq(dc_ev_status=ev_status(car)), WeldingDetectionRes)
         if float(answer.evse_present_voltage) < SAFE_V:
             return
-        if secc.now > until:
-            raise SessionFailed(f"still {float(answer.evse_present_voltage):.0f} V at the inlet: a contact is welded")
-        await secc.pause(ONGOING_PACE_S)
+        await secc.again(until, f"still {float(answer.evse_present_voltage):.0f} V at the inlet: a contact is welded")

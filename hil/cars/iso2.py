@@ -38,7 +38,7 @@ from hil.cars.contract import Wallet
 from hil.cars.line import SessionFailed
 from hil.cars.secc import Secc
 from hil.cars.trip import Accepted, Story, Trip
-from hil.cars.wish import ONGOING_PACE_S, ONGOING_S, Wish
+from hil.cars.wish import ONGOING_S, Wish
 
 RENEGOTIATION: Final = "renegotiation"
 
@@ -107,9 +107,7 @@ async def authorize(secc: Secc, patience_s: float) -> None:
     """Ask until somebody has paid."""
     until = secc.now + patience_s
     while (await secc.ask(AuthorizationReq(), AuthorizationRes)).evse_processing is not EvseProcessing.Finished:
-        if secc.now > until:
-            raise SessionFailed(f"not authorised within {patience_s:.0f} s")
-        await secc.pause(ONGOING_PACE_S)
+        await secc.again(until, f"not authorised within {patience_s:.0f} s")
 
 
 async def discover_parameters(
@@ -122,9 +120,7 @@ async def discover_parameters(
         answer = await secc.ask(request, ChargeParameterDiscoveryRes)
         if answer.evse_processing is EvseProcessing.Finished:
             return answer
-        if secc.now > until:
-            raise SessionFailed("no schedule within 60 s")
-        await secc.pause(ONGOING_PACE_S)
+        await secc.again(until, "no schedule within 60 s")
 
 
 def accept_schedule(parameters: ChargeParameterDiscoveryRes) -> Accepted:

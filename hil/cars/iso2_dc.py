@@ -35,7 +35,6 @@ from hil.cars.wish import (
     CABLE_CHECK_S,
     LITTLE_A,
     NEAR_V,
-    ONGOING_PACE_S,
     PRECHARGE_A,
     PRECHARGE_S,
     RAMP_PACE_S,
@@ -91,9 +90,7 @@ async def check_cable(secc: Secc, car: Vehicle) -> None:
         _still_well(answer.dc_evse_status)
         if answer.evse_processing is EvseProcessing.Finished:
             return
-        if secc.now > until:
-            raise SessionFailed(f"no cable check within {CABLE_CHECK_S:.0f} s")
-        await secc.pause(ONGOING_PACE_S)
+        await secc.again(until, f"no cable check within {CABLE_CHECK_S:.0f} s")
 
 
 async def precharge(secc: Secc, car: Vehicle) -> None:
@@ -110,9 +107,7 @@ async def precharge(secc: Secc, car: Vehicle) -> None:
         _still_well(answer.dc_evse_status)
         if abs(float(answer.evse_present_voltage) - battery_v) < NEAR_V:
             return
-        if secc.now > until:
-            raise SessionFailed(f"no pre-charge within {PRECHARGE_S:.0f} s")
-        await secc.pause(ONGOING_PACE_S)
+        await secc.again(until, f"no pre-charge within {PRECHARGE_S:.0f} s")
 
 
 async def transfer(trip: Trip, started: float, renegotiate_after: float | None) -> str:
@@ -197,6 +192,4 @@ async def stop(trip: Trip, accepted: Accepted) -> None:
         answer = await secc.ask(WeldingDetectionReq(dc_ev_status=ev_status(car)), WeldingDetectionRes)
         if float(answer.evse_present_voltage) < SAFE_V:
             return
-        if secc.now > until:
-            raise SessionFailed(f"still {float(answer.evse_present_voltage):.0f} V at the inlet: a contact is welded")
-        await secc.pause(ONGOING_PACE_S)
+        await secc.again(until, f"still {float(answer.evse_present_voltage):.0f} V at the inlet: a contact is welded")

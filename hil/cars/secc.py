@@ -17,7 +17,7 @@ from firmware.v2g.messages.declare import Message
 from firmware.v2g.messages.xmldsig import Signature
 from hil.cars.line import Line, SessionFailed
 from hil.cars.misbehaviour import Misbehaved, Misbehaviour
-from hil.cars.wish import DIN, ISO2
+from hil.cars.wish import DIN, ISO2, ONGOING_PACE_S
 
 R = TypeVar("R", bound=declare.Response)
 Tell = Callable[[str, Message, int], None]  # direction, message, octets of EXI
@@ -134,6 +134,12 @@ class Secc:
     async def pause(self, seconds: float) -> None:
         """The car does something else for a while."""
         await self.line.pause(seconds)
+
+    async def again(self, until: float, missing: str) -> None:
+        """Before the same is asked again: wait a little. Raises SessionFailed when the car has waited long enough."""
+        if self.now > until:
+            raise SessionFailed(missing)
+        await self.pause(ONGOING_PACE_S)
 
     async def close(self) -> None:
         """Close after the station's last word."""
