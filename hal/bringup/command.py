@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     bring = commands.add_parser("bringup", help="try each part, step by step; ends in a signed report")
     bring.add_argument("file", type=Path)
     bring.add_argument("--technician", default="", metavar="NAME")
-    bring.add_argument("--yes", action="store_true", help="answer every question with yes (simulated boards, scripts)")
+    bring.add_argument("--yes", action="store_true", help="yes to every question, inputs are not tripped (scripts)")
     bring.add_argument("--answers", type=Path, metavar="FILE", help="answers y or n, one a line, instead of asking")
     bring.add_argument("--sim", type=Path, metavar="PATH", help="register file of a simulated board")
     bring.add_argument("--out", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help="report and key (%(default)s)")
