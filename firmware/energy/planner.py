@@ -6,9 +6,10 @@ The car's protocol asks through `firmware.station.schedule.Planner`; how schedul
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
-from firmware.energy.composite import Composite
+from firmware.energy.composite import Composite, View
+from firmware.energy.store import ProfileStore
 from firmware.energy.timeline import Circumstances, schedule_of, start_of
 from firmware.station import sales_tariff
 from firmware.station.charging_profile import TX, Installed
@@ -17,19 +18,25 @@ from firmware.station.facts import EvChargingNeeds, EvChargingSchedule, LimitPer
 from firmware.station.schedule import Needs, Plan, Span
 from firmware.station.station import Station
 
-if TYPE_CHECKING:
-    from firmware.energy.engine import Engine
-
 _ANSWER_S: Final = 10.0  # the back office's word on the needs; a car gives up after 60 s in all
 _PLAN_S: Final = 45.0  # from there to the profile it promised (K15.FR.08)
 _MOST_ID: Final = 255
 _TOLERANCE: Final = 1.01  # a car rounds its power to its own units
 
 
+class Profiles(Protocol):
+    """What the station's engine lets its planners see, and have done."""
+
+    store: ProfileStore
+
+    def view(self) -> View: ...  # all that bounds the station now
+    def follow(self) -> None: ...  # work everything out anew
+
+
 class EvsePlanner:
     """Implements Planner for one EVSE. `index`: which of several schedules the car chose."""
 
-    def __init__(self, evse: Evse, station: Station, engine: "Engine") -> None:
+    def __init__(self, evse: Evse, station: Station, engine: Profiles) -> None:
         self.index = 0
         self._evse = evse
         self._station = station
