@@ -21,7 +21,7 @@ from firmware.main import managed
 from firmware.ocpp.client import SUBPROTOCOLS, BackOfficeClient
 from firmware.ocpp.payload import stamp
 from firmware.ocpp.replay import VERSIONS, Entry, Judge, Judged, dialect_of, entries, guessed
-from firmware.ocpp.rpc import MessageType
+from firmware.ocpp.ocpp_j import MessageType
 from firmware.station.clock import SystemClock
 from firmware.station.station import build_station
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from firmware.config import OcppSettings
-from firmware.ocpp import network_rows, quirks, start_values
+from firmware.ocpp import network_rows, ocpp_j, quirks, start_values
 from firmware.ocpp.backoff import Backoff
 from firmware.ocpp.cost import CostDesk
 from firmware.ocpp.device_model import DeviceModel
@@ -20,9 +20,6 @@ from firmware.ocpp.link import Connection, LinkError
 from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.pricing import Pricing
-from firmware.ocpp.rpc import V16 as RPC_16
-from firmware.ocpp.rpc import V21 as RPC_21
-from firmware.ocpp.rpc import V201 as RPC_201
 from firmware.ocpp.session import Memory, Session
 from firmware.ocpp.uplink import Uplink
 from firmware.station.authorization import Unreachable, Verdict
@@ -47,7 +44,7 @@ from hal import __version__
 log = logging.getLogger(__name__)
 
 FIRST_LOOK_S: Final = 3.0  # a guard that is silent for longer is a fault, and told as one
-SUBPROTOCOLS: Final = {flavour.version: flavour.subprotocol for flavour in (RPC_16, RPC_201, RPC_21)}
+SUBPROTOCOLS: Final = {flavour.version: flavour.subprotocol for flavour in (ocpp_j.V16, ocpp_j.V201, ocpp_j.V21)}
 
 
 class BackOfficeClient:
@@ -267,11 +264,11 @@ class BackOfficeClient:
 
 def load_dialect(subprotocol: str) -> Dialect:
     """The dialect behind a negotiated subprotocol. Only what is spoken is imported: each costs about a megabyte."""
-    if subprotocol == RPC_16.subprotocol:
+    if subprotocol == ocpp_j.V16.subprotocol:
         from firmware.ocpp.v16.dialect import V16  # noqa: PLC0415
 
         return V16()
-    if subprotocol == RPC_21.subprotocol:
+    if subprotocol == ocpp_j.V21.subprotocol:
         from firmware.ocpp.v21.dialect import V21  # noqa: PLC0415
 
         return V21()

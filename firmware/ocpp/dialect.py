@@ -12,8 +12,8 @@ from msgspec import UnsetType
 from firmware.ocpp.cost import CostDesk
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.monitoring import Monitors
+from firmware.ocpp.ocpp_j import Flavour
 from firmware.ocpp.payload import Payload, moment
-from firmware.ocpp.rpc import Flavour
 from firmware.ocpp.uplink import Uplink
 from firmware.station.authorization import Verdict
 from firmware.station.certificates import HashData, OwnUse

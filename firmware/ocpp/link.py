@@ -15,8 +15,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
+from firmware.ocpp.ocpp_j import MAX_FRAME
 from firmware.ocpp.routes import Trouble
-from firmware.ocpp.rpc import MAX_FRAME
 from firmware.ocpp.tls_probe import probe
 from firmware.station.certificates import LinkMaterial
 

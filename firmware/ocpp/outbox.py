@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 
 from firmware.ocpp.dialect import Dialect, Learnt, Outgoing, Shape
+from firmware.ocpp.ocpp_j import Sent, encode_call
 from firmware.ocpp.payload import Payload
-from firmware.ocpp.rpc import Sent, encode_call
 from firmware.station.clock import Clock
 from firmware.station.facts import AnyFact, MeterValues, Transaction
 from firmware.station.journal import Journal, JournalError

@@ -11,14 +11,15 @@ from typing import Final, Literal
 
 import msgspec
 
-from firmware.ocpp import rpc
+from firmware.ocpp.checking import Violation, check
 from firmware.ocpp.client import SUBPROTOCOLS, load_dialect
 from firmware.ocpp.dialect import Dialect
+from firmware.ocpp.ocpp_j import MAX_FRAME, MAX_ID, MessageType
 from firmware.ocpp.payload import Payload, moment
 
 Direction = Literal["sent", "received"]
 VERSIONS: Final = ("2.0.1", "2.1", "1.6")  # the first of equals is guessed
-MAX_LINE: Final = 4 * rpc.MAX_FRAME
+MAX_LINE: Final = 4 * MAX_FRAME
 _TYPE_AS_TEXT: Final = re.compile(r'^\[\s*"([2-6])"')  # as some loggers write it
 _OTHER: Final[dict[Direction, Direction]] = {"sent": "received", "received": "sent"}
 _CODES: Final = frozenset(
@@ -107,22 +108,22 @@ class Judge:
             why = "too short" if isinstance(error, IndexError) else error
             return Judged(entry, "frame", "", entry.name, entry.direction, f"cannot be read: {why}")
         judged = self._by_kind(entry, kind, message_id, parts)
-        if not judged.problem and not 0 < len(message_id) <= rpc.MAX_ID:
-            return replace(judged, problem=f"the id has {len(message_id)} characters, {rpc.MAX_ID} are allowed")
+        if not judged.problem and not 0 < len(message_id) <= MAX_ID:
+            return replace(judged, problem=f"the id has {len(message_id)} characters, {MAX_ID} are allowed")
         return judged
 
     def _by_kind(self, entry: Entry, kind: int, message_id: str, parts: list[msgspec.Raw]) -> Judged:
         flavour = self.dialect.flavour
         match kind:
-            case rpc.MessageType.CALL:
+            case MessageType.CALL:
                 return self._call(entry, message_id, parts)
-            case rpc.MessageType.CALLRESULT:
+            case MessageType.CALLRESULT:
                 return self._result(entry, message_id, parts)
-            case rpc.MessageType.CALLERROR:
+            case MessageType.CALLERROR:
                 return self._error(entry, message_id, parts, "error")
-            case rpc.MessageType.CALLRESULTERROR if flavour.refuses_results:
+            case MessageType.CALLRESULTERROR if flavour.refuses_results:
                 return self._error(entry, message_id, parts, "result error")
-            case rpc.MessageType.SEND if flavour.sends:
+            case MessageType.SEND if flavour.sends:
                 return self._call(entry, message_id, parts, "send")
         problem = f"message type {kind} is none of OCPP {flavour.version}"
         return Judged(entry, "frame", message_id, entry.name, entry.direction, problem)
@@ -219,8 +220,8 @@ def _message(version: str, action: str, end: str) -> type[Payload] | None:
 def _checked(raw: msgspec.Raw, shape: type[Payload]) -> str:
     """What is wrong with a payload, or ""."""
     try:
-        rpc.check(raw, shape)
-    except rpc.Violation as violation:
+        check(raw, shape)
+    except Violation as violation:
         return str(violation)
     return ""
 

@@ -12,59 +12,19 @@ import uuid
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, Final, Literal
 
 import msgspec
 
+from firmware.ocpp.checking import Violation, check, code_of
+from firmware.ocpp.ocpp_j import MAX_FRAME, MAX_ID, UNREADABLE_ID, Flavour, MessageType, Sent, frame_of
 from firmware.ocpp.payload import Payload
 
-MAX_FRAME: Final = 65_536  # characters; 99 % of OCPP messages stay below 2 kB
 MAX_OPEN: Final = 16  # unanswered CALLs of the peer; it may only have one, so more is a flood
-MAX_ID: Final = 36
-UNREADABLE_ID: Final = "-1"  # 2.0.1 part 4, 4.2.3
-
-
-class MessageType(IntEnum):
-    CALL = 2
-    CALLRESULT = 3
-    CALLERROR = 4
-    CALLRESULTERROR = 5  # 2.1
-    SEND = 6  # 2.1
-
-
-@dataclass(frozen=True)
-class Flavour:
-    """How one version of OCPP-J differs from the others on the wire."""
-
-    version: str
-    subprotocol: str
-    format_violation: str = "FormatViolation"
-    occurrence_violation: str = "OccurrenceConstraintViolation"
-    framework_error: str | None = "RpcFrameworkError"  # None: a frame without readable id gets no answer
-    unknown_type: str | None = None  # error code that answers an unknown message type; None: ignore
-    refuses_results: bool = False  # CALLRESULTERROR exists
-    sends: bool = False  # SEND exists
-
-
-# 1.6 keeps two misspelt words on the wire.
-V16: Final = Flavour("1.6", "ocpp1.6", "FormationViolation", "OccurenceConstraintViolation", framework_error=None)
-V201: Final = Flavour("2.0.1", "ocpp2.0.1", unknown_type="MessageTypeNotSupported")  # part 4, 4.4
-V21: Final = Flavour("2.1", "ocpp2.1", refuses_results=True, sends=True)
 
 
 class RpcError(Exception):
     """We used the connection against the rules of OCPP-J: a second CALL in flight, an answer to nothing."""
-
-
-@dataclass(frozen=True)
-class Sent:
-    """One own CALL, as it goes over the wire and as it is retried."""
-
-    id: str
-    action: str
-    frame: str
-    response: type[Payload]
 
 
 @dataclass(frozen=True)
@@ -121,64 +81,6 @@ class Dropped:
 Event = Called | Answered | Refused | Silent | Dropped
 
 
-# --- checking -----------------------------------------------------------------------------------------------------
-
-
-class Violation(Exception):
-    """A payload breaks its schema: the JSON-schema keyword that fails, and where."""
-
-    def __init__(self, keyword: str, text: str) -> None:
-        super().__init__(text)
-        self.keyword = keyword
-
-
-# msgspec tells the failing rule only in words; these are its words (a test pins them).
-_KEYWORDS: Final = (
-    (re.compile(r"missing required field"), "required"),
-    (re.compile(r"unknown field"), "additionalProperties"),
-    (re.compile(r"Invalid enum value"), "enum"),
-    (re.compile(r"`array` of length"), "items"),
-    (re.compile(r"`str` of length"), "length"),
-    (re.compile(r"matching regex|RFC3339"), "format"),
-    (re.compile(r"Expected `(int|float)` [<>]|multiple of|out of range"), "range"),
-    (re.compile(r"Expected `"), "type"),
-)
-
-
-def check(raw: msgspec.Raw | bytes, kind: type[Payload]) -> Payload:
-    """JSON text as a checked message. Raises Violation."""
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except msgspec.ValidationError as error:
-        text = str(error)
-        raise Violation(next((word for shape, word in _KEYWORDS if shape.search(text)), "type"), text) from None
-    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        raise Violation("syntax", str(error)) from None
-
-
-def code_of(keyword: str, flavour: Flavour) -> str:
-    """The error code for a failing schema keyword (1.6-J 4.2.3, 2.0.1 part 4 4.3)."""
-    match keyword:
-        case "required" | "items":
-            return flavour.occurrence_violation
-        case "type":
-            return "TypeConstraintViolation"
-        case "enum" | "range" | "format":
-            return "PropertyConstraintViolation"
-        case _:  # syntax, length, additionalProperties
-            return flavour.format_violation
-
-
-def encode_call(action: str, payload: Payload, message_id: str | None = None) -> tuple[str, str]:
-    """(message id, frame) of a CALL. Ids are UUIDs: unique over all connections and restarts of this identity."""
-    message_id = message_id or str(uuid.uuid4())
-    return message_id, _frame(MessageType.CALL, message_id, action, payload)
-
-
-def _frame(*parts: object) -> str:
-    return msgspec.json.encode(parts).decode()
-
-
 # A frame too big to parse still names its id near the front.
 _CALL_HEAD: Final = re.compile(r'\s*\[\s*2\s*,\s*"([^"\\]{1,36})"')
 
@@ -224,12 +126,12 @@ class Rpc:
         """Send without wanting an answer (2.1 SEND); allowed while a CALL is in flight."""
         if not self.flavour.sends:
             raise RpcError(f"{action}: OCPP {self.flavour.version} has no SEND")
-        self._out.append(Frame(_frame(MessageType.SEND, str(uuid.uuid4()), action, payload), "call", action))
+        self._out.append(Frame(frame_of(MessageType.SEND, str(uuid.uuid4()), action, payload), "call", action))
 
     def answer(self, message_id: str, response: Payload) -> None:
         """Answer a `Called`. Raises RpcError when nothing with this id is open."""
         action = self._close(message_id)
-        self._out.append(Frame(_frame(MessageType.CALLRESULT, message_id, response), "result", action))
+        self._out.append(Frame(frame_of(MessageType.CALLRESULT, message_id, response), "result", action))
 
     def refuse(self, message_id: str, code: str, description: str = "") -> None:
         """Answer a `Called` with an error. Raises RpcError when nothing with this id is open."""
@@ -263,7 +165,7 @@ class Rpc:
         return action
 
     def _error(self, message_id: str, code: str, description: str, action: str = "") -> None:
-        text = _frame(MessageType.CALLERROR, message_id, code, description[:255], {})
+        text = frame_of(MessageType.CALLERROR, message_id, code, description[:255], {})
         self._out.append(Frame(text, "error", action or code))
 
     # --- their side -------------------------------------------------------------------------------------------------
@@ -347,7 +249,7 @@ class Rpc:
         except Violation as violation:
             code = code_of(violation.keyword, self.flavour)
             if self.flavour.refuses_results:
-                text = _frame(MessageType.CALLRESULTERROR, message_id, code, str(violation)[:255], {})
+                text = frame_of(MessageType.CALLRESULTERROR, message_id, code, str(violation)[:255], {})
                 self._out.append(Frame(text, "error", call.action))
             return Refused(call, code, str(violation), unusable=True)
 

@@ -19,9 +19,10 @@ from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Dialect, Office, Outgoing, Refusal, RegistrationStatus
 from firmware.ocpp.link import Connection, LinkError
 from firmware.ocpp.monitoring import Monitors
+from firmware.ocpp.ocpp_j import MAX_FRAME, Sent, encode_call
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import Payload
-from firmware.ocpp.rpc import MAX_FRAME, Answered, Called, Dropped, Refused, Rpc, Sent, Silent, encode_call
+from firmware.ocpp.rpc import Answered, Called, Dropped, Refused, Rpc, Silent
 from firmware.ocpp.uplink import Uplink
 from firmware.station import security_events
 from firmware.station.authorization import Unreachable, Verdict

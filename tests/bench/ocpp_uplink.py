@@ -20,9 +20,10 @@ from ocpp.messages import Call, CallResult, validate_payload
 from websockets.typing import Subprotocol
 
 from firmware.config import OcppSettings, Settings, StationSettings
-from firmware.ocpp import rpc
+from firmware.ocpp import ocpp_j
 from firmware.ocpp.client import BackOfficeClient
 from firmware.ocpp.dialect import Outgoing, Shape
+from firmware.ocpp.rpc import Rpc
 from firmware.ocpp.v201.calls import boot_notification
 from firmware.ocpp.v201.dialect import V201
 from firmware.station.facts import IdToken, MeterValues, Sample, Transaction
@@ -60,9 +61,9 @@ def microseconds(work: Callable[[], Any], times: int = 300) -> float:
 
 def ours(outgoing: Outgoing, answer: str) -> Callable[[], Any]:
     def round_trip() -> Any:
-        connection = rpc.Rpc(rpc.V201, V201.requests)
-        message_id, text = rpc.encode_call(outgoing.action, outgoing.payload, "1")
-        connection.call(rpc.Sent(message_id, outgoing.action, text, outgoing.response), 0.0, 30.0)
+        connection = Rpc(ocpp_j.V201, V201.requests)
+        message_id, text = ocpp_j.encode_call(outgoing.action, outgoing.payload, "1")
+        connection.call(ocpp_j.Sent(message_id, outgoing.action, text, outgoing.response), 0.0, 30.0)
         connection.frames()
         return connection.feed(f'[3,"1",{answer}]')
 

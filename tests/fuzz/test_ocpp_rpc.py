@@ -6,16 +6,16 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.ocpp import rpc
+from firmware.ocpp import ocpp_j
 from firmware.ocpp.rpc import Called, Rpc
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v16.dialect import V16
 from firmware.ocpp.v201.dialect import V201
 
 FLAVOURS = (
-    (rpc.V16, V16.requests, V16.known),
-    (rpc.V201, V201.requests, V201.known),
-    (rpc.V21, V201.requests, V201.known),
+    (ocpp_j.V16, V16.requests, V16.known),
+    (ocpp_j.V201, V201.requests, V201.known),
+    (ocpp_j.V21, V201.requests, V201.known),
 )
 ACTIONS = sorted({*V16.requests, *V201.requests, *V16.known, "Nonsense", ""})
 
@@ -42,8 +42,8 @@ answers = st.tuples(st.sampled_from([3, 4, 5]), st.sampled_from(["h1", "h2"]), p
 def feed_all(frame: str | bytes) -> None:
     for flavour, requests, known in FLAVOURS:
         connection = Rpc(flavour, requests, known)
-        message_id, text = rpc.encode_call("Heartbeat", v16.Heartbeat(), "h1")
-        connection.call(rpc.Sent(message_id, "Heartbeat", text, v16.HeartbeatResponse), now=0.0, timeout_s=30.0)
+        message_id, text = ocpp_j.encode_call("Heartbeat", v16.Heartbeat(), "h1")
+        connection.call(ocpp_j.Sent(message_id, "Heartbeat", text, v16.HeartbeatResponse), now=0.0, timeout_s=30.0)
         connection.frames()
         event = connection.feed(frame)
         if isinstance(event, Called):

@@ -6,9 +6,9 @@ from typing import Final, TypeVar, cast
 import msgspec
 from msgspec import UNSET
 
+from firmware.ocpp.checking import Violation, check
 from firmware.ocpp.dialect import Outgoing
 from firmware.ocpp.payload import Payload
-from firmware.ocpp.rpc import Violation, check
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v201 import messages as v201
 from firmware.ocpp.v201.contracts import Contracts201

@@ -4,7 +4,7 @@ from typing import Final, cast
 
 from msgspec import UNSET
 
-from firmware.ocpp import rpc
+from firmware.ocpp import ocpp_j
 from firmware.ocpp.dialect import Answer, Contracts, Learnt, Office, Outgoing, Registration, Shape
 from firmware.ocpp.payload import Payload, moment
 from firmware.ocpp.v16 import calls, commands, security
@@ -21,7 +21,7 @@ REQUESTS: Final = {kind.__name__: kind for kind in commands.COMMANDS}
 
 
 class V16:
-    flavour = rpc.V16
+    flavour = ocpp_j.V16
     requests = REQUESTS
     known = commands.KNOWN
 

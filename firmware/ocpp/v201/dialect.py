@@ -5,7 +5,7 @@ from typing import Final, cast
 
 from msgspec import UNSET
 
-from firmware.ocpp import rpc
+from firmware.ocpp import ocpp_j
 from firmware.ocpp.dialect import Answer, Contracts, Learnt, Office, Outgoing, Registration, Shape
 from firmware.ocpp.payload import Payload, moment
 from firmware.ocpp.v201 import calls, certificates, commands, messages
@@ -20,7 +20,7 @@ REQUESTS: Final = {kind.__name__.removesuffix("Request"): kind for kind in comma
 
 
 class V201:
-    flavour: rpc.Flavour = rpc.V201
+    flavour: ocpp_j.Flavour = ocpp_j.V201
     requests: Mapping[str, type[Payload]] = REQUESTS
     known: frozenset[str] = commands.KNOWN
 

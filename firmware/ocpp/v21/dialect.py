@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import UNSET
 
-from firmware.ocpp import rpc
+from firmware.ocpp import ocpp_j
 from firmware.ocpp.dialect import Answer, Learnt, Office, Outgoing, Shape
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.v21 import calls as calls_21
@@ -50,7 +50,7 @@ SIGNING_USES: Final[dict[OwnUse, CertificateSigningUseEnum]] = {
 
 
 class V21(V201):
-    flavour = rpc.V21
+    flavour = ocpp_j.V21
     requests: Mapping[str, type[Payload]] = REQUESTS
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from firmware.ocpp import rpc
+from firmware.ocpp.rpc import Rpc
 from firmware.ocpp.v16.dialect import V16
 from firmware.ocpp.v21.dialect import V21
 from firmware.ocpp.v201.dialect import V201
@@ -36,7 +36,7 @@ MEGABYTE = 1 << 20
 
 @pytest.mark.parametrize("dialect", [V16(), V201(), V21()], ids=lambda dialect: dialect.flavour.version)
 def test_a_flood_of_nonsense_leaves_nothing_behind(dialect: Any) -> None:
-    connection = rpc.Rpc(dialect.flavour, dialect.requests, dialect.known)
+    connection = Rpc(dialect.flavour, dialect.requests, dialect.known)
 
     def flood(times: int) -> None:
         for _ in range(times):
@@ -57,7 +57,7 @@ def test_a_flood_of_nonsense_leaves_nothing_behind(dialect: Any) -> None:
 
 
 def test_ten_megabytes_are_refused_unread() -> None:
-    connection = rpc.Rpc(V201().flavour, V201().requests, V201().known)
+    connection = Rpc(V201().flavour, V201().requests, V201().known)
     frame = '[2,"big","DataTransfer",{"vendorId":"' + "z" * (10 * MEGABYTE) + '"}]'
     tracemalloc.start()
     try:

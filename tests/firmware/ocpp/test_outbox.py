@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from firmware.ocpp.dialect import Dialect, Learnt, Shape
+from firmware.ocpp.ocpp_j import Sent
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import moment
-from firmware.ocpp.rpc import Sent
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v16.dialect import V16
 from firmware.ocpp.v201 import messages as v201

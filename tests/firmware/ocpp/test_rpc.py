@@ -5,30 +5,30 @@ from typing import Any
 
 import pytest
 
-from firmware.ocpp import rpc
-from firmware.ocpp.rpc import Answered, Called, Dropped, Refused, Rpc, RpcError, Silent
+from firmware.ocpp import ocpp_j
+from firmware.ocpp.rpc import MAX_OPEN, Answered, Called, Dropped, Refused, Rpc, RpcError, Silent
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v16.dialect import V16
 from firmware.ocpp.v201.dialect import V201
 
-V21 = Rpc(rpc.V21, V201.requests, V201.known)
+V21 = Rpc(ocpp_j.V21, V201.requests, V201.known)
 
 
 def rpc16() -> Rpc:
-    return Rpc(rpc.V16, V16.requests, V16.known)
+    return Rpc(ocpp_j.V16, V16.requests, V16.known)
 
 
 def rpc201() -> Rpc:
-    return Rpc(rpc.V201, V201.requests, V201.known)
+    return Rpc(ocpp_j.V201, V201.requests, V201.known)
 
 
 def out(connection: Rpc) -> list[Any]:
     return [json.loads(frame.text) for frame in connection.frames()]
 
 
-def heartbeat(message_id: str = "h1") -> rpc.Sent:
-    message_id, text = rpc.encode_call("Heartbeat", v16.Heartbeat(), message_id)
-    return rpc.Sent(message_id, "Heartbeat", text, v16.HeartbeatResponse)
+def heartbeat(message_id: str = "h1") -> ocpp_j.Sent:
+    message_id, text = ocpp_j.encode_call("Heartbeat", v16.Heartbeat(), message_id)
+    return ocpp_j.Sent(message_id, "Heartbeat", text, v16.HeartbeatResponse)
 
 
 def error_of(connection: Rpc, frame: str) -> tuple[str, str]:
@@ -124,10 +124,10 @@ def test_unknown_message_types() -> None:
 
 
 def test_a_frame_over_the_size_limit_is_refused_with_its_id_and_never_parsed() -> None:
-    big = '[2, "big", "DataTransfer", {"vendorId": "' + "x" * rpc.MAX_FRAME
+    big = '[2, "big", "DataTransfer", {"vendorId": "' + "x" * ocpp_j.MAX_FRAME
     assert error_of(rpc201(), big) == ("big", "FormatViolation")
     connection = rpc16()
-    assert isinstance(connection.feed("x" * (rpc.MAX_FRAME + 1)), Dropped)
+    assert isinstance(connection.feed("x" * (ocpp_j.MAX_FRAME + 1)), Dropped)
     assert out(connection) == []
 
 
@@ -199,7 +199,7 @@ def test_an_error_is_an_error_however_badly_it_is_spelt() -> None:
 
 
 def test_a_result_that_breaks_its_schema_is_unusable_and_only_21_says_so() -> None:
-    for connection, answers in ((rpc16(), 0), (rpc201(), 0), (Rpc(rpc.V21, {}), 1)):
+    for connection, answers in ((rpc16(), 0), (rpc201(), 0), (Rpc(ocpp_j.V21, {}), 1)):
         connection.call(heartbeat(), now=0.0, timeout_s=30.0)
         connection.frames()
         event = connection.feed('[3, "h1", {"currentTime": 5}]')
@@ -212,7 +212,7 @@ def test_a_result_that_breaks_its_schema_is_unusable_and_only_21_says_so() -> No
 def test_only_21_can_send_without_an_answer() -> None:
     with pytest.raises(RpcError):
         rpc201().send("NotifyPeriodicEventStream", v16.Heartbeat())
-    connection = Rpc(rpc.V21, {})
+    connection = Rpc(ocpp_j.V21, {})
     connection.call(heartbeat(), now=0.0, timeout_s=30.0)
     connection.send("NotifyPeriodicEventStream", v16.Heartbeat())
     assert [row[0] for row in out(connection)] == [2, 6]
@@ -223,7 +223,7 @@ def test_only_21_can_send_without_an_answer() -> None:
 
 def test_a_peer_that_does_not_wait_for_answers_is_refused() -> None:
     connection = rpc16()
-    for number in range(rpc.MAX_OPEN):
+    for number in range(MAX_OPEN):
         assert isinstance(connection.feed(json.dumps([2, f"c{number}", "ClearCache", {}])), Called)
     assert error_of(connection, '[2, "more", "ClearCache", {}]') == ("more", "GenericError")
 
