@@ -16,8 +16,9 @@ import msgspec
 
 from firmware.diagnostics import bundle
 from firmware.security.log import SecurityLog
+from firmware.station.car_facts import CarMessage
 from firmware.station.certificates import Choice
-from firmware.station.facts import AnyFact, BackOfficeMessage, CarMessage, LogStatus
+from firmware.station.facts import AnyFact, BackOfficeMessage, LogStatus
 from firmware.station.log_upload import LogAnswer, LogOrder
 from firmware.station.station import Station
 from firmware.transfer.address import Failure, TransferError, parse

@@ -20,9 +20,10 @@ from firmware.energy.instant import Instant, Layers, layers
 from firmware.energy.planner import EvsePlanner
 from firmware.energy.store import ProfileStore
 from firmware.energy.timeline import NEVER, Circumstances
+from firmware.station.charging_facts import PriorityCharging
 from firmware.station.charging_profile import PRIORITY, TX, Installed, LimitSource, Period, Profile, RateUnit
 from firmware.station.evse import Evse
-from firmware.station.facts import AnyFact, BackOfficeLink, PriorityCharging
+from firmware.station.facts import AnyFact, BackOfficeLink
 from firmware.station.journal import Change, Contents
 from firmware.station.schedule import Planner
 from firmware.station.smart_charging import CompositeSchedule, Criteria, Edition, Refusal

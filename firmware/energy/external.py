@@ -9,9 +9,9 @@ from typing import Final
 
 from firmware.energy import rules
 from firmware.energy.store import ProfileStore
+from firmware.station.charging_facts import ChargingLimit, LimitPeriod, LimitSchedule
 from firmware.station.charging_profile import EXTERNAL, Installed, LimitSource, Period, Profile, RateUnit, Schedule
 from firmware.station.evse import Evse
-from firmware.station.facts import ChargingLimit, LimitPeriod, LimitSchedule
 from firmware.station.smart_charging import Refusal
 from firmware.station.station import Station
 

@@ -12,9 +12,9 @@ from firmware.energy.composite import Composite, View
 from firmware.energy.store import ProfileStore
 from firmware.energy.timeline import Circumstances, schedule_of, start_of
 from firmware.station import sales_tariff
+from firmware.station.charging_facts import EvChargingNeeds, EvChargingSchedule, LimitPeriod, LimitSchedule
 from firmware.station.charging_profile import TX, Installed
 from firmware.station.evse import Evse
-from firmware.station.facts import EvChargingNeeds, EvChargingSchedule, LimitPeriod, LimitSchedule
 from firmware.station.schedule import Needs, Plan, Span
 from firmware.station.station import Station
 

@@ -24,18 +24,9 @@ from firmware.ocpp.session import Memory, Session
 from firmware.ocpp.uplink import Uplink
 from firmware.station.authorization import Unreachable, Verdict
 from firmware.station.certificates import HashData, OwnUse
+from firmware.station.charging_facts import EvChargingNeeds, EvChargingSchedule, PriorityCharging
 from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
-from firmware.station.facts import (
-    AnyFact,
-    BackOfficeLink,
-    Booted,
-    ConnectorStatus,
-    EvChargingNeeds,
-    EvChargingSchedule,
-    IdToken,
-    PriorityCharging,
-    Transaction,
-)
+from firmware.station.facts import AnyFact, BackOfficeLink, Booted, ConnectorStatus, IdToken, Transaction
 from firmware.station.journal import Journal, JournalError
 from firmware.station.signal import until
 from firmware.station.station import DURABLE, Station

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from firmware.panel.state import Observer
-from firmware.station.facts import ClearFault
+from firmware.station.commands import ClearFault
 from firmware.station.station import Station
 from hal import __version__
 

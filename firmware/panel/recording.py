@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from firmware.station.facts import AnyFact, Fact
+from firmware.station.fact import Fact
+from firmware.station.facts import AnyFact
 
 LONGEST_LINE = 65_536  # bytes; our own lines are shorter
 LATEST = 1e11  # seconds: what claims to be later (year 5138) is nonsense

@@ -19,18 +19,16 @@ import msgspec
 from firmware.panel.recording import LONGEST_LINE, Line, MeterPoint, RecordingBegan, RecordingEnded, RecordingThinned
 from firmware.panel.redaction import Redactor
 from firmware.panel.session_file import SessionFile
+from firmware.station.car_facts import CarMessage, CarSession, PacketCapture
+from firmware.station.charging_facts import LimitChanged
 from firmware.station.facts import (
     AnyFact,
     Authorized,
     BackOfficeLink,
     BackOfficeMessage,
-    CarMessage,
-    CarSession,
     ConnectorStatus,
     FaultCleared,
     FaultRaised,
-    LimitChanged,
-    PacketCapture,
     PilotChanged,
     TokenPresented,
     Transaction,

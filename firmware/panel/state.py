@@ -9,9 +9,10 @@ import msgspec
 
 from firmware.panel.redaction import shown
 from firmware.panel.remedies import remedy
+from firmware.station.car_facts import PacketCapture
 from firmware.station.displayed import State, Told
 from firmware.station.evse import Evse
-from firmware.station.facts import AnyFact, BackOfficeLink, PacketCapture
+from firmware.station.facts import AnyFact, BackOfficeLink
 from firmware.station.station import Station
 
 JOURNAL_S = 1.0  # the queue's length is worth no longer wait

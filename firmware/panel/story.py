@@ -15,24 +15,26 @@ from firmware.panel.ladder import Exchange, Said, folded, paired
 from firmware.panel.recording import Line, MeterPoint, RecordingBegan, RecordingEnded, RecordingThinned
 from firmware.panel.redaction import shown
 from firmware.panel.words import PROTOCOLS
+from firmware.station.car_facts import (
+    CarMessage,
+    CarSession,
+    CarTls,
+    CertificateHealth,
+    DataLinkStatus,
+    ModemStatus,
+    PacketCapture,
+)
+from firmware.station.charging_facts import LimitChanged
+from firmware.station.fact import Fact
 from firmware.station.facts import (
     Authorized,
     BackOfficeLink,
     BackOfficeMessage,
     Booted,
-    CarMessage,
-    CarSession,
-    CarTls,
-    CertificateHealth,
     ConnectorStatus,
-    DataLinkStatus,
     DriverTold,
-    Fact,
     FaultCleared,
     FaultRaised,
-    LimitChanged,
-    ModemStatus,
-    PacketCapture,
     PilotChanged,
     Sample,
     SecurityEvent,

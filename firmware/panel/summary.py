@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from firmware.panel.redaction import shown
 from firmware.panel.story import Story, turnaround
-from firmware.station.facts import Authorized, IdToken, PacketCapture, TokenPresented, Transaction
+from firmware.station.car_facts import PacketCapture
+from firmware.station.facts import Authorized, IdToken, TokenPresented, Transaction
 from firmware.station.stopped import worded
 
 #: faults that lead the head of a report

@@ -8,7 +8,8 @@ import logging
 import re
 from typing import TYPE_CHECKING, Final
 
-from firmware.station.facts import IdentifyCar, IdToken
+from firmware.station.commands import IdentifyCar
+from firmware.station.facts import IdToken
 
 if TYPE_CHECKING:
     from firmware.station.evse import Evse

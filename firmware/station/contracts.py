@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from firmware.station.authorization import Unreachable, Verdict
-from firmware.station.commands import cannot_start
+from firmware.station.carrying_out import cannot_start
 from firmware.station.facts import IdToken
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What happened at the station (facts) and what it may be asked to do (commands), in OCPP 2.x terms.
+"""What happened at the station, in OCPP 2.x terms; what it may be asked to do is in `commands`.
 
 Facts are the one stream that the OCPP dialects, the panel and the session report read; the outbox stores them.
 Enumerations are plain strings with the values of OCPP 2.0.1 part 2 (section 3, datatypes), so that a dialect needs no
@@ -10,14 +10,23 @@ from typing import Literal
 
 import msgspec
 
-
-class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="fact"):
-    """Base of every fact: when it happened."""
-
-    at: float
-    mono: float = 0.0
-    clock_synced: bool = True  # False: `at` came from an unset clock
-
+from firmware.station.car_facts import (
+    CarMessage,
+    CarSession,
+    CarTls,
+    CertificateHealth,
+    DataLinkStatus,
+    ModemStatus,
+    PacketCapture,
+)
+from firmware.station.charging_facts import (
+    ChargingLimit,
+    EvChargingNeeds,
+    EvChargingSchedule,
+    LimitChanged,
+    PriorityCharging,
+)
+from firmware.station.fact import Fact
 
 # --- station and connectors ---------------------------------------------------------------------------------------
 
@@ -204,84 +213,6 @@ class MonitorEvents(Fact, frozen=True, kw_only=True, tag="monitor_events"):
     events: tuple[MonitorEvent, ...]
 
 
-class LimitChanged(Fact, frozen=True, kw_only=True, tag="limit_changed"):
-    """What an EVSE may draw now and who says so. `source`: hardware, cable, site, budget, csms, car, ..."""
-
-    evse: int
-    limit_a: float
-    source: str
-    limit_w: float | None = None
-
-
-class LimitPeriod(msgspec.Struct, frozen=True):
-    """From `start_s` after the schedule's start: A per phase or W over all phases."""
-
-    start_s: float
-    limit: float
-    phases: int | None = None
-
-
-class LimitSchedule(msgspec.Struct, frozen=True):
-    """What is told of a schedule to a back office. `start` UTC s, None = relative to the moment it is told."""
-
-    unit: Literal["A", "W"]
-    periods: tuple[LimitPeriod, ...]
-    id: int = 0
-    start: float | None = None
-    duration_s: float | None = None
-
-
-class ChargingLimit(Fact, frozen=True, kw_only=True, tag="charging_limit"):
-    """An external limit was set or changed by more than SmartChargingCtrlr.LimitChangeSignificance (K11, K12), or is
-    lifted (K13). `source`: EMS, SO, Other. `evse` 0 = the station. `schedule` only where the back office wants it
-    (NotifyChargingLimitWithSchedules)."""
-
-    evse: int
-    source: str
-    cleared: bool = False
-    grid_critical: bool | None = None
-    schedule: LimitSchedule | None = None
-
-
-class EvChargingNeeds(Fact, frozen=True, kw_only=True, tag="ev_charging_needs"):
-    """What a car told before it charges, or when it asks for new terms (K15.FR.01, K17.FR.01). `transfer`:
-    EnergyTransferModeEnumType (DC, AC_single_phase, AC_three_phase, ...). `departure` UTC s. None = not told."""
-
-    evse: int
-    transfer: str
-    transaction_id: str | None = None
-    departure: float | None = None
-    max_schedules: int | None = None
-    max_periods: int | None = None  # maxScheduleTuples
-    energy_wh: float | None = None
-    min_current_a: float | None = None
-    max_current_a: float | None = None
-    max_voltage_v: float | None = None
-    max_power_w: float | None = None
-    soc_percent: float | None = None
-    full_soc_percent: float | None = None
-    bulk_soc_percent: float | None = None
-    capacity_wh: float | None = None
-
-
-class EvChargingSchedule(Fact, frozen=True, kw_only=True, tag="ev_charging_schedule"):
-    """Which schedule the car chose, and what it means to draw (K15.FR.10, K16.FR.05, K17.FR.10). `selected`: id of
-    the schedule; `within`: it stays within what was offered (K15.FR.09)."""
-
-    evse: int
-    schedule: LimitSchedule
-    selected: int | None = None
-    within: bool = True
-    transaction_id: str | None = None
-
-
-class PriorityCharging(Fact, frozen=True, kw_only=True, tag="priority_charging"):
-    """Priority charging began or ended for a transaction (K21, K22)."""
-
-    transaction_id: str
-    activated: bool
-
-
 class DriverTold(Fact, frozen=True, kw_only=True, tag="driver_told"):
     """What the driver of a transaction is told of tariff and cost (2.0.1 block I). `cost` in `currency` (ISO 4217),
     None = not known; `final`: nothing is added any more; `text` stands instead of a cost that is not known."""
@@ -307,115 +238,6 @@ class PilotChanged(Fact, frozen=True, kw_only=True, tag="pilot"):
     closed: bool
     limit_a: float
     why_open: str = ""
-
-
-class AnswerTimes(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How long one kind of answer took in a session, in s, of the time that the standard allows for it; `late`: how
-    many took longer."""
-
-    name: str
-    count: int
-    median_s: float
-    p99_s: float
-    max_s: float
-    allowed_s: float
-    late: int = 0
-
-
-class CarMessage(Fact, frozen=True, kw_only=True, tag="car_message"):
-    """One V2G message. `direction`: from_car, to_car. An answer says how long after its request it left, and how long
-    it might have taken, in s."""
-
-    evse: int
-    session: str
-    direction: Literal["from_car", "to_car"]
-    protocol: str
-    name: str
-    text: str = ""  # the one-line log form
-    size: int = 0
-    took_s: float | None = None
-    allowed_s: float | None = None
-
-
-class CarSession(Fact, frozen=True, kw_only=True, tag="car_session"):
-    """A digital session began or ended, and why; at its end, how our answers kept their deadlines, and which of the
-    car's ways we had to put up with (names of firmware/v2g/quirks.toml)."""
-
-    evse: int
-    session: str
-    kind: Literal["Started", "Ended"]
-    protocol: str = ""
-    evccid: str = ""
-    reason: str = ""
-    answers: tuple[AnswerTimes, ...] = ()
-    quirks: tuple[str, ...] = ()
-
-
-class CarTls(Fact, frozen=True, kw_only=True, tag="car_tls"):
-    """TLS with a car was agreed, or not, and why not. `offered`: the car's versions and cipher suites; `chain`: which
-    of our certificate chains answered, and `root_known` whether the car named its root; `vehicle`: the common name of
-    its certificate, "" without one."""
-
-    evse: int
-    agreed: bool
-    offered: str = ""
-    version: str = ""
-    suite: str = ""
-    chain: str = ""
-    root_known: bool = False
-    stapled: bool = False
-    vehicle: str = ""
-    reason: str = ""
-
-
-class PacketCapture(Fact, frozen=True, kw_only=True, tag="packet_capture"):
-    """The packets between car and station are being written to a file (pcapng) in the storage's `captures`, or it is
-    finished. `left_out`: packets there was no room for; `secrets`: TLS keys are inside; `reason`: why it is not whole.
-    """
-
-    evse: int
-    file: str
-    kind: Literal["Began", "Ended"]
-    packets: int = 0
-    size: int = 0
-    left_out: int = 0
-    secrets: bool = False
-    reason: str = ""
-
-
-class CertificateHealth(Fact, frozen=True, kw_only=True, tag="certificate_health"):
-    """Something about our certificates that somebody should know; told when it is found, when they are read."""
-
-    evse: int
-    severity: Literal["fault", "warning", "note"]
-    where: str
-    text: str
-    remedy: str = ""
-
-
-class ModemStatus(Fact, frozen=True, kw_only=True, tag="modem"):
-    """The power-line modem of an EVSE: found, gone, or reset (`resets` counts them). `firmware` in its own words."""
-
-    evse: int
-    interface: str
-    make: str
-    present: bool
-    firmware: str = ""
-    mac: str = ""
-    resets: int = 0
-    reason: str = ""
-
-
-class DataLinkStatus(Fact, frozen=True, kw_only=True, tag="data_link"):
-    """What SLAC came to. `attenuation_db`: mean over all carrier groups as told to the car; `sounds` captured."""
-
-    evse: int
-    state: str
-    reason: str = ""
-    car_mac: str = ""
-    run_id: str = ""
-    attenuation_db: float | None = None
-    sounds: int = 0
 
 
 class BackOfficeMessage(Fact, frozen=True, kw_only=True, tag="back_office_message"):
@@ -465,101 +287,3 @@ AnyFact = (
     | BackOfficeLink
     | DriverTold
 )
-
-
-# --- commands -------------------------------------------------------------------------------------------------------
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
-    """Base of every command; `by` says who asks: csms, local, rig, panel."""
-
-    by: str = "csms"
-
-
-class StartTransaction(Command, frozen=True, kw_only=True, tag="start"):
-    """evse None = any that fits."""
-
-    id_token: IdToken
-    evse: int | None = None
-    remote_start_id: int | None = None
-    limit_a: float | None = None
-    group: IdToken | None = None
-
-
-class StopTransaction(Command, frozen=True, kw_only=True, tag="stop"):
-    transaction_id: str
-    reason: str = "Remote"
-
-
-class Reserve(Command, frozen=True, kw_only=True, tag="reserve"):
-    """Keep an EVSE for a token until `expiry` (UTC s). evse None = any, with a plug of `connector_type` if one is
-    named (ConnectorEnumType). Outcome: Accepted, Faulted, Occupied, Unavailable, Rejected."""
-
-    reservation_id: int
-    id_token: IdToken
-    expiry: float
-    group: IdToken | None = None
-    evse: int | None = None
-    connector_type: str | None = None
-
-
-class CancelReservation(Command, frozen=True, kw_only=True, tag="cancel_reservation"):
-    reservation_id: int
-
-
-class Unlock(Command, frozen=True, kw_only=True, tag="unlock"):
-    evse: int
-    connector: int = 1
-
-
-class SetAvailability(Command, frozen=True, kw_only=True, tag="availability"):
-    """evse None = the whole station."""
-
-    operative: bool
-    evse: int | None = None
-    connector: int | None = None
-
-
-class SetLimit(Command, frozen=True, kw_only=True, tag="limit"):
-    """An upper bound from `source`; limit None lifts it. evse None = the station's shared budget."""
-
-    source: str
-    limit_a: float | None
-    evse: int | None = None
-
-
-class Reset(Command, frozen=True, kw_only=True, tag="reset"):
-    immediate: bool
-    evse: int | None = None
-
-
-class SwipeToken(Command, frozen=True, kw_only=True, tag="swipe"):
-    """A token was presented at a reader (evse 0 = the station's)."""
-
-    id_token: IdToken
-    evse: int = 0
-
-
-class IdentifyCar(Command, frozen=True, kw_only=True, tag="identify_car"):
-    """A car at this EVSE is its own token (autocharge)."""
-
-    id_token: IdToken
-    evse: int
-
-
-class ClearFault(Command, frozen=True, kw_only=True, tag="clear_fault"):
-    evse: int
-    code: str
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """Answer to a command. `status` in OCPP words (Accepted, Rejected, Scheduled, Unlocked, UnlockFailed, ...),
-    `reason` always tells people why when it is no plain yes."""
-
-    status: str
-    reason: str = ""
-    transaction_id: str | None = None
-
-    @property
-    def accepted(self) -> bool:
-        return self.status in {"Accepted", "Scheduled", "Unlocked"}

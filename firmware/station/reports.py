@@ -9,15 +9,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from firmware.station import connector_status
-from firmware.station.facts import (
-    AnyFact,
-    ConnectorStatus,
-    FaultCleared,
-    FaultRaised,
-    LimitChanged,
-    PilotChanged,
-    SecurityEvent,
-)
+from firmware.station.charging_facts import LimitChanged
+from firmware.station.facts import AnyFact, ConnectorStatus, FaultCleared, FaultRaised, PilotChanged, SecurityEvent
 from firmware.station.limits import Limit
 from firmware.station.transaction import Moment
 from hal.wire import Fault, Observation

@@ -12,15 +12,8 @@ import msgspec
 
 from firmware.station import connector_status
 from firmware.station.authorization import same_token
-from firmware.station.facts import (
-    CancelReservation,
-    IdToken,
-    Outcome,
-    ReservationEnded,
-    ReservationOutcome,
-    Reserve,
-    Transaction,
-)
+from firmware.station.commands import CancelReservation, Outcome, Reserve
+from firmware.station.facts import IdToken, ReservationEnded, ReservationOutcome, Transaction
 from firmware.station.journal import Change, Contents
 
 if TYPE_CHECKING:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from firmware.config import BudgetSettings, Settings
-from firmware.station import commands, transaction
+from firmware.station import carrying_out, transaction
 from firmware.station.aligned import AlignedSamples
 from firmware.station.authorization import Authorizer, BackOffice, Verdict
 from firmware.station.certificate_status import StatusSource
+from firmware.station.charging_facts import ChargingLimit, EvChargingNeeds, EvChargingSchedule, PriorityCharging
 from firmware.station.clock import Clock, SystemClock
+from firmware.station.commands import Command, Outcome, Reset, SwipeToken
 from firmware.station.data_transfer import DataTransfers
 from firmware.station.displayed import Displayed
 from firmware.station.evse import Evse
@@ -26,11 +28,7 @@ from firmware.station.facts import (
     BackOfficeMessage,
     Booted,
     BootReason,
-    ChargingLimit,
-    Command,
     ConnectorStatus,
-    EvChargingNeeds,
-    EvChargingSchedule,
     FaultCleared,
     FaultRaised,
     FirmwareStatus,
@@ -38,13 +36,9 @@ from firmware.station.facts import (
     LogStatus,
     MeterValues,
     MonitorEvents,
-    Outcome,
-    PriorityCharging,
     ReservationEnded,
-    Reset,
     Sample,
     SecurityEvent,
-    SwipeToken,
     TokenPresented,
     Transaction,
 )
@@ -191,7 +185,7 @@ class Station(Values):
 
     async def do(self, command: Command) -> Outcome:
         """Carry out a command. Never raises for what a command asks: the outcome says why not."""
-        outcome = await commands.carry_out(self, command)
+        outcome = await carrying_out.carry_out(self, command)
         log.info("%s by %s: %s %s", type(command).__name__, command.by, outcome.status, outcome.reason)
         return outcome
 

@@ -18,7 +18,8 @@ from typing import Final, Literal
 import msgspec
 
 from firmware.station import security_events
-from firmware.station.facts import FirmwareStatus, Reset
+from firmware.station.commands import Reset
+from firmware.station.facts import FirmwareStatus
 from firmware.station.firmware_update import UpdateAnswer, UpdateOrder
 from firmware.station.station import Station
 from firmware.transfer.address import TransferError

@@ -6,7 +6,8 @@ Nothing is decided here; modem and data link tell theirs themselves (`data_link`
 import logging
 from typing import TYPE_CHECKING, TypedDict
 
-from firmware.station.facts import CarMessage, CarSession, CarTls, CertificateHealth, PacketCapture, SecurityEvent
+from firmware.station.car_facts import CarMessage, CarSession, CarTls, CertificateHealth, PacketCapture
+from firmware.station.facts import SecurityEvent
 from firmware.station.station import Station
 from firmware.v2g.deadlines import Deadlines
 from firmware.v2g.ev_station import Wish

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 from firmware.config import V2gSettings
 from firmware.station.autocharge import Autocharge
+from firmware.station.commands import StopTransaction
 from firmware.station.evse import Evse
-from firmware.station.facts import StopTransaction
 from firmware.station.station import Station
 from firmware.v2g.ac_station import AcStation
 from firmware.v2g.car_facts import CarFacts

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from firmware.config import V2gSettings
+from firmware.station.car_facts import CarMessage, DataLinkStatus, ModemStatus
 from firmware.station.clock import Clock
-from firmware.station.facts import AnyFact, CarMessage, DataLinkStatus, ModemStatus
+from firmware.station.facts import AnyFact
 from firmware.v2g.evse_link import MODEM_S, Link, Matching, Phase
 from firmware.v2g.recording.tap import NO_TAP, Tap
 from firmware.v2g.slac import cg5317, qca7000, simulated

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from typing import Final
 
-from firmware.station.facts import AnswerTimes
+from firmware.station.car_facts import AnswerTimes
 from firmware.v2g.peer import Exchanged
 
 SHORTEST_S: Final = 1e-5

@@ -13,7 +13,8 @@ from typing import Any, Final
 from firmware.config import EvseSettings, Settings, V2gSettings
 from firmware.station.charging import DC_IDLE, Digital
 from firmware.station.clock import SystemClock
-from firmware.station.facts import AnyFact, Command, IdToken, Outcome
+from firmware.station.commands import Command, Outcome
+from firmware.station.facts import AnyFact, IdToken
 from firmware.station.limits import Limit
 from firmware.station.signal import Signal
 from firmware.v2g.car_link import CarLink

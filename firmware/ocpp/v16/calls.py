@@ -17,7 +17,7 @@ from firmware.ocpp.samples import Reading, Wanted, wanted_readings
 from firmware.ocpp.v16 import firmware, logs, security
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v16.id_tag import id_tag
-from firmware.station import facts
+from firmware.station import fact, facts
 from firmware.station.station import Station
 
 UNKNOWN_TRANSACTION: Final = -1  # errata 3.18
@@ -81,7 +81,7 @@ def samples_outside(fact: facts.MeterValues, shape: Shape, _: str | None) -> tup
     return (meter_values(fact.evse, values),) if values else ()
 
 
-CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
+CALLS: Final[dict[type[fact.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
     facts.Transaction: transaction,
     facts.MeterValues: samples_outside,
     **security.CALLS,

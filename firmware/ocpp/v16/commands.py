@@ -11,7 +11,7 @@ from firmware.ocpp.dialect import Answer, Office, Outgoing, Refusal
 from firmware.ocpp.payload import Payload, given, told
 from firmware.ocpp.v16 import calls, configuration, firmware, local_list, logs, reservation, security, smart_charging
 from firmware.ocpp.v16 import messages as v16
-from firmware.station import facts
+from firmware.station import commands, facts
 
 MAX_KEYS: Final = 50  # GetConfigurationMaxKeys
 
@@ -22,7 +22,7 @@ async def remote_start(request: v16.RemoteStartTransaction, office: Office) -> A
         connector, remote_start = given(request.connector_id), smart_charging.new_remote_start()
         refused = smart_charging.take_along(office, connector, remote_start, request.charging_profile)
         if refused is None:
-            command = facts.StartTransaction(
+            command = commands.StartTransaction(
                 id_token=facts.IdToken(request.id_tag), evse=connector, remote_start_id=remote_start
             )
             accepted = (await office.station.do(command)).accepted
@@ -33,7 +33,7 @@ async def remote_stop(request: v16.RemoteStopTransaction, office: Office) -> Ans
     transaction_id = office.names.local_id(str(request.transaction_id))
     accepted = False
     if transaction_id is not None and office.registration == "Accepted":
-        accepted = (await office.station.do(facts.StopTransaction(transaction_id=transaction_id))).accepted
+        accepted = (await office.station.do(commands.StopTransaction(transaction_id=transaction_id))).accepted
     return Answer(v16.RemoteStopTransactionResponse(status="Accepted" if accepted else "Rejected"))
 
 
@@ -42,8 +42,8 @@ async def unlock(request: v16.UnlockConnector, office: Office) -> Answer:
     if evse is None or evse.capability is None or not evse.capability.lock:
         return Answer(v16.UnlockConnectorResponse(status="NotSupported"))
     if evse.transaction_id is not None:  # 1.6 5.17: unlocking ends the transaction
-        await office.station.do(facts.StopTransaction(transaction_id=evse.transaction_id, reason="UnlockCommand"))
-    outcome = await office.station.do(facts.Unlock(evse=evse.id))
+        await office.station.do(commands.StopTransaction(transaction_id=evse.transaction_id, reason="UnlockCommand"))
+    outcome = await office.station.do(commands.Unlock(evse=evse.id))
     return Answer(v16.UnlockConnectorResponse(status="Unlocked" if outcome.accepted else "UnlockFailed"))
 
 
@@ -51,8 +51,10 @@ async def reset(request: v16.Reset, office: Office) -> Answer:
     if request.type == "Soft":  # ends transactions gracefully, with a reason of its own
         for evse in office.station.evses.values():
             if evse.transaction_id is not None:
-                await office.station.do(facts.StopTransaction(transaction_id=evse.transaction_id, reason="SoftReset"))
-    outcome = await office.station.do(facts.Reset(immediate=True))
+                await office.station.do(
+                    commands.StopTransaction(transaction_id=evse.transaction_id, reason="SoftReset")
+                )
+    outcome = await office.station.do(commands.Reset(immediate=True))
     return Answer(v16.ResetResponse(status="Accepted" if outcome.accepted else "Rejected"))
 
 
@@ -60,7 +62,7 @@ async def change_availability(request: v16.ChangeAvailability, office: Office) -
     if request.connector_id != 0 and request.connector_id not in office.station.evses:
         return Answer(v16.ChangeAvailabilityResponse(status="Rejected"))
     outcome = await office.station.do(
-        facts.SetAvailability(operative=request.type == "Operative", evse=request.connector_id or None)
+        commands.SetAvailability(operative=request.type == "Operative", evse=request.connector_id or None)
     )
     if outcome.status == "Scheduled":
         return Answer(v16.ChangeAvailabilityResponse(status="Scheduled"))

@@ -8,7 +8,8 @@ from msgspec import UNSET
 from firmware.ocpp.dialect import Answer, Office, Outgoing, Refusal, Shape
 from firmware.ocpp.payload import Payload, moment
 from firmware.ocpp.v16 import messages as v16
-from firmware.station.facts import Fact, FirmwareStatus
+from firmware.station.fact import Fact
+from firmware.station.facts import FirmwareStatus
 from firmware.station.firmware_update import UpdateOrder
 
 #: steps of 2.x that unsigned updates of 1.6 know, or are told by another word; the others are not told (1.6 7.25)

@@ -8,7 +8,8 @@ from msgspec import UNSET, UnsetType
 from firmware.ocpp.dialect import Answer, Office, Outgoing, Shape
 from firmware.ocpp.payload import Payload, moment
 from firmware.ocpp.v16 import messages as v16
-from firmware.station.facts import Fact, LogStatus
+from firmware.station.fact import Fact
+from firmware.station.facts import LogStatus
 from firmware.station.log_upload import LogOrder
 
 #: steps of an upload in the words of GetDiagnostics; a cancelled one has failed

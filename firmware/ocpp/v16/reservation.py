@@ -6,13 +6,13 @@ from typing import Any, Final, cast
 from firmware.ocpp.dialect import Answer, Office, instant
 from firmware.ocpp.payload import Payload, given
 from firmware.ocpp.v16 import messages as v16
-from firmware.station import facts
+from firmware.station import commands, facts
 
 
 async def reserve_now(request: v16.ReserveNow, office: Office) -> Answer:
     parent = given(request.parent_id_tag)
     outcome = await office.station.do(
-        facts.Reserve(
+        commands.Reserve(
             reservation_id=request.reservation_id,
             id_token=facts.IdToken(request.id_tag),
             expiry=instant(request.expiry_date) or 0.0,
@@ -24,7 +24,7 @@ async def reserve_now(request: v16.ReserveNow, office: Office) -> Answer:
 
 
 async def cancel_reservation(request: v16.CancelReservation, office: Office) -> Answer:
-    outcome = await office.station.do(facts.CancelReservation(reservation_id=request.reservation_id))
+    outcome = await office.station.do(commands.CancelReservation(reservation_id=request.reservation_id))
     return Answer(v16.CancelReservationResponse(status="Accepted" if outcome.accepted else "Rejected"))
 
 

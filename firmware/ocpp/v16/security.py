@@ -14,7 +14,7 @@ from firmware.ocpp.network_profiles import HEX, Secret, refuses_password
 from firmware.ocpp.payload import Payload, stamp
 from firmware.ocpp.v16 import firmware, logs
 from firmware.ocpp.v16 import messages as v16
-from firmware.station import facts
+from firmware.station import fact, facts
 from firmware.station.certificates import HashData, OwnUse, RootUse
 
 #: 2.x's name of a security event -> the whitepaper's (chapter 8), where it has another
@@ -159,6 +159,6 @@ COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]]
     v16.CertificateSigned: signed,
     v16.ExtendedTriggerMessage: extended_trigger,
 }
-CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
+CALLS: Final[dict[type[fact.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
     facts.SecurityEvent: security_event,
 }

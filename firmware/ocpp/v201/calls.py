@@ -12,7 +12,7 @@ from firmware.ocpp.payload import stamp, told
 from firmware.ocpp.samples import Reading, Wanted, wanted_readings
 from firmware.ocpp.v201 import calls_smart_charging, firmware, logs, messages, monitoring, reservation, types
 from firmware.ocpp.v201.id_token import told_token
-from firmware.station import facts
+from firmware.station import fact, facts
 
 _CARRIES_A: Final = 0.5  # less is a meter's noise
 _SIGNED_SIZE: Final = 2500  # SignedMeterValueType.signedMeterData
@@ -57,7 +57,7 @@ def security_event(fact: facts.SecurityEvent, _shape: Shape, _: str | None) -> t
     return (Outgoing("SecurityEventNotification", payload, messages.SecurityEventNotificationResponse),)
 
 
-CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
+CALLS: Final[dict[type[fact.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
     facts.Transaction: transaction,
     facts.MeterValues: samples_outside,
     facts.SecurityEvent: security_event,

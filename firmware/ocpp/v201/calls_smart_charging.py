@@ -10,10 +10,10 @@ from firmware.ocpp.dialect import Outgoing, Shape
 from firmware.ocpp.payload import stamp, told
 from firmware.ocpp.v201 import messages
 from firmware.ocpp.v201.charging_profile import told_limits, told_time
-from firmware.station import facts
+from firmware.station import charging_facts, fact
 
 
-def charging_limit(fact: facts.ChargingLimit, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
+def charging_limit(fact: charging_facts.ChargingLimit, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
     """K11.FR.02, K12.FR.02, K13.FR.02. EVSE 0 is left out: the limit is the station's."""
     source = cast(messages.ChargingLimitSourceEnum, fact.source)
     if fact.cleared:
@@ -27,7 +27,7 @@ def charging_limit(fact: facts.ChargingLimit, _shape: Shape, _: str | None) -> t
     return (Outgoing("NotifyChargingLimit", limit, messages.NotifyChargingLimitResponse),)
 
 
-def charging_needs(fact: facts.EvChargingNeeds, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
+def charging_needs(fact: charging_facts.EvChargingNeeds, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
     """K15.FR.01, K17.FR.01."""
     payload = messages.NotifyEVChargingNeedsRequest(
         evse_id=fact.evse, max_schedule_tuples=told(fact.max_periods), charging_needs=needs(fact)
@@ -35,7 +35,7 @@ def charging_needs(fact: facts.EvChargingNeeds, _shape: Shape, _: str | None) ->
     return (Outgoing("NotifyEVChargingNeeds", payload, messages.NotifyEVChargingNeedsResponse),)
 
 
-def needs(fact: facts.EvChargingNeeds) -> messages.ChargingNeeds:
+def needs(fact: charging_facts.EvChargingNeeds) -> messages.ChargingNeeds:
     """K15.FR.06: parameters of AC or of DC. What a car did not tell and the message must have is 0."""
     dc = fact.transfer.startswith("DC")
     return messages.ChargingNeeds(
@@ -46,7 +46,7 @@ def needs(fact: facts.EvChargingNeeds) -> messages.ChargingNeeds:
     )
 
 
-def _ac(fact: facts.EvChargingNeeds) -> messages.AcChargingParameters:
+def _ac(fact: charging_facts.EvChargingNeeds) -> messages.AcChargingParameters:
     return messages.AcChargingParameters(
         energy_amount=round(fact.energy_wh or 0),
         ev_min_current=math.ceil(fact.min_current_a or 0),
@@ -55,7 +55,7 @@ def _ac(fact: facts.EvChargingNeeds) -> messages.AcChargingParameters:
     )
 
 
-def _dc(fact: facts.EvChargingNeeds) -> messages.DcChargingParameters:
+def _dc(fact: charging_facts.EvChargingNeeds) -> messages.DcChargingParameters:
     return messages.DcChargingParameters(
         ev_max_current=math.floor(fact.max_current_a or 0),
         ev_max_voltage=round(fact.max_voltage_v or 0),
@@ -68,7 +68,7 @@ def _dc(fact: facts.EvChargingNeeds) -> messages.DcChargingParameters:
     )
 
 
-def charging_schedule(fact: facts.EvChargingSchedule, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
+def charging_schedule(fact: charging_facts.EvChargingSchedule, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
     """K15.FR.10/19, K16.FR.05, K17.FR.10."""
     payload = messages.NotifyEVChargingScheduleRequest(
         evse_id=fact.evse, time_base=stamp(fact.at), charging_schedule=told_limits(fact.schedule)
@@ -84,8 +84,8 @@ def percent(value: float | None) -> int | None:
     return None if value is None else min(max(round(value), 0), 100)
 
 
-CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
-    facts.ChargingLimit: charging_limit,
-    facts.EvChargingNeeds: charging_needs,
-    facts.EvChargingSchedule: charging_schedule,
+CALLS: Final[dict[type[fact.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
+    charging_facts.ChargingLimit: charging_limit,
+    charging_facts.EvChargingNeeds: charging_needs,
+    charging_facts.EvChargingSchedule: charging_schedule,
 }

@@ -12,8 +12,8 @@ from msgspec import UNSET
 from firmware.ocpp.dialect import instant
 from firmware.ocpp.payload import given, stamp, told
 from firmware.ocpp.v201 import types
+from firmware.station.charging_facts import LimitSchedule
 from firmware.station.charging_profile import GENERATION, PRIORITY, Installed, Period, Profile, Schedule
-from firmware.station.facts import LimitSchedule
 
 # --- heard ----------------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from firmware.ocpp.v201 import (
 from firmware.ocpp.v201.id_token import heard_token
 from firmware.ocpp.v201.smart_charging import WORDS, Words
 from firmware.ocpp.v201.status_info import because
-from firmware.station import facts
+from firmware.station import commands
 
 
 async def request_start(
@@ -46,7 +46,7 @@ async def request_start(
             messages.RequestStartTransactionResponse(status="Rejected", status_info=smart_charging.why(refused))
         )
     outcome = await office.station.do(
-        facts.StartTransaction(
+        commands.StartTransaction(
             id_token=heard_token(request.id_token),
             evse=evse,
             remote_start_id=request.remote_start_id,
@@ -67,7 +67,7 @@ async def request_stop(request: messages.RequestStopTransactionRequest, office: 
         return Answer(
             messages.RequestStopTransactionResponse(status="Rejected", status_info=because("not accepted yet"))
         )
-    outcome = await office.station.do(facts.StopTransaction(transaction_id=request.transaction_id))
+    outcome = await office.station.do(commands.StopTransaction(transaction_id=request.transaction_id))
     return Answer(
         messages.RequestStopTransactionResponse(
             status="Accepted" if outcome.accepted else "Rejected",
@@ -82,7 +82,7 @@ async def unlock(request: messages.UnlockConnectorRequest, office: Office) -> An
         return Answer(messages.UnlockConnectorResponse(status="UnknownConnector"))
     if evse.transaction_id is not None and evse.id_token is not None:
         return Answer(messages.UnlockConnectorResponse(status="OngoingAuthorizedTransaction"))  # F05.FR.02
-    outcome = await office.station.do(facts.Unlock(evse=request.evse_id, connector=request.connector_id))
+    outcome = await office.station.do(commands.Unlock(evse=request.evse_id, connector=request.connector_id))
     return Answer(
         messages.UnlockConnectorResponse(
             status="Unlocked" if outcome.accepted else "UnlockFailed",
@@ -93,7 +93,7 @@ async def unlock(request: messages.UnlockConnectorRequest, office: Office) -> An
 
 async def reset(request: messages.ResetRequest, office: Office) -> Answer:
     evse = request.evse_id if request.evse_id is not UNSET else None
-    outcome = await office.station.do(facts.Reset(immediate=request.type == "Immediate", evse=evse))
+    outcome = await office.station.do(commands.Reset(immediate=request.type == "Immediate", evse=evse))
     status: types.ResetStatusEnum = "Rejected"
     if outcome.accepted:
         status = "Scheduled" if outcome.status == "Scheduled" else "Accepted"
@@ -104,7 +104,7 @@ async def change_availability(request: messages.ChangeAvailabilityRequest, offic
     evse = request.evse.id if request.evse is not UNSET else None
     connector = request.evse.connector_id if request.evse is not UNSET else UNSET
     outcome = await office.station.do(
-        facts.SetAvailability(
+        commands.SetAvailability(
             operative=request.operational_status == "Operative",
             evse=evse,
             connector=connector if connector is not UNSET else None,

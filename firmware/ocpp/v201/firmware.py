@@ -9,7 +9,8 @@ from firmware.ocpp.dialect import Answer, Office, Outgoing, Shape
 from firmware.ocpp.payload import Payload, moment
 from firmware.ocpp.v201 import messages
 from firmware.ocpp.v201.status_info import because
-from firmware.station.facts import Fact, FirmwareStatus
+from firmware.station.fact import Fact
+from firmware.station.facts import FirmwareStatus
 from firmware.station.firmware_update import UpdateOrder
 
 

@@ -13,7 +13,7 @@ from firmware.ocpp.v201 import messages, types
 from firmware.ocpp.v201.configuration import find
 from firmware.ocpp.v201.reports import component_of, matches, paged, variable_of
 from firmware.ocpp.variables import Variable
-from firmware.station import facts
+from firmware.station import fact, facts
 
 PAGE: Final = 10  # events or variables of one message
 _CRITERIA: Final = {
@@ -178,6 +178,6 @@ def event_data(event: facts.MonitorEvent, at: float) -> messages.EventData:
     )
 
 
-CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
+CALLS: Final[dict[type[fact.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
     facts.MonitorEvents: events,
 }

@@ -8,14 +8,14 @@ from firmware.ocpp.payload import Payload, given
 from firmware.ocpp.v201 import messages
 from firmware.ocpp.v201.id_token import heard_token
 from firmware.ocpp.v201.status_info import because
-from firmware.station import facts
+from firmware.station import commands, fact, facts
 
 
 async def reserve_now(request: messages.ReserveNowRequest, office: Office) -> Answer:
     """H01. The station knows why not; its words for that are this version's."""
     group = given(request.group_id_token)
     outcome = await office.station.do(
-        facts.Reserve(
+        commands.Reserve(
             reservation_id=request.id,
             id_token=heard_token(request.id_token),
             expiry=instant(request.expiry_date_time) or 0.0,
@@ -30,7 +30,7 @@ async def reserve_now(request: messages.ReserveNowRequest, office: Office) -> An
 
 async def cancel_reservation(request: messages.CancelReservationRequest, office: Office) -> Answer:
     """H02."""
-    outcome = await office.station.do(facts.CancelReservation(reservation_id=request.reservation_id))
+    outcome = await office.station.do(commands.CancelReservation(reservation_id=request.reservation_id))
     status: messages.CancelReservationStatusEnum = "Accepted" if outcome.accepted else "Rejected"
     return Answer(messages.CancelReservationResponse(status=status, status_info=because(outcome.reason)))
 
@@ -49,6 +49,6 @@ COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]]
     messages.ReserveNowRequest: reserve_now,
     messages.CancelReservationRequest: cancel_reservation,
 }
-CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
+CALLS: Final[dict[type[fact.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
     facts.ReservationEnded: reservation_ended,
 }

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from firmware.ocpp.dialect import Outgoing, Shape
 from firmware.ocpp.v21 import monitoring, reservation, smart_charging
-from firmware.station import facts
+from firmware.station import fact
 
-CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
+CALLS: Final[dict[type[fact.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
     **smart_charging.CALLS,
     **reservation.CALLS,
     **monitoring.CALLS,

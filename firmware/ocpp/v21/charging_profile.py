@@ -11,8 +11,8 @@ from firmware.ocpp.payload import given, told
 from firmware.ocpp.v21 import types
 from firmware.ocpp.v201 import charging_profile as plain
 from firmware.ocpp.v201 import types as types_201
+from firmware.station.charging_facts import LimitSchedule
 from firmware.station.charging_profile import Installed, LimitAtSoc, Period, Profile, Schedule
-from firmware.station.facts import LimitSchedule
 
 #: Fields of a period that have the same name here and there.
 _LIMITS: Final = (

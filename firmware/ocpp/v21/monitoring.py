@@ -11,7 +11,7 @@ from firmware.ocpp.payload import Payload
 from firmware.ocpp.v21 import messages as messages_21
 from firmware.ocpp.v201 import messages
 from firmware.ocpp.v201 import monitoring as before
-from firmware.station import facts
+from firmware.station import fact, facts
 
 
 class VariableMonitoring(messages.VariableMonitoring, frozen=True, kw_only=True):
@@ -50,6 +50,6 @@ def _with_severity(call: Outgoing, severities: dict[int, int]) -> Outgoing:
 COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]] = {
     messages_21.GetMonitoringReportRequest: get_monitoring_report,
 }
-CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
+CALLS: Final[dict[type[fact.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
     facts.MonitorEvents: events,
 }

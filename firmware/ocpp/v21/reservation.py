@@ -6,7 +6,7 @@ from typing import Any, Final
 from firmware.ocpp.dialect import Outgoing, Shape
 from firmware.ocpp.v21 import messages
 from firmware.ocpp.v201.messages import ReservationStatusUpdateResponse
-from firmware.station import facts
+from firmware.station import fact, facts
 
 
 def reservation_ended(fact: facts.ReservationEnded, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
@@ -17,6 +17,6 @@ def reservation_ended(fact: facts.ReservationEnded, _shape: Shape, _: str | None
     return (Outgoing("ReservationStatusUpdate", payload, ReservationStatusUpdateResponse),)
 
 
-CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
+CALLS: Final[dict[type[fact.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
     facts.ReservationEnded: reservation_ended
 }

@@ -15,7 +15,7 @@ from firmware.ocpp.v201.calls_smart_charging import percent
 from firmware.ocpp.v201.charging_profile import told_time
 from firmware.ocpp.v201.messages import ChargingProfileStatusEnum
 from firmware.ocpp.v201.smart_charging import Words, engine
-from firmware.station import facts
+from firmware.station import charging_facts, fact
 from firmware.station.smart_charging import Refusal
 
 WORDS: Final = Words("2.1", heard_profile, told_profile, messages.ReportChargingProfilesRequest)
@@ -43,13 +43,13 @@ def _why(refusal: Refusal | None) -> types.StatusInfo | UnsetType:
     return UNSET if refusal is None else types.StatusInfo(reason_code=refusal.code, additional_info=refusal.text)
 
 
-def priority_charging(fact: facts.PriorityCharging, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
+def priority_charging(fact: charging_facts.PriorityCharging, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
     """K21.FR.05, 08; K22.FR.03, 05."""
     payload = messages.NotifyPriorityChargingRequest(transaction_id=fact.transaction_id, activated=fact.activated)
     return (Outgoing("NotifyPriorityCharging", payload, messages.NotifyPriorityChargingResponse),)
 
 
-def charging_needs(fact: facts.EvChargingNeeds, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
+def charging_needs(fact: charging_facts.EvChargingNeeds, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
     """K15.FR.01, and when it was (K18.FR.21)."""
     payload = messages.NotifyEVChargingNeedsRequest(
         evse_id=fact.evse,
@@ -60,7 +60,7 @@ def charging_needs(fact: facts.EvChargingNeeds, _shape: Shape, _: str | None) ->
     return (Outgoing("NotifyEVChargingNeeds", payload, messages.NotifyEVChargingNeedsResponse),)
 
 
-def _needs(fact: facts.EvChargingNeeds) -> types.ChargingNeeds:
+def _needs(fact: charging_facts.EvChargingNeeds) -> types.ChargingNeeds:
     """K15.FR.06. What a car did not tell and the message must have is 0."""
     dc = fact.transfer.startswith("DC")
     return types.ChargingNeeds(
@@ -71,7 +71,7 @@ def _needs(fact: facts.EvChargingNeeds) -> types.ChargingNeeds:
     )
 
 
-def _ac(fact: facts.EvChargingNeeds) -> types.AcChargingParameters:
+def _ac(fact: charging_facts.EvChargingNeeds) -> types.AcChargingParameters:
     return types.AcChargingParameters(
         energy_amount=fact.energy_wh or 0.0,
         ev_min_current=fact.min_current_a or 0.0,
@@ -80,7 +80,7 @@ def _ac(fact: facts.EvChargingNeeds) -> types.AcChargingParameters:
     )
 
 
-def _dc(fact: facts.EvChargingNeeds) -> types.DcChargingParameters:
+def _dc(fact: charging_facts.EvChargingNeeds) -> types.DcChargingParameters:
     return types.DcChargingParameters(
         ev_max_current=fact.max_current_a or 0.0,
         ev_max_voltage=fact.max_voltage_v or 0.0,
@@ -93,7 +93,7 @@ def _dc(fact: facts.EvChargingNeeds) -> types.DcChargingParameters:
     )
 
 
-def charging_schedule(fact: facts.EvChargingSchedule, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
+def charging_schedule(fact: charging_facts.EvChargingSchedule, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
     """K15.FR.10, with the schedule that the car chose (K18.FR.10)."""
     payload = messages.NotifyEVChargingScheduleRequest(
         evse_id=fact.evse,
@@ -111,8 +111,8 @@ COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]]
     messages.UpdateDynamicScheduleRequest: update_dynamic_schedule,
     messages.UsePriorityChargingRequest: use_priority_charging,
 }
-CALLS: Final[dict[type[facts.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
-    facts.PriorityCharging: priority_charging,
-    facts.EvChargingNeeds: charging_needs,
-    facts.EvChargingSchedule: charging_schedule,
+CALLS: Final[dict[type[fact.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
+    charging_facts.PriorityCharging: priority_charging,
+    charging_facts.EvChargingNeeds: charging_needs,
+    charging_facts.EvChargingSchedule: charging_schedule,
 }

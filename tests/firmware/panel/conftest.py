@@ -11,17 +11,16 @@ import msgspec
 import pytest
 
 from firmware.panel.recording import Line, MeterPoint, RecordingBegan, RecordingEnded
+from firmware.station.car_facts import CarMessage, CarSession
+from firmware.station.charging_facts import LimitChanged
 from firmware.station.facts import (
     Authorized,
     BackOfficeLink,
     BackOfficeMessage,
-    CarMessage,
-    CarSession,
     ConnectorStatus,
     FaultCleared,
     FaultRaised,
     IdToken,
-    LimitChanged,
     PilotChanged,
     Sample,
     TokenPresented,

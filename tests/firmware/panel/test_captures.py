@@ -14,7 +14,8 @@ from firmware.panel.report import main, render
 from firmware.panel.sessions import Bounds, Sessions
 from firmware.panel.state import Observer
 from firmware.panel.status import show
-from firmware.station.facts import PacketCapture, PilotChanged
+from firmware.station.car_facts import PacketCapture
+from firmware.station.facts import PilotChanged
 from firmware.station.station import build_station
 
 FILE = "20261121T134951Z-1.pcapng"

@@ -20,8 +20,9 @@ from firmware.panel import clear, status
 from firmware.panel.control import LONGEST_REQUEST, MODE, MOST_CLIENTS, AlreadyServed, ControlServer, answer, listening
 from firmware.panel.remedies import REMEDIES
 from firmware.panel.state import Observer
+from firmware.station.commands import Outcome
 from firmware.station.connector_status import MODEM, MODEM_NEEDED
-from firmware.station.facts import BackOfficeLink, IdToken, Outcome
+from firmware.station.facts import BackOfficeLink, IdToken
 from firmware.station.station import Station, build_station
 from hal.contracts import PilotMode, Plug
 from hal.faults import FAULTS

@@ -20,14 +20,13 @@ from firmware.panel import report
 from firmware.panel.recording import MeterPoint, RecordingBegan
 from firmware.panel.story import Story
 from firmware.panel.summary import duration, summarise
+from firmware.station.car_facts import CarMessage, CarSession
+from firmware.station.charging_facts import LimitChanged
 from firmware.station.facts import (
     BackOfficeLink,
     Booted,
-    CarMessage,
-    CarSession,
     DriverTold,
     FaultRaised,
-    LimitChanged,
     PilotChanged,
     Sample,
     SecurityEvent,

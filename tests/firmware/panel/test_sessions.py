@@ -11,13 +11,13 @@ from firmware.panel import recording
 from firmware.panel.recording import RecordingBegan, RecordingEnded, RecordingThinned
 from firmware.panel.session_file import RETRY_S
 from firmware.panel.sessions import TAIL_S, Bounds, Sessions
+from firmware.station.car_facts import CarMessage
+from firmware.station.fact import Fact
 from firmware.station.facts import (
     AnyFact,
     Authorized,
     BackOfficeLink,
     BackOfficeMessage,
-    CarMessage,
-    Fact,
     FaultRaised,
     IdToken,
     PilotChanged,

@@ -8,7 +8,8 @@ import pytest
 
 from firmware.config import AuthorizationSettings, EvseSettings
 from firmware.station.authorization import CACHE_LIFETIME_S, CACHE_SIZE, Authorizer, Unreachable, Verdict
-from firmware.station.facts import Authorized, IdToken, SetAvailability, StartTransaction, StopTransaction, SwipeToken
+from firmware.station.commands import SetAvailability, StartTransaction, StopTransaction, SwipeToken
+from firmware.station.facts import Authorized, IdToken
 from firmware.station.journal import Change, Contents
 
 CARD = IdToken("04A2")

@@ -8,7 +8,8 @@ import pytest
 
 from firmware.config import AuthorizationSettings, EvseSettings
 from firmware.station.authorization import Authorizer, Verdict
-from firmware.station.facts import IdToken, SwipeToken
+from firmware.station.commands import SwipeToken
+from firmware.station.facts import IdToken
 from firmware.station.journal import Change, Contents
 from firmware.station.local_list import Entry, Listed
 

@@ -7,7 +7,8 @@ import pytest
 
 from firmware.station.authorization import Verdict
 from firmware.station.autocharge import Autocharge, token_of
-from firmware.station.facts import Authorized, IdentifyCar, IdToken, StopTransaction, SwipeToken, TokenPresented
+from firmware.station.commands import IdentifyCar, StopTransaction, SwipeToken
+from firmware.station.facts import Authorized, IdToken, TokenPresented
 
 CAR = IdToken("0465650064C3", "MacAddress")
 CARD = IdToken("04A2")

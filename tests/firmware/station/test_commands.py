@@ -5,10 +5,8 @@ from typing import Any
 import pytest
 
 from firmware.config import EvseSettings
-from firmware.station.facts import (
-    Booted,
+from firmware.station.commands import (
     ClearFault,
-    IdToken,
     Reset,
     SetAvailability,
     SetLimit,
@@ -17,6 +15,7 @@ from firmware.station.facts import (
     SwipeToken,
     Unlock,
 )
+from firmware.station.facts import Booted, IdToken
 from hal import wire
 from hal.contracts import LockState
 from hal.wire import Fault
@@ -80,7 +79,7 @@ def test_out_of_service_waits_for_the_transaction(bench: Any, play: Any) -> None
 
 
 def test_unlock_answers_with_the_bolts_own_word(bench: Any, play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firmware.station.commands._UNLOCK_S", 0.05)
+    monkeypatch.setattr("firmware.station.carrying_out._UNLOCK_S", 0.05)
 
     async def scenario() -> None:
         async with bench() as b:

@@ -9,13 +9,14 @@ import pytest
 
 from firmware.config import AuthorizationSettings
 from firmware.station.authorization import Unreachable, Verdict
+from firmware.station.commands import SwipeToken
 from firmware.station.contracts import (
     CertificateAnswer,
     ContractClerk,
     ContractVerdict,
     PresentedContract,
 )
-from firmware.station.facts import Authorized, IdToken, SwipeToken
+from firmware.station.facts import Authorized, IdToken
 
 EMAID = IdToken("DEPLTC0000012X", "eMAID")
 GOOD = PresentedContract(EMAID, valid=True)

@@ -7,7 +7,7 @@ import pytest
 from firmware.config import BudgetSettings, EvseSettings
 from firmware.station import bounds
 from firmware.station.charging import DcWish, Digital
-from firmware.station.facts import StopTransaction
+from firmware.station.commands import StopTransaction
 from firmware.station.limits import Limit
 from hal import wire
 from hal.contracts import PilotMode, PilotOutput

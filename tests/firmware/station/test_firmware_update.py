@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from firmware.station.facts import FirmwareStatus, IdToken, SecurityEvent, StartTransaction, StopTransaction
+from firmware.station.commands import StartTransaction, StopTransaction
+from firmware.station.facts import FirmwareStatus, IdToken, SecurityEvent
 from firmware.station.firmware_update import UpdateOrder
 from firmware.transfer.address import OURSELVES
 from firmware.update.process import UpdateProcess

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.config import BudgetSettings, EvseSettings
-from firmware.station.facts import LimitChanged, SetLimit
+from firmware.station.charging_facts import LimitChanged
+from firmware.station.commands import SetLimit
 from firmware.station.limits import Limit, Share, Want, divide, lowest
 
 

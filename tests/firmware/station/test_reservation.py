@@ -6,15 +6,8 @@ import pytest
 
 from firmware.config import EvseSettings
 from firmware.station.authorization import Verdict
-from firmware.station.facts import (
-    CancelReservation,
-    IdToken,
-    ReservationEnded,
-    Reserve,
-    SetAvailability,
-    StartTransaction,
-    SwipeToken,
-)
+from firmware.station.commands import CancelReservation, Reserve, SetAvailability, StartTransaction, SwipeToken
+from firmware.station.facts import IdToken, ReservationEnded
 from hal.wire import Fault
 
 MINE, OTHER, FRIEND = IdToken("AA"), IdToken("BB"), IdToken("CC")

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from firmware.config import AuthorizationSettings
-from firmware.station.facts import Booted, IdToken, Reset, StartTransaction, StopTransaction, Transaction
+from firmware.station.commands import Reset, StartTransaction, StopTransaction
+from firmware.station.facts import Booted, IdToken, Transaction
 from hal import wire
 
 ROOT = Path(__file__).resolve().parents[3]

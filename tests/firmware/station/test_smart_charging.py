@@ -9,16 +9,10 @@ from msgspec.structs import replace
 from firmware.config import BudgetSettings, EvseSettings
 from firmware.energy.engine import Engine
 from firmware.station.charging import Digital
+from firmware.station.charging_facts import ChargingLimit, EvChargingNeeds, EvChargingSchedule, PriorityCharging
 from firmware.station.charging_profile import Period, Profile, Schedule
-from firmware.station.facts import (
-    BackOfficeLink,
-    ChargingLimit,
-    EvChargingNeeds,
-    EvChargingSchedule,
-    IdToken,
-    PriorityCharging,
-    StartTransaction,
-)
+from firmware.station.commands import StartTransaction
+from firmware.station.facts import BackOfficeLink, IdToken
 from firmware.station.schedule import Needs, Span
 from firmware.station.smart_charging import CompositeSchedule, Criteria, Refusal
 from hal.contracts import PilotMode, PilotOutput

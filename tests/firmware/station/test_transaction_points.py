@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from firmware.station.authorization import Verdict
-from firmware.station.facts import IdToken, MeterValues, StartTransaction, StopTransaction
+from firmware.station.commands import StartTransaction, StopTransaction
+from firmware.station.facts import IdToken, MeterValues
 
 CARD = "04A2"
 

@@ -7,15 +7,8 @@ import pytest
 
 from firmware.station.authorization import Verdict
 from firmware.station.charging import Digital
-from firmware.station.facts import (
-    FaultRaised,
-    IdToken,
-    SecurityEvent,
-    SetLimit,
-    StartTransaction,
-    StopTransaction,
-    Transaction,
-)
+from firmware.station.commands import SetLimit, StartTransaction, StopTransaction
+from firmware.station.facts import FaultRaised, IdToken, SecurityEvent, Transaction
 from hal import wire
 from hal.contracts import PilotMode, PilotOutput
 from hal.wire import Fault

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from firmware.config import AuthorizationSettings
-from firmware.station.facts import AnyFact, SetLimit, Transaction
+from firmware.station.commands import SetLimit
+from firmware.station.facts import AnyFact, Transaction
 from firmware.station.station import Station, build_station
 from hil.stack import Stack
 

@@ -15,8 +15,10 @@ from scapy.layers.l2 import Ether
 from scapy.utils import RawPcapNgReader
 
 from firmware.config import Settings, StationSettings, V2gSettings
+from firmware.station.car_facts import CarMessage, CarTls, PacketCapture
 from firmware.station.clock import SystemClock
-from firmware.station.facts import AnyFact, CarMessage, CarTls, Command, Outcome, PacketCapture
+from firmware.station.commands import Command, Outcome
+from firmware.station.facts import AnyFact
 from firmware.station.signal import Signal
 from firmware.v2g import exi, v2gtp
 from firmware.v2g.capture import packets, tls_secrets

@@ -16,9 +16,10 @@ import pytest
 from firmware.check import check
 from firmware.config import V2gSettings
 from firmware.station.authorization import Unreachable
+from firmware.station.car_facts import CarTls, CertificateHealth
 from firmware.station.clock import SystemClock
 from firmware.station.contracts import OcspRequestData
-from firmware.station.facts import AnyFact, CarTls, CertificateHealth, SecurityEvent
+from firmware.station.facts import AnyFact, SecurityEvent
 from firmware.v2g.car_facts import CarFacts
 from firmware.v2g.car_link import CarLink
 from firmware.v2g.link_security import LinkSecurity

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from firmware.station.facts import IdToken, SwipeToken, Transaction
+from firmware.station.commands import SwipeToken
+from firmware.station.facts import IdToken, Transaction
 from hal import wire
 from hal.contracts import LockState, PilotMode, Plug
 from hal.wire import ConnectorCapability, MeterSample, Observation, RunningGrant
@@ -29,6 +30,8 @@ class Connector:
     closed: bool = False
     energy_wh: float = 1000.0
     faults: tuple[wire.Fault, ...] = ()
+    lock: LockState = LockState.UNLOCKED
+    stuck: bool = False  # the bolt does not move
 
 
 @dataclass
@@ -66,8 +69,8 @@ class Guard:
         self.peer.setblocking(False)
         asyncio.get_running_loop().add_reader(self.peer.fileno(), self._readable)
         able = tuple(
-            ConnectorCapability(connector=n, kind=self.kinds[n - 1], max_current_a=32.0, lock=True, socket=True)
-            for n in self.connectors
+            ConnectorCapability(connector=n, kind=kind, max_current_a=32.0, lock=kind[0] == "s", socket=kind[0] == "s")
+            for n, kind in enumerate(self.kinds, 1)
         )
         self.send(wire.Hello(wire.VERSION, "bench", "test", epoch=7, tick=0, connectors=able))
         for number in self.connectors:
@@ -102,6 +105,8 @@ class Guard:
                 connector.ended = None
             case wire.Revoke():
                 connector.grant, connector.ended = None, intent.reason
+            case wire.LockIntent() if not connector.stuck:
+                connector.lock = LockState.LOCKED if intent.locked else LockState.UNLOCKED
         self.report(intent.connector)
 
     def report(self, number: int) -> None:
@@ -126,7 +131,7 @@ class Guard:
                 closed=c.closed,
                 energised=c.closed,
                 limit_a=c.grant.limit_a if c.grant is not None else 0.0,
-                lock=LockState.UNLOCKED,
+                lock=c.lock,
                 meter=MeterSample(self.clock.mono(), c.energy_wh, amps * 690, (230.0,) * 3, (amps,) * 3),
                 faults=c.faults,
                 grant=c.grant,
@@ -203,10 +208,14 @@ def at_plug(on_site: Any, tmp_path: Path) -> AtPlug:
         test: Callable[[Lab], Coroutine[Any, Any, None]],
         version: str,
         kinds: tuple[str, str] = ("sType2", "sType2"),
+        before: Callable[[Guard], None] = lambda guard: None,
         **more: Any,
     ) -> None:
+        """`kinds`: a cable that is fixed (c...) has no lock; `before`: what the guard sees when the station starts."""
+
         async def ready(site: Any) -> None:
             guard = Guard(tmp_path / "guard.sock", site.clock, kinds)
+            before(guard)
             async with guard.listening():
                 lab = Lab(site, guard, version)
                 await lab.until(lambda: site.station.guard.connected and site.client.connected)

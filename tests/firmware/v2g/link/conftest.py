@@ -14,11 +14,8 @@ import pytest
 from firmware.config import Settings, V2gSettings
 from firmware.station.charging import Digital
 from firmware.station.clock import SystemClock
-from firmware.station.facts import (
-    AnyFact,
-    Command,
-    Outcome,
-)
+from firmware.station.commands import Command, Outcome
+from firmware.station.facts import AnyFact
 from firmware.station.signal import Signal
 from firmware.v2g import exi, v2gtp
 from firmware.v2g.car_link import CarLink

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from firmware.config import AuthorizationSettings, Settings, V2gSettings
+from firmware.station.car_facts import CarMessage, CarSession
 from firmware.station.charging import Digital
-from firmware.station.facts import CarMessage, CarSession, IdentifyCar, IdToken, StopTransaction
+from firmware.station.commands import IdentifyCar, StopTransaction
+from firmware.station.facts import IdToken
 from firmware.station.signal import Signal
 from firmware.v2g import exi, v2gtp
 from firmware.v2g.car_link import CarLink

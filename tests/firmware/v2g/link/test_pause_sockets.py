@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from firmware.station.facts import StopTransaction
+from firmware.station.commands import StopTransaction
 from firmware.v2g.ending import Resume
 from firmware.v2g.messages import iso2
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from firmware.config import SlacSettings, V2gSettings
+from firmware.station.car_facts import CarMessage, DataLinkStatus, ModemStatus
 from firmware.station.clock import SystemClock
-from firmware.station.facts import AnyFact, CarMessage, DataLinkStatus, ModemStatus
+from firmware.station.facts import AnyFact
 from firmware.v2g.data_link import FACTS_PER_MINUTE, DataLink
 from firmware.v2g.evse_link import Link, Matching, Phase
 from firmware.v2g.slac.port import PacketPort, is_up
