@@ -208,6 +208,9 @@ def against_board(document: Document, station: Station, board: Board, path: Path
             elif number in connectors and amps is not None and amps > connectors[number].max_current_a:
                 text = f"{amps:g} A, but connector {number} of {path} carries {connectors[number].max_current_a:g} A"
                 faults.append(document.fault(("evse", index, "max_current_a"), text, "lower it"))
+    if station.budget.get("grid_current_a") is not None and whole and "site_meter" not in board.parts:
+        text = f"{path} has no [site_meter]: nobody knows what the rest of the site draws"
+        faults.append(document.fault(("budget", "grid_current_a"), text, "add the meter, or use max_current_a"))
     by_id = {evse.get("id"): evse for evse in station.evses.values()}
     for index, car in station.cars.items():
         for number in by_id.get(car.get("evse"), {}).get("connectors", ()):

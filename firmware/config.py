@@ -39,9 +39,11 @@ class EvseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BudgetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[budget]: the current shared by all EVSEs (per phase), and what a single one gets when the controller is gone."""
+    """[budget]: the current shared by all EVSEs (per phase), and what a single one gets when the controller is gone.
+    `grid_current_a`: of the grid connection that they share with the house, whose meter is the board's [site_meter]."""
 
     max_current_a: Amps | None = None
+    grid_current_a: Amps | None = None
     failsafe_current_a: Amps = 6.0
     ride_through_s: Seconds = 120.0
 

@@ -102,6 +102,10 @@ async def serve(settings: Settings, guard: OwnGuard | None = None) -> bool:
 def parts(settings: Settings, station: Station) -> list[Part]:
     """Name and start of every long-running part that these settings ask for."""
     station.smart_charging = engine = Engine(station)
+    if settings.budget.grid_current_a is not None:
+        from firmware.station.site_budget import SiteBudget  # noqa: PLC0415 - few stations have a site meter
+
+        SiteBudget(station, settings.budget.grid_current_a)
     found: list[Part] = [("station", station.run), ("smart charging", engine.run)]
     if settings.v2g:
         from firmware.v2g.car_link import CarLink  # noqa: PLC0415 - a station without digital communication saves 6 MB

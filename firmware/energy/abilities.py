@@ -46,7 +46,8 @@ def electrics(evse: Evse) -> Electrics:
 
 def site(station: Station) -> Electrics:
     """What limits the sum of all EVSEs without any profile."""
-    most = station.settings.budget.max_current_a
+    budget = station.settings.budget
+    most = min((amps for amps in (budget.max_current_a, budget.grid_current_a) if amps is not None), default=None)
     first = next(iter(station.evses.values()), None)
     usual = electrics(first) if first is not None else Electrics(_UNKNOWN_A)
     return Electrics(math.inf if most is None else most, usual.phases, usual.voltage_v, source="site")

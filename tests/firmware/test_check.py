@@ -24,6 +24,11 @@ def test_our_own_station_files_are_right(station: Path) -> None:
     assert [str(fault) for fault in check(BOARD, station)] == []
 
 
+def test_a_fuse_shared_with_the_house_needs_its_meter(tmp_path: Path) -> None:
+    station = "[budget]\ngrid_current_a = 35\n" + EVSE + FREE
+    assert complaints(tmp_path, station, BOARD.with_name("sim-ac-phases.toml")) == []
+
+
 def test_a_wrong_type_hides_neither_other_sections_nor_the_board(tmp_path: Path) -> None:
     board = tmp_path / "board.toml"
     board.write_text(BOARD.read_text().replace("sType2", "Typ2"))
@@ -45,6 +50,7 @@ def test_a_wrong_type_hides_neither_other_sections_nor_the_board(tmp_path: Path)
         ("# nothing\n", "an empty station file; write [[evse]], [authorization] and [ocpp]"),
         ("[[evse]]\nid = 1\nmax_current_a = 4\n" + FREE, "[[evse]] no. 1 max_current_a: 4 A, but a car charges with 6"),
         ("[budget]\nmax_current_a = 5\n" + FREE, "[budget] max_current_a: 5 A, but a car charges with 6"),
+        ("[budget]\ngrid_current_a = 35\n" + EVSE + FREE, "[budget] grid_current_a: "),
         (
             "[[evse]]\nid = 1\nmax_current_a = 10\n[budget]\nfailsafe_current_a = 16\n" + FREE,
             "[budget] failsafe_current_a: 16 A, more than max_current_a of an EVSE (10 A, line 3)",

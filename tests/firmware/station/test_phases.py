@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from firmware.energy.engine import Engine
+from firmware.station.charging_profile import Period, Profile, Schedule
 from hal import wire
 
 
@@ -48,5 +50,26 @@ def test_the_wish_is_told_once_and_again_after_a_new_epoch(bench: Any, play: Any
             evse.set_phases(3, "back office")
             await b.until(lambda: told(b) == [1, 1, 3])
             assert evse.phase_wish == (3, "back office")
+
+    play(scenario())
+
+
+def test_a_profile_says_how_many_phases(bench: Any, play: Any) -> None:
+    """OCPP 2.0.1 K01.FR.43: a period's numberPhases is kept to where the board can, and ends with it."""
+
+    async def scenario() -> None:
+        engines: list[Engine] = []
+        async with bench(prepare=lambda station: engines.append(Engine(station))) as b:
+            evse = capable(b)
+            engines[0].follow()
+            await b.until(lambda: told(b)[-1:] == [3])
+            periods = (Period(0, 10.0, phases=1), Period(60, 16.0, phases=3))
+            profile = Profile(5, "TxDefaultProfile", "Absolute", 0, (Schedule("A", periods, start=b.clock.utc()),))
+            assert engines[0].install(1, profile, "2.0.1") is None
+            await b.until(lambda: told(b)[-1:] == [1])
+            assert evse.phase_wish == (1, "csms: profile 5 TxDefaultProfile stack 0")
+            b.clock.now += 61
+            engines[0].follow()
+            await b.until(lambda: told(b)[-1:] == [3])
 
     play(scenario())
