@@ -444,6 +444,18 @@ class Site:
     csms: Csms
     clock: HandClock
     facts: list[AnyFact]
+    start_again: Callable[["Site"], Coroutine[Any, Any, None]]
+
+    async def reboot(self, pulled: bool = False) -> None:
+        """Carry out a reset that was asked for (or `pulled`: the plug was), as firmware.main does: this station ends,
+        another begins on the same disk, with the same back office. `station` and `client` are the new ones."""
+        if not pulled:
+            async with asyncio.timeout(10):
+                while self.station.reset_wanted is None:
+                    self.clock.now += 1.0
+                    self.station.tick()
+                    await asyncio.sleep(0.02)
+        await self.start_again(self)
 
     async def emit(self, *facts: AnyFact) -> None:
         for fact in facts:
@@ -539,6 +551,8 @@ def on_site(tmp_path: Path) -> OnSite:
                 for task in tasks:
                     if task.done():
                         task.result()
+                if not work.done() and station.reset_wanted is not None:
+                    await asyncio.wait([work], timeout=20)  # the controller has ended; the test looks at what it left
                 if not work.done():
                     raise TimeoutError("the test took longer than a minute")
                 work.result()
