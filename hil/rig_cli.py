@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="do", required=True, metavar="COMMAND")
     commands.add_parser("serve", help="a whole station under rig control; see its --help", add_help=False)
     for name, command in {**COMMANDS, **ASKS}.items():
-        text = (command.__doc__ or "").split("\n", 1)[0]
+        text = " ".join((command.__doc__ or "").split())
         spelled = name.replace("_", "-")
         sub = commands.add_parser(spelled, help=text, description=command.__doc__)
         sub.set_defaults(do=name)

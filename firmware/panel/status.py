@@ -5,6 +5,7 @@ What is known comes from the control socket (`control.py`); this file only words
 
 import argparse
 import json
+import shlex
 import socket
 import sys
 from pathlib import Path
@@ -77,11 +78,12 @@ def _line(link: socket.socket) -> bytes:
     return bytes(received)
 
 
-def show(status: dict[str, Any], *, colour: bool = False) -> str:
-    """The state for people: per EVSE the answer first, then what it is made of; the station last."""
+def show(status: dict[str, Any], *, colour: bool = False, options: str = "") -> str:
+    """The state for people: per EVSE the answer first, then what it is made of; the station last. `options`: what
+    commands that are advised need to reach this very station."""
     page = _Page(colour)
     for evse in status["evses"]:
-        _show_evse(page, evse)
+        _show_evse(page, evse, options)
         page.line("")
     _show_station(page, status)
     return page.text()
@@ -116,7 +118,7 @@ def printable(value: object) -> str:
     return "".join(each if each.isprintable() else "�" for each in text)
 
 
-def _show_evse(page: _Page, evse: dict[str, Any]) -> None:
+def _show_evse(page: _Page, evse: dict[str, Any], options: str) -> None:
     tone = "good" if evse["charging"] else "bad" if evse["faults"] else "wait" if evse["plugged"] else ""
     page.line(f"{page.paint('EVSE ' + printable(evse['id']), 'title')}  {page.paint(printable(evse['why']), tone)}")
     for fault in evse["faults"]:
@@ -124,7 +126,7 @@ def _show_evse(page: _Page, evse: dict[str, Any]) -> None:
         page.row("  to do", fault["remedy"])
         if fault["latched"]:
             leaves = "the car leaves or " if fault["leaves"] else ""
-            clear = f"pilotline clear {evse['id']} {fault['code']}"
+            clear = f"pilotline clear {evse['id']} {fault['code']}{options}"
             page.row("", f"stays until {leaves}it is cleared: {clear}")
     words = LEVELS.get(evse["level"], "not known yet")
     page.row("pilot", f"{evse['level']}, {words}{_duty(evse)}")
@@ -217,5 +219,7 @@ def main(argv: list[str]) -> int:
     except NotRunning as error:
         print(f"pilotline status: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(status, indent=2) if arguments.json else show(status, colour=sys.stdout.isatty()))
+    options = "" if arguments.socket == Path(default) else f" --socket {shlex.quote(str(arguments.socket))}"
+    text = json.dumps(status, indent=2) if arguments.json else show(status, colour=sys.stdout.isatty(), options=options)
+    print(text)
     return 0

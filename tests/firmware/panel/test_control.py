@@ -275,6 +275,8 @@ def test_the_status_says_how_a_latched_fault_is_cleared(tmp_path: Path, path: Pa
     assert "stays until it is cleared: pilotline clear 1 weld" in shown
     assert "stays until the car leaves or it is cleared: pilotline clear 1 pe_lost" in shown
     assert "open by now" not in shown
+    elsewhere = status.show(told, options=" --socket /tmp/other.sock")
+    assert "it is cleared: pilotline clear 1 weld --socket /tmp/other.sock" in elsewhere
 
 
 def test_a_weld_that_is_over_does_not_contradict_the_contactor(tmp_path: Path, path: Path) -> None:
