@@ -12,8 +12,8 @@ import msgspec
 
 from firmware.station import connector_status
 from firmware.station.charging import Digital, Inputs, step
+from firmware.station.evse_restart import EvseRestart
 from firmware.station.evse_state import PhaseWish
-from firmware.station.evse_transaction import EvseTransaction
 from firmware.station.transaction import STOPS
 from hal import wire
 from hal.contracts import PilotMode
@@ -25,7 +25,7 @@ _GUARD_AWAY_S: Final = 3.0  # a link that is gone no longer: nobody looks at the
 _SETTLED_ROUNDS: Final = 8  # an advance may cause the next; never endlessly
 
 
-class Evse(EvseTransaction):
+class Evse(EvseRestart):
     """One EVSE, moved by the guard's words, by commands and the station's tick. Only v2g calls set_digital()."""
 
     def set_digital(self, wish: Digital | None) -> None:

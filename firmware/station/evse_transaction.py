@@ -1,7 +1,6 @@
-"""Whose an EVSE is and what follows from it: tokens, the beginning and end of its transaction, and what becomes of one
-that an earlier run of the controller left.
+"""When the transaction of an EVSE begins and ends, by its start and stop points, the plug, faults and time.
 
-Between `evse_state`, what is known, and `evse`, which brings in what happens. Events and records are the ledger's.
+Between `evse_tokens`, who may charge, and `evse_restart`. Events and records are the ledger's.
 """
 
 import logging
@@ -10,14 +9,11 @@ from typing import Final
 
 import msgspec
 
-from firmware.station import connector_status, transaction
-from firmware.station.authorization import Verdict, same_token
-from firmware.station.charging import Grant
-from firmware.station.evse_state import EvseState
-from firmware.station.facts import IdToken, Sample
-from firmware.station.transaction import STOPS, Open, Stop, replace_trigger
-from hal import wire
-from hal.wire import Observation
+from firmware.station import connector_status
+from firmware.station.authorization import Verdict
+from firmware.station.evse_tokens import EvseTokens
+from firmware.station.facts import Sample
+from firmware.station.transaction import STOPS, Stop, replace_trigger
 
 log = logging.getLogger(__name__)
 
@@ -29,65 +25,8 @@ _WORD_ENDS: Final = frozenset({"Authorized", "PowerPathClosed", "EnergyTransfer"
 _READ_BY_S: Final = 2.0  # the end waits this long for a reading from after the opening: half a second is 3 Wh at 22 kW
 
 
-class EvseTransaction(EvseState):
-    """Tokens and the transaction of one EVSE."""
-
-    def authorise(self, id_token: IdToken, verdict: Verdict, remote_start_id: int | None = None) -> None:
-        """This token may charge here, from plug-in on or from now on."""
-        self.id_token = id_token
-        self.refusal = ""
-        self.ended = None  # a remote start may begin anew with the plug still in
-        self.authorised_at = self._station.clock.mono()
-        self._token_last = self.plugged
-        self._verdict = verdict
-        if self.transaction is not None and not self.claimed:
-            self._ledger.claim(id_token, verdict.group, remote_start_id, self.charging_state)
-            self.wishes = replace(self.wishes, charged=False, offered_since=None)
-            self._station.share_out()
-        else:
-            self._remote_start_id = remote_start_id
-        self._advance()
-
-    def refuse(self, reason: str) -> None:
-        """A token was refused here: the answer to "why is it not charging?" until another one is accepted."""
-        self.refusal = reason
-        self._advance()
-
-    def stop(self, stop: Stop) -> None:
-        """End the transaction: no more current; the fact follows when the contactor is confirmed open."""
-        if self.transaction is None:
-            self._drop_token()
-        self._ledger.stop(stop, self._station.clock.mono())
-        self._advance()
-
-    def withdraw(self) -> None:
-        """The token that was authorised before the plug came is taken back."""
-        if self.transaction is None:
-            self._drop_token()
-            self._advance()
-
-    def deauthorise(self, *, stop: bool, energy_wh: float) -> None:
-        """The back office takes its word back: at once or, where it grants some energy, after that much (E05, C12)."""
-        sample = self.sample()
-        if energy_wh > 0 and sample is not None and self.transaction is not None:
-            self._energy_left_wh, self._energy_from_wh = energy_wh, sample.energy_wh
-            self._ledger.tell("Deauthorized", self.charging_state)
-        elif stop:
-            self.stop(STOPS["DeAuthorized"])
-        else:
-            self.set_bound("authorization", 0.0)  # E05.FR.02: energy stops, the transaction stays
-
-    def _follow_energy(self) -> None:
-        """MaxEnergyOnInvalidId: has it been drawn?"""
-        sample = self.sample()
-        if self._energy_left_wh is None or sample is None or self.transaction is None:
-            return
-        if sample.energy_wh - self._energy_from_wh >= self._energy_left_wh:
-            self._energy_left_wh = None
-            if self._station.stops_invalid:
-                self._ledger.stop(STOPS["DeAuthorized"], self._station.clock.mono())
-            else:
-                self.bounds["authorization"] = 0.0
+class EvseTransaction(EvseTokens):
+    """The transaction of one EVSE."""
 
     def tell_now(self, trigger: str = "Trigger") -> bool:
         """An event of the running transaction because somebody asks (F06.FR.07). False: there is none."""
@@ -110,24 +49,6 @@ class EvseTransaction(EvseState):
             self._ledger.aligned(self.charging_state, sample)
         return sample if told and not running else None
 
-    def join_group(self, group: IdToken | None) -> None:
-        """The back office told the group of the running transaction's token."""
-        self._ledger.join_group(group)
-
-    def owns(self, id_token: IdToken, group: IdToken | None) -> bool:
-        """May this token (of this group) end what runs here (E07.FR.01, C09.FR.03)?"""
-        mine = self.transaction
-        if mine is None:
-            return same_token(self.id_token, id_token)
-        return same_token(mine.id_token, id_token) or (group is not None and same_token(mine.group, group))
-
-    def restore(self, kept: Open, *, after_reset: bool) -> None:
-        """The journal knows this transaction as open: whether it runs on is decided by the guard's first word."""
-        self._restored = kept
-        self._after_reset = after_reset
-        if kept.connector <= len(self.settings.connectors):
-            self.board_connector = self.settings.connectors[kept.connector - 1]
-
     def pause(self, context: str) -> None:
         """The car sleeps and will go on, with its transaction if it has one, also after a restart of ours; "" = it is
         awake."""
@@ -141,18 +62,6 @@ class EvseTransaction(EvseState):
     def charging_rate_changed(self) -> None:
         """Somebody outside changed what may be drawn: the transaction tells (K11.FR.04, K13.FR.03)."""
         self._ledger.tell("ChargingRateChanged", self.wishes.charging_state)
-
-    def _sneaked_away(self, seen: Observation) -> bool:
-        """The guard saw the car leave while nobody listened; who is plugged in now is somebody else."""
-        if seen.grant is not None and seen.grant.session == self.transaction_id:
-            self._held = True
-        return self._held and seen.grant is None and wire.UNPLUGGED in (seen.grant_ended or "")
-
-    def _forgotten(self, before: Observation | None, seen: Observation) -> bool:
-        """A guard that began anew knows nothing of our grant; where it was away for long, nobody saw whether the car
-        is still the same, and another one must not charge on this account."""
-        away_long = before is None and self._station.free_token is None
-        return away_long and self._held and seen.grant is None and not seen.grant_ended
 
     def _begin_if_due(self) -> None:
         """A transaction begins with the first of its start points (E01.FR.01-06). One that starts with energy or signed
@@ -270,59 +179,6 @@ class EvseTransaction(EvseState):
         self.wishes = replace(self.wishes, charged=False, offered_since=None, stopping_since=None)
         self._station.share_out()
         self._again = True
-
-    def _drop_token(self) -> None:
-        self.id_token = self.authorised_at = self._remote_start_id = None
-        self._verdict = Verdict()
-
-    def _resume_or_close(self, kept: Open, seen: Observation) -> None:
-        """design.md: adopt the grant of a transaction that the journal knows, else close it honestly."""
-        self._restored = None
-        self._ledger.resume(kept)
-        grant = seen.grant
-        if self._idles(kept, seen):
-            self.id_token = kept.id_token if kept.stop is None else None
-            self.authorised_at = self._station.clock.mono() if not kept.connected else None
-            self._verdict = Verdict(group=kept.group)
-            return
-        if self._sleeps(kept, seen):
-            self.id_token = kept.id_token
-            self._verdict = Verdict(group=kept.group)
-            self.wishes = replace(self.wishes, charged=True)
-            self._station.share_out()
-            return
-        if grant is not None and grant.session == kept.transaction_id:
-            self.id_token = kept.id_token
-            self._verdict = Verdict(group=kept.group)
-            self._held = True
-            held = Grant(grant.session, grant.limit_a, grant.failsafe_limit_a, grant.ride_through_s)
-            charged = kept.charging_state in {"Charging", "SuspendedEV"} or kept.charged_s > 0
-            self.wishes = replace(self.wishes, grant=held, charged=charged)
-            self._station.share_out()
-            return
-        stop = transaction.interrupted(
-            kept, boot_id=self._station.boot_id, unplugged=seen.level == "A", reset=self._after_reset
-        )
-        sample = self._last_sample()
-        if sample is not None and kept.last is not None and sample.energy_wh < kept.last.energy_wh:
-            sample = None  # another meter, or one that starts anew: the last known value is the honest one
-        self._end(stop, sample)
-        if self._station.free_token is not None:
-            self.ended = None  # who charges for free need not unplug because we were away
-
-    def _idles(self, kept: Open, seen: Observation) -> bool:
-        """No energy could flow for it: it waits for a token, for its plug, or for the plug to go. The car must be as it
-        was left."""
-        waits = kept.id_token is None or not kept.connected or kept.stop_told
-        plugged = seen.level in {"B", "C", "D"}
-        return waits and seen.grant is None and plugged == kept.connected and kept.boot_id == self._station.boot_id
-
-    def _sleeps(self, kept: Open, seen: Observation) -> bool:
-        """A paused car has no grant that could tell us that it is the same: v2g makes it prove that. A machine that was
-        off may have lost anything."""
-        left = wire.UNPLUGGED in (seen.grant_ended or "") or seen.level not in {"B", "C", "D"}
-        awake = not kept.paused or kept.stop is not None or seen.grant is not None
-        return not awake and not left and kept.boot_id == self._station.boot_id
 
     def _follow_plug(self, now: float) -> None:
         free = self._station.free_token
