@@ -19,9 +19,9 @@ from firmware.config import EvseSettings, OcppSettings, Settings, StationSetting
 from firmware.energy.engine import Engine
 from firmware.main import managed
 from firmware.ocpp.client import SUBPROTOCOLS, BackOfficeClient
+from firmware.ocpp.ocpp_j import MessageType
 from firmware.ocpp.payload import stamp
 from firmware.ocpp.replay import VERSIONS, Entry, Judge, Judged, dialect_of, entries, guessed
-from firmware.ocpp.ocpp_j import MessageType
 from firmware.station.clock import SystemClock
 from firmware.station.station import build_station
 
