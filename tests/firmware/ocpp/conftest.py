@@ -531,35 +531,47 @@ def on_site(tmp_path: Path) -> OnSite:
                 update=update or UpdateSettings(),
             )
             clock = HandClock()
-            station = build_station(settings, clock)
-            for name, value in {**QUICK, **(variables or {})}.items():
-                station.set_variable(name, value)
-            station.smart_charging = engine = Engine(station)
-            looked_after = managed(settings, station) if is_managed else []
-            client = BackOfficeClient(station, ocpp, station.journal, first_look_s=first_look_s)
             facts: list[AnyFact] = []
-            station.subscribe(facts.append)
-            tasks = [
-                asyncio.create_task(station.run()),
-                asyncio.create_task(engine.run()),
-                *(asyncio.create_task(start()) for _, start in looked_after),  # type: ignore[arg-type]  # coroutines
-                asyncio.create_task(keep_running("back office", client.run) if restarted else client.run()),
-            ]
-            work = asyncio.create_task(test(Site(station, client, csms, clock, facts)))
+            tasks: list[asyncio.Task[None]] = []
+
+            def start(first: dict[str, str]) -> tuple[Station, BackOfficeClient]:
+                station = build_station(settings, clock)
+                for name, value in first.items():
+                    station.set_variable(name, value)
+                station.smart_charging = engine = Engine(station)
+                looked_after = managed(settings, station) if is_managed else []
+                client = BackOfficeClient(station, ocpp, station.journal, first_look_s=first_look_s)
+                station.subscribe(facts.append)
+                tasks[:] = [
+                    asyncio.create_task(station.run()),
+                    asyncio.create_task(engine.run()),
+                    *(asyncio.create_task(run()) for _, run in looked_after),  # type: ignore[arg-type]  # coroutines
+                    asyncio.create_task(keep_running("back office", client.run) if restarted else client.run()),
+                ]
+                return station, client
+
+            async def end(*ending: asyncio.Task[None]) -> None:
+                for task in ending:
+                    task.cancel()
+                await asyncio.gather(*ending, return_exceptions=True)
+
+            async def start_again(site: Site) -> None:
+                await end(*tasks)
+                site.station, site.client = start({})
+
+            station, client = start({**QUICK, **(variables or {})})
+            work = asyncio.create_task(test(Site(station, client, csms, clock, facts, start_again)))
             try:
-                await asyncio.wait([*tasks, work], timeout=60, return_when=asyncio.FIRST_COMPLETED)
-                for task in tasks:
-                    if task.done():
-                        task.result()
-                if not work.done() and station.reset_wanted is not None:
-                    await asyncio.wait([work], timeout=20)  # the controller has ended; the test looks at what it left
-                if not work.done():
-                    raise TimeoutError("the test took longer than a minute")
+                async with asyncio.timeout(60):
+                    while not work.done():  # a task that ended in order was a controller that is reset
+                        running = [task for task in tasks if not task.done()]
+                        wait = asyncio.wait([*running, work], timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+                        for task in (await wait)[0] - {work}:
+                            if not task.cancelled():
+                                task.result()
                 work.result()
             finally:
-                for task in [*tasks, work]:
-                    task.cancel()
-                await asyncio.gather(*tasks, work, return_exceptions=True)
+                await end(*tasks, work)
                 await csms.close()
 
         asyncio.run(life())
