@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,14 +15,16 @@ from typing import Any, Final
 import msgspec
 
 from firmware.diagnostics import bundle
+from firmware.diagnostics.slices import Slices
 from firmware.security.log import SecurityLog
+from firmware.station import security_events
 from firmware.station.car_facts import CarMessage
 from firmware.station.certificates import Choice
 from firmware.station.facts import AnyFact, BackOfficeMessage, LogStatus
 from firmware.station.log_upload import LogAnswer, LogOrder
 from firmware.station.station import Station
 from firmware.transfer.address import Failure, TransferError, parse
-from firmware.transfer.job import Job, Trust
+from firmware.transfer.job import Job, SshTrust, Trust
 from firmware.transfer.transfer import send, with_tries
 from hal import __version__
 
@@ -42,12 +44,19 @@ class Uploads:
     """Remembers what happened from the moment it is made."""
 
     def __init__(
-        self, station: Station, security_log: SecurityLog, folder: Path, *, privacy: Callable[[], int]
+        self,
+        station: Station,
+        security_log: SecurityLog,
+        folder: Path,
+        *,
+        privacy: Callable[[], int],
+        ssh: SshTrust,
     ) -> None:
         self._station = station
         self._security_log = security_log
         self._folder = folder
         self._privacy = privacy
+        self._ssh = ssh
         self._events: deque[AnyFact] = deque(maxlen=EVENTS)
         self._running: tuple[asyncio.Task[None], LogOrder] | None = None
         self._told = ""
@@ -89,18 +98,19 @@ class Uploads:
         try:
             self._tell(order, "Uploading")
             parse(order.location)
-            about, events = self._about(order), [each for each in self._events if _within(each.at, order)]
-            await asyncio.to_thread(self._make, file, order, about, events)
+            await asyncio.to_thread(self._make, file, order, self._about(), tuple(self._events))
             certificates = self._station.certificates
             roots = (await certificates.link_material(Choice())).roots if certificates is not None else None
 
             async def attempt(job: Job) -> None:
                 await send(order.location, file, name, job)
 
-            trust = Trust(roots, await asyncio.to_thread(self._privacy))
+            trust = Trust(roots, await asyncio.to_thread(self._privacy), self._ssh)
             await with_tries(attempt, trust, order.tries, order.pause_s)
         except TransferError as error:
             log.error("log upload: %s", error)
+            if error.event:
+                security_events.tell(self._station, error.event, str(error))
             self._tell(order, FAILED_AS[error.kind])
         except OSError as error:
             log.error("log upload: %s", error)
@@ -110,23 +120,26 @@ class Uploads:
         finally:
             file.unlink(missing_ok=True)
 
-    def _make(self, file: Path, order: LogOrder, about: dict[str, Any], events: list[AnyFact]) -> None:
-        entries = [msgspec.json.encode(each) for each in self._security_log.read(order.oldest, order.latest)]
+    def _make(self, file: Path, order: LogOrder, about: dict[str, Any], events: Iterable[AnyFact]) -> None:
+        slices = Slices()
+        entries = self._security_log.read(order.oldest, order.latest, slices.rest)
         if order.kind == "SecurityLog":
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(b"".join(each + b"\n" for each in entries))
+            file.write_bytes(bundle.lines(map(msgspec.json.encode, entries), slices))
             return
+        storage = self._station.settings.storage
         contents = bundle.Contents(
             {**about, "software": __version__},
-            [bundle.line(each) for each in events],
+            (each for each in events if _within(each.at, order)),
             entries,
-            self._station.settings.storage / "sessions",
+            storage / "sessions",
+            storage / "ocpp",
             order.oldest or 0.0,
             order.latest if order.latest is not None else float("inf"),
         )
-        bundle.write(file, contents)
+        bundle.write(file, contents, slices)
 
-    def _about(self, order: LogOrder) -> dict[str, Any]:
+    def _about(self) -> dict[str, Any]:
         station = self._station
         return {
             "made": datetime.fromtimestamp(station.clock.utc(), UTC).isoformat(),

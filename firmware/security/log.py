@@ -10,6 +10,7 @@ import logging
 import os
 import queue
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -69,6 +70,7 @@ class SecurityLog:
             await asyncio.to_thread(thread.join, 5.0)
 
     def _write(self) -> None:
+        self._end_cut_line()
         while (entry := self._queue.get()) is not None:
             if isinstance(entry, threading.Event):
                 entry.set()
@@ -77,6 +79,20 @@ class SecurityLog:
                 self._append(msgspec.json.encode(entry) + b"\n")
             except OSError as error:
                 log.error("the security log cannot be written: %s", error)
+
+    def _end_cut_line(self) -> None:
+        """A line that a power loss cut must not swallow the next one."""
+        try:
+            with self.path.open("r+b") as file:
+                if file.seek(0, os.SEEK_END) == 0:
+                    return
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            log.error("the security log cannot be written: %s", error)
 
     def _append(self, line: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,9 +109,11 @@ class SecurityLog:
     def _older(self) -> Path:
         return self.path.with_name(self.path.name + ".1")
 
-    def read(self, oldest: float | None = None, latest: float | None = None) -> list[Entry]:
+    def read(
+        self, oldest: float | None = None, latest: float | None = None, rest: Callable[[], None] = lambda: None
+    ) -> list[Entry]:
         """The events of a period, oldest first; a line cut by a power loss is left out. Waits for what is still to be
-        written: not for the event loop. Raises OSError."""
+        written: not for the event loop. `rest` is called between lines. Raises OSError."""
         written = threading.Event()
         with contextlib.suppress(queue.Full):
             self._queue.put_nowait(written)
@@ -103,6 +121,7 @@ class SecurityLog:
         found = []
         for path in (self._older, self.path):
             for line in path.read_bytes().splitlines() if path.exists() else ():
+                rest()
                 with contextlib.suppress(msgspec.MsgspecError):
                     found.append(msgspec.json.decode(line, type=Entry))
         return [each for each in found if (oldest or 0.0) <= each.time <= (latest if latest is not None else 1e12)]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from firmware.panel.frame_log import FrameLog
 from firmware.station import security_events
 from firmware.station.facts import IdToken, LogStatus, TokenPresented
 
@@ -41,7 +42,12 @@ def test_a_diagnostics_bundle_holds_what_happened_and_no_secret(
     async def test(site: Any) -> None:
         await site.told("BootNotification")
         clock = site.clock
+        frames = asyncio.create_task(FrameLog(site.station, site.station.settings.storage / "ocpp", 5).run())
+        await asyncio.sleep(0)  # it listens
         await site.emit(TokenPresented(at=clock.utc(), evse=1, id_token=IdToken("04SEEDED")))
+        await site.client.authorize(IdToken("04SEEDED"), 1)
+        frames.cancel()  # it writes what it has
+        await asyncio.wait([frames])
         answer = await get_log(site, f"http://127.0.0.1:{serve()}/logs/")
         assert answer.status == "Accepted"
         await site.csms.heard("LogStatusNotification", status="Uploaded", requestId=5)
@@ -53,7 +59,10 @@ def test_a_diagnostics_bundle_holds_what_happened_and_no_secret(
         with tarfile.open(fileobj=io.BytesIO(data)) as bundle:
             names = bundle.getnames()
             about = json.load(bundle.extractfile("about.json"))  # type: ignore[arg-type]  # it is a file
+            (said,) = [name for name in names if name.startswith("ocpp/")]
+            frame_log = bundle.extractfile(said).read().decode()  # type: ignore[union-attr]  # it is a file
         assert {"about.json", "events.jsonl", "security.jsonl"} <= set(names)
+        assert '"Authorize' in frame_log
         assert about["settings"]["ocpp"]["password"] == "(hidden)"
         trigger = "ExtendedTriggerMessage" if version == "1.6" else "TriggerMessage"
         await site.csms.ask(trigger, requested_message="LogStatusNotification")
@@ -93,7 +102,7 @@ def test_the_security_log_holds_every_event_of_the_period(
         (500, "http", "UploadFailure"),
         (403, "http", "PermissionDenied"),
         (400, "http", "BadMessage"),
-        (201, "sftp", "NotSupportedOperation"),
+        (201, "scp", "NotSupportedOperation"),
     ],
     ids=lambda case: str(case[2]),
 )
