@@ -111,7 +111,7 @@ class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nominal_after_s: Seconds = 20.0
 
 
-QuirkName = Literal["authorization_key_as_text"]
+QuirkName = Literal["authorization_key_as_text", "evcc"]
 
 
 class OcppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,6 +139,13 @@ class UpdateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unsigned: bool = False  # take software without a signature: only where the file server can be trusted
 
 
+class TransferSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[transfer]: files from and to servers that the back office names; by SFTP only with asyncssh installed."""
+
+    known_hosts: str | None = None  # SFTP servers' keys (OpenSSH's format); none = believe and remember the first
+    ssh_key: str | None = None  # our private key for SFTP servers; none = the password of the address alone
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole station.toml."""
 
@@ -149,6 +156,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     v2g: tuple[V2gSettings, ...] = ()
     ocpp: OcppSettings | None = None
     update: UpdateSettings = UpdateSettings()
+    transfer: TransferSettings = TransferSettings()
 
     @property
     def storage(self) -> Path:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Literal
 
 from firmware.config import OcppSettings
+from firmware.ocpp import quirks
 from firmware.ocpp.components import TABLE, charging, hardware
 from firmware.ocpp.variables import Attribute, Variable
 from firmware.station.station import Station
@@ -120,6 +121,7 @@ class DeviceModel:
             "TxCtrlr.EVConnectionTimeOut": f"{max(1, authorization.connection_timeout_s):.0f}",
             "AuthCtrlr.OfflineTxForUnknownIdEnabled": "true" if authorization.offline_unknown else "false",
             "AuthCacheCtrlr.Enabled": "true" if authorization.cache else "false",
+            **quirks.values(settings),
         }
         return replace(row, default=given.get(row.stored_as, row.default))
 

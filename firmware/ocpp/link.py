@@ -6,8 +6,10 @@ with a certificate of ours), 2.0.1 part 2 A00.
 
 import asyncio
 import base64
+import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Sequence
+from socket import SOCK_STREAM, getaddrinfo
 from typing import Final, Protocol
 from urllib.parse import quote
 
@@ -139,6 +141,15 @@ async def dial(
         await socket.close()
         raise LinkError("the back office speaks none of " + ", ".join(subprotocols))
     return Link(socket, socket.subprotocol)
+
+
+def is_private(host: str) -> bool:
+    """Is every address of the host in a private network, or this machine? Blocks. Raises LinkError for no address."""
+    try:
+        found = getaddrinfo(host, None, type=SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise LinkError(f"{host}: {error}") from None
+    return all(ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_private for each in found)
 
 
 def _tls(material: LinkMaterial) -> ssl.SSLContext:

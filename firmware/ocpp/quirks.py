@@ -3,7 +3,7 @@ those of its back office, and the code asks by name at the one place where it ma
 """
 
 from functools import cache
-from typing import Annotated, Final, get_args
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,8 @@ class Quirk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: QuirkName
     reason: Annotated[str, Meta(min_length=1)]
     source: Annotated[str, Meta(min_length=1)]
+    unencrypted: Literal["anywhere", "private"] = "anywhere"
+    values: dict[str, str] = {}
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -48,3 +50,13 @@ def read(text: str) -> dict[QuirkName, Quirk]:
 def shows(settings: OcppSettings | None, name: QuirkName) -> bool:
     """Is our back office one of these?"""
     return settings is not None and name in settings.quirks
+
+
+def values(settings: OcppSettings) -> dict[str, str]:
+    """What variables are with our back office, until it says otherwise."""
+    return {name: value for quirk in settings.quirks for name, value in known()[quirk].values.items()}
+
+
+def only_private(settings: OcppSettings) -> bool:
+    """Must what is not encrypted stay in a private network?"""
+    return any(known()[quirk].unencrypted == "private" for quirk in settings.quirks)

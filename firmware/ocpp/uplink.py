@@ -9,9 +9,11 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from firmware.config import OcppSettings
-from firmware.ocpp.link import Link, LinkError, dial
+from firmware.ocpp import quirks
+from firmware.ocpp.link import Link, LinkError, dial, is_private
 from firmware.ocpp.network_profiles import Profiles, Secret
 from firmware.ocpp.routes import Attempt, Routes, Trouble
 from firmware.station import security_events
@@ -62,6 +64,7 @@ class Uplink:
         self.at_once = False
         attempt = self.routes.next()
         try:
+            await self._keep_private(attempt.profile.url)
             link = await dial(
                 attempt.profile.url,
                 self.profiles.identity(attempt.profile),
@@ -75,6 +78,14 @@ class Uplink:
             raise
         await self._stands(attempt, link)
         return link
+
+    async def _keep_private(self, url: str) -> None:
+        """Some back offices know no encryption; then nothing is said outside of the house's network."""
+        if url.startswith("ws:") and quirks.only_private(self._settings):
+            host = urlsplit(url).hostname or ""
+            if not await asyncio.to_thread(is_private, host):
+                who = ", ".join(self._settings.quirks)
+                raise LinkError(f"{host} is on the internet: without TLS ({who}) only addresses of private networks")
 
     async def _material(self, attempt: Attempt) -> LinkMaterial:
         certificates = self._station.certificates

@@ -9,8 +9,11 @@ from typing import Any, get_args
 
 import pytest
 
-from firmware.config import QuirkName, read
+from firmware.config import OcppSettings, QuirkName, Settings, StationSettings, read
 from firmware.ocpp import quirks
+from firmware.ocpp.link import LinkError, is_private
+from firmware.ocpp.uplink import Uplink
+from firmware.station.station import build_station
 from hal.toml import ConfigError
 
 NAMES = get_args(QuirkName)
@@ -73,3 +76,48 @@ def test_digits_are_the_password_where_the_back_office_means_them_so(
 
     on_site(test, version="1.6", password="correct horse battery", more={"quirks": ("authorization_key_as_text",)})
     assert "expects these digits as the password" in caplog.text
+
+
+def test_an_energy_manager_of_the_house_sees_a_car_without_a_card_and_often(on_site: Callable[..., None]) -> None:
+    async def test(site: Any) -> None:
+        await site.told("BootNotification")
+        keys = ["MeterValueSampleInterval", "MeterValuesSampledData"]
+        answer = await site.csms.ask("GetConfiguration", key=keys)
+        said = {each["key"]: each["value"] for each in answer.configuration_key}
+        assert 0 < int(said["MeterValueSampleInterval"]) < 10
+        assert {"Power.Active.Import", "Current.Import", "SoC"} <= set(said["MeterValuesSampledData"].split(","))
+        assert site.station.sample_interval_s == 5
+        assert site.station.free_token is not None
+        await site.csms.ask("ChangeConfiguration", key="MeterValueSampleInterval", value="8")
+        assert site.station.sample_interval_s == 8
+
+    on_site(test, version="1.6", more={"quirks": ("evcc",)})
+
+
+@pytest.mark.parametrize(
+    ("host", "private"),
+    [
+        ("192.168.1.5", True),
+        ("10.0.0.1", True),
+        ("127.0.0.1", True),
+        ("fd00::1", True),
+        ("8.8.8.8", False),
+        ("172.32.0.1", False),
+        ("2001:4860:4860::8888", False),
+    ],
+)
+def test_which_addresses_are_of_the_house(host: str, private: bool) -> None:
+    assert is_private(host) is private
+
+
+def test_nothing_goes_out_of_the_house_without_encryption(tmp_path: Path) -> None:
+    ocpp = OcppSettings(url="ws://8.8.8.8/ocpp", identity="CS-1", versions=("1.6",), quirks=("evcc",))
+    station = build_station(Settings(station=StationSettings(storage=str(tmp_path)), ocpp=ocpp))
+
+    async def dial() -> None:
+        uplink = Uplink(station, ocpp)
+        await uplink.begin()
+        with pytest.raises(LinkError, match=r"8\.8\.8\.8 is on the internet: without TLS \(evcc\) only"):
+            await uplink.open(["ocpp1.6"])
+
+    asyncio.run(dial())
