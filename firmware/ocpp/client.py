@@ -20,7 +20,9 @@ from firmware.ocpp.link import Connection, LinkError
 from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.pricing import Pricing
-from firmware.ocpp.session import Memory, Session
+from firmware.ocpp.questions import Questions
+from firmware.ocpp.registration import Memory
+from firmware.ocpp.session import Session
 from firmware.ocpp.uplink import Uplink
 from firmware.station.authorization import Unreachable, Verdict
 from firmware.station.certificates import HashData, OwnUse
@@ -89,10 +91,10 @@ class BackOfficeClient:
         """Have a certificate of ours signed. Raises Unreachable."""
         return await self._present().sign_certificate(csr, use, request_id, root)
 
-    def _present(self) -> Session:
+    def _present(self) -> Questions:
         if self._session is None:
             raise Unreachable("no connection to the back office")
-        return self._session
+        return self._session.questions
 
     async def begin(self) -> None:
         """Read what the last run left behind. `run` does so itself; needed before a `serve` alone."""

@@ -187,7 +187,7 @@ def test_a_silent_call_does_not_use_up_the_cars_time(on_site: OnSite, whole_tran
         await site.csms.heard("TransactionEvent")
         asking = asyncio.create_task(site.client.exchange_certificate("Install", "gJgCAA==", SCHEMA))
         async with asyncio.timeout(10):
-            while not site.client._session._hurried:  # noqa: ASYNC110 - nothing else tells
+            while not site.client._session._calls.hurried:  # noqa: ASYNC110 - nothing else tells
                 await asyncio.sleep(0.01)
         assert "Get15118EVCertificate" not in site.csms.actions(), "one CALL at a time"
         site.later(1.0)

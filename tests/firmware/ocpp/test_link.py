@@ -21,7 +21,8 @@ from firmware.ocpp.link import Link
 from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import Payload
-from firmware.ocpp.session import Memory, Session
+from firmware.ocpp.registration import Memory
+from firmware.ocpp.session import Session
 from firmware.ocpp.uplink import Uplink
 from firmware.ocpp.v201.dialect import V201
 from firmware.station.facts import BackOfficeLink

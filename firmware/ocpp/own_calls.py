@@ -1,0 +1,120 @@
+"""Our own CALLs on one connection, apart from those of the outbox: which wait, which one is in flight, who hears how it
+ended. When one may be sent is left to `session`.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from firmware.ocpp.device_model import DeviceModel
+from firmware.ocpp.dialect import Outgoing
+from firmware.ocpp.ocpp_j import Sent, encode_call
+from firmware.ocpp.payload import Payload
+from firmware.ocpp.rpc import Answered, Refused, Rpc, Silent
+from firmware.station.clock import Clock
+
+HURRIED_S: Final = 1.0  # so long a CALL in flight may still be answered when a car with its own time limit waits
+
+
+def _nothing(_: object) -> None:
+    """Nobody waits for how it ended."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A CALL and who hears how it ended. `triggered`: may be sent before we are accepted (B02.FR.02); `urgent`:
+    somebody stands at the car and waits for the answer."""
+
+    outgoing: Outgoing
+    done: Callable[[Payload], None] = _nothing
+    failed: Callable[[str], None] = _nothing
+    triggered: bool = False
+    urgent: bool = False
+
+
+class OwnCalls:
+    """What waits, and what is in flight: a job, or (None) the head of the outbox."""
+
+    def __init__(self, rpc: Rpc, model: DeviceModel, clock: Clock, wake: Callable[[], None]) -> None:
+        self._rpc = rpc
+        self._model = model
+        self._clock = clock
+        self._wake = wake
+        self._waiting: deque[Job] = deque()
+        self._announced: deque[Iterator[Job]] = deque()  # by answers of ours; made when they can be sent
+        self._in_flight: Job | None = None
+        self.hurried = False  # what is in flight is given up early, and said again
+
+    def put(self, job: Job) -> None:
+        """It waits for its turn; an urgent one is next."""
+        if job.urgent:
+            self._waiting.appendleft(job)
+        else:
+            self._waiting.append(job)
+        self._wake()
+
+    def withdraw(self, job: Job) -> None:
+        """Nobody waits for it any more: it is not sent if it was not yet."""
+        with contextlib.suppress(ValueError):
+            self._waiting.remove(job)
+
+    def announce(self, jobs: Iterable[Job]) -> None:
+        """They follow once nothing else waits."""
+        self._announced.append(iter(jobs))
+
+    @property
+    def urgent(self) -> bool:
+        return bool(self._waiting) and self._waiting[0].urgent
+
+    def next(self, accepted: bool) -> Job | None:
+        """Whose turn it is; before we are accepted only what was triggered."""
+        if self._waiting and (accepted or self._waiting[0].triggered):
+            return self._waiting.popleft()
+        while self._announced:
+            job = next(self._announced[0], None)
+            if job is not None:
+                return job
+            self._announced.popleft()
+        return None
+
+    def start(self, job: Job) -> None:
+        message_id, text = encode_call(job.outgoing.action, job.outgoing.payload)
+        self._send(Sent(message_id, job.outgoing.action, text, job.outgoing.response), job)
+
+    def start_outbox(self, sent: Sent) -> None:
+        self._send(sent, None)
+
+    def _send(self, sent: Sent, job: Job | None) -> None:
+        self._in_flight, self.hurried = job, False
+        self._rpc.call(sent, self._clock.mono(), self._model.number("OCPPCommCtrlr.MessageTimeout[Default]"))
+        self._wake()
+
+    def hurry(self) -> None:
+        """A car with a time limit of its own waits: what is in flight must not use that up by silence."""
+        urgent = self._in_flight is not None and self._in_flight.urgent
+        if self._rpc.in_flight is not None and not urgent:
+            self.hurried = True
+            self._rpc.hurry(self._clock.mono(), HURRIED_S)
+
+    def landed(self) -> Job | None:
+        """Nothing is in flight any more; what was, None for the head of the outbox."""
+        job, self._in_flight = self._in_flight, None
+        return job
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        for job in [*self._waiting, *([self._in_flight] if self._in_flight else [])]:
+            job.failed("the connection was lost")
+
+
+def tell(job: Job, event: Answered | Refused | Silent) -> None:
+    """How it ended."""
+    match event:
+        case Answered():
+            job.done(event.response)
+        case Refused():
+            job.failed(f"{event.code}: {event.description}")
+        case Silent():
+            job.failed("no answer")
