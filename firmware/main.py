@@ -78,7 +78,7 @@ async def serve(settings: Settings, guard: OwnGuard | None = None) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     station = build_station(settings)
-    station.changed.subscribe(lambda: stop.set() if station.reset_wanted else None)
+    station.changed.subscribe(lambda: stop.set() if station.resets.wanted else None)
     tasks = [asyncio.create_task(keep_running(name, start), name=name) for name, start in parts(settings, station)]
     if guard is not None and guard.pid:  # another's guard is not ours to start again
         tasks.append(asyncio.create_task(keep_running("guard", guard.watch), name="guard"))
@@ -90,13 +90,13 @@ async def serve(settings: Settings, guard: OwnGuard | None = None) -> bool:
     log.info("controller ready: %d EVSE, guard %s", len(station.evses), settings.station.guard_socket)
     try:
         await stop.wait()
-        log.info("reset: %s" if station.reset_wanted else "stopping%s", station.reset_wanted or "")
+        log.info("reset: %s" if station.resets.wanted else "stopping%s", station.resets.wanted or "")
     finally:
         notify.stopping()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    return station.reset_wanted is not None
+    return station.resets.wanted is not None
 
 
 def parts(settings: Settings, station: Station) -> list[Part]:
@@ -132,6 +132,7 @@ def managed(settings: Settings, station: Station) -> list[Part]:
     from firmware.security.log import SecurityLog  # noqa: PLC0415
     from firmware.security.office import CertificateOffice, Given  # noqa: PLC0415
     from firmware.transfer.address import privacy_of  # noqa: PLC0415
+    from firmware.transfer.job import SshTrust  # noqa: PLC0415
 
     storage, ocpp = settings.storage, settings.ocpp
     roots: dict[RootUse, str] = {}
@@ -146,10 +147,12 @@ def managed(settings: Settings, station: Station) -> list[Part]:
     def privacy() -> int:
         return privacy_of(host)
 
+    transfer = settings.transfer
+    ssh = SshTrust(transfer.known_hosts, str(storage / "known_hosts"), transfer.ssh_key)
     folder = storage / "certificates"
     station.certificates = certificates = CertificateOffice(station, folder, pki, given)
     security_log = SecurityLog(station, storage / "security.log")
-    station.log_upload = Uploads(station, security_log, storage / "uploads", privacy=privacy)
+    station.log_upload = Uploads(station, security_log, storage / "uploads", privacy=privacy, ssh=ssh)
     found: list[Part] = [("certificates", certificates.run), ("security log", security_log.run)]
     if settings.update.installer:
         from firmware.update.process import UpdateProcess  # noqa: PLC0415
@@ -158,7 +161,7 @@ def managed(settings: Settings, station: Station) -> list[Part]:
         updater = CommandUpdater(settings.update.installer)
         unsigned = settings.update.unsigned
         process = UpdateProcess(
-            station, updater, storage / "update", folder, accepts_unsigned=unsigned, privacy=privacy
+            station, updater, storage / "update", folder, accepts_unsigned=unsigned, privacy=privacy, ssh=ssh
         )
         station.firmware_update = process
         found.append(("firmware update", process.run))

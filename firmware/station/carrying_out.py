@@ -63,7 +63,7 @@ async def carry_out(station: "Station", command: Command) -> Outcome:
         case CancelReservation():
             return station.reservations.cancel(command)
         case Reset():
-            return station.reset(command)
+            return station.resets.ask(command)
         case ClearFault():
             return await clear_fault(station, command)
     return Outcome("Rejected", f"{type(command).__name__} is not known here")
@@ -265,10 +265,20 @@ async def unlock(station: "Station", command: Unlock) -> Outcome:
     if not await until(evse.changed, lambda: evse.at_rest, _OPEN_S):
         return Outcome("UnlockFailed", "the contactor did not open")
     evse.release_lock()
-    if await until(evse.changed, lambda: evse.seen is not None and evse.seen.lock is LockState.UNLOCKED, _UNLOCK_S):
-        return Outcome("Unlocked")
+    tried = False
+
+    def settled() -> bool:
+        """Free, or it was tried and is over: nobody need wait longer for that answer."""
+        nonlocal tried
+        bolt = evse.seen.lock if evse.seen is not None else LockState.UNKNOWN
+        tried = tried or bolt is LockState.MOVING
+        return bolt is LockState.UNLOCKED or (tried and bolt is not LockState.MOVING)
+
+    await until(evse.changed, settled, _UNLOCK_S)
     state = evse.seen.lock if evse.seen is not None else LockState.UNKNOWN
-    return Outcome("UnlockFailed", f"the bolt is {state.value} after {_UNLOCK_S:g} s")
+    if state is LockState.UNLOCKED:
+        return Outcome("Unlocked")
+    return Outcome("UnlockFailed", f"the bolt is {state.value}" + ("" if tried else f" after {_UNLOCK_S:g} s"))
 
 
 def _has_connector(station: "Station", evse: int | None, connector: int) -> bool:

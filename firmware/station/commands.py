@@ -97,6 +97,7 @@ class Outcome(msgspec.Struct, frozen=True):
     status: str
     reason: str = ""
     transaction_id: str | None = None
+    code: str = ""  # the reason in OCPP's word (2.0.1 part 2 appendix 5), "" = Other
 
     @property
     def accepted(self) -> bool:

@@ -38,6 +38,11 @@ class FirmwareUpdate(Protocol):
     @property
     def accepts_unsigned(self) -> bool: ...
 
+    @property
+    def installing(self) -> bool:
+        """Is software being written that must not be interrupted (B11.FR.06)?"""
+        ...
+
     async def begin(self, order: UpdateOrder) -> UpdateAnswer:
         """Take an order, in place of a running one if that can still be cancelled."""
         ...

@@ -18,7 +18,7 @@ from firmware.station.authorization import Authorizer, BackOffice, Verdict
 from firmware.station.certificate_status import StatusSource
 from firmware.station.charging_facts import ChargingLimit, EvChargingNeeds, EvChargingSchedule, PriorityCharging
 from firmware.station.clock import Clock, SystemClock
-from firmware.station.commands import Command, Outcome, Reset, SwipeToken
+from firmware.station.commands import Command, Outcome, SwipeToken
 from firmware.station.data_transfer import DataTransfers
 from firmware.station.displayed import Displayed
 from firmware.station.evse import Evse
@@ -46,6 +46,7 @@ from firmware.station.guard_client import GuardClient
 from firmware.station.journal import Change, Contents, Journal
 from firmware.station.limits import Budget
 from firmware.station.reservation import Reservations
+from firmware.station.resets import Resets
 from firmware.station.signal import Signal
 from firmware.station.smart_charging import SmartCharging
 from firmware.station.transaction import STOPS, Moment, Open
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TICK_S: Final = 1.0
-_BEFORE_RESET_S: Final = 1.0  # the answer to a reset command goes out first
 #: What is told after its commit, and reaches a back office that was away meanwhile.
 DURABLE: Final = (
     Transaction,
@@ -102,7 +102,7 @@ class Station(Values):
         self.ready = asyncio.Event()
         self.accepted_once = False  # by the back office, since this start
         self.boot_reason: BootReason = "PowerUp"
-        self.reset_wanted: str | None = None
+        self.resets = Resets(self)
         self.reservations = Reservations(self)
         self._aligned = AlignedSamples(self, self._tell_aligned)
         self.budget = Budget()
@@ -119,8 +119,6 @@ class Station(Values):
         self._by_connector = {number: evse for evse in self.evses.values() for number in evse.settings.connectors}
         self._background: set[asyncio.Task[Outcome]] = set()
         self._stop = asyncio.Event()
-        self._reset: tuple[str, float] | None = None  # kind, when asked for
-        self._evse_resets: set[int] = set()  # EVSEs that begin anew when nothing runs there
         self._held = ""  # why nothing new may begin for now
         self._booted = False
         guard.on_hello.append(self._hello)
@@ -312,25 +310,25 @@ class Station(Values):
             self.budget.bounds[source] = amps
         self.share_out()
 
-    # --- availability and reset ---------------------------------------------------------------------------------
+    # --- availability -------------------------------------------------------------------------------------------
 
     def set_availability(self, evse: int | None, connector: int | None, *, operative: bool) -> None:
         """Kept as it was set: the most restrictive of station, EVSE and connector counts (G03, G04)."""
         name = "/".join(["availability", *(str(each) for each in (evse, connector) if each is not None)])
         self.set_variable(name, "Operative" if operative else "Inoperative")
-        self._follow_availability()
+        self.follow_availability()
 
-    def _follow_availability(self) -> None:
+    def follow_availability(self) -> None:
         for evse in self.evses.values():
             levels = ("availability", f"availability/{evse.id}", f"availability/{evse.id}/{evse.connector}")
             allowed = all(self.variable(level, "Operative") == "Operative" for level in levels)
-            evse.set_operative(allowed and self._reset is None and not self._held)
+            evse.set_operative(allowed and not self.resets.pending and not self._held)
 
     def hold(self, why: str) -> None:
         """Let nothing new begin, without a word of it on disk; "" = go on. Running transactions are not disturbed."""
         if self._held != why:
             self._held = why
-            self._follow_availability()
+            self.follow_availability()
 
     def statuses(self) -> list[ConnectorStatus]:
         """The present status of every connector; those of an EVSE that are not in use are as good as it is."""
@@ -347,55 +345,8 @@ class Station(Values):
                     found.append(msgspec.structs.replace(present, connector=number, **blocked))
         return found
 
-    def reset(self, command: Reset) -> Outcome:
-        """B11, B12: at once, or when the last transaction has ended."""
-        if command.evse is not None:
-            return self._reset_evse(command)
-        busy = [evse for evse in self.evses.values() if evse.transaction_id is not None]
-        self._reset = ("Immediate" if command.immediate else "OnIdle", self.clock.mono())
-        reason = "LocalReset" if command.by != "csms" else "RemoteReset" if command.immediate else "ScheduledReset"
-        if command.by == "update":
-            reason = "FirmwareUpdate"
-        self.set_variable("boot/reason", reason)
-        if command.immediate:
-            for evse in busy:
-                evse.stop(STOPS["ImmediateReset"])
-        self._follow_availability()
-        if busy and not command.immediate:
-            return Outcome("Scheduled", "it follows when the last transaction has ended")
-        return Outcome("Accepted")
-
-    def _reset_evse(self, command: Reset) -> Outcome:
-        evse = self.evses.get(command.evse) if command.evse is not None else None
-        if evse is None:
-            return Outcome("Rejected", f"there is no EVSE {command.evse}")
-        self._evse_resets.add(evse.id)
-        if evse.transaction_id is not None and not command.immediate:
-            return Outcome("Scheduled", "it follows when its transaction has ended")  # B12.FR.01, FR.07
-        evse.stop(STOPS["ImmediateReset"])
-        return Outcome("Accepted")
-
-    def _follow_evse_resets(self) -> None:
-        """An EVSE without a transaction begins anew: its guard is told everything again (B11.FR.08)."""
-        for evse in [self.evses[each] for each in self._evse_resets]:
-            if evse.transaction_id is None:
-                log.info("reset: EVSE %d begins anew", evse.id)
-                self._evse_resets.discard(evse.id)
-                evse.resend()
-
     def _tell_aligned(self, evse: int, sample: Sample) -> None:
         self.emit(MeterValues(**self._stamp(), evse=evse, samples=(sample,)))
-
-    def _follow_reset(self) -> None:
-        if self._reset is None or self.reset_wanted is not None:
-            return
-        kind, asked = self._reset
-        running = any(evse.transaction_id is not None for evse in self.evses.values())
-        if not running and self.clock.mono() - asked >= _BEFORE_RESET_S:
-            log.info("reset (%s): the controller ends now", kind)
-            self.reset_wanted = kind
-            self.changed.notify()
-            self._stop.set()
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -403,7 +354,7 @@ class Station(Values):
         """Serve until cancelled, shut down or reset. Open transactions stay open: the guard keeps their current
         flowing for its ride-through, and the next start resumes them."""
         self._stop.clear()
-        self.reset_wanted = self._reset = None
+        self.resets.forget()
         self._take_over(await self.journal.start())
         tasks = [asyncio.create_task(self.guard.run()), asyncio.create_task(self._keep_ticking())]
         stopped = asyncio.create_task(self._stop.wait())
@@ -437,8 +388,7 @@ class Station(Values):
         self.reservations.follow()
         if self.budget.limit is not None:
             self.share_out()
-        self._follow_evse_resets()
-        self._follow_reset()
+        self.resets.follow()
 
     def _take_over(self, contents: Contents) -> None:
         """What the last run left behind."""
@@ -451,7 +401,7 @@ class Station(Values):
             self.boot_reason = self._find_boot_reason()
             self._booted = True
             self.emit(Booted(**self._stamp(), reason=self.boot_reason))
-        self._follow_availability()
+        self.follow_availability()
         for (kind, key), body in contents.items():
             if kind == transaction.KIND:
                 self._restore(key, body)

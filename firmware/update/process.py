@@ -23,7 +23,7 @@ from firmware.station.facts import FirmwareStatus
 from firmware.station.firmware_update import UpdateAnswer, UpdateOrder
 from firmware.station.station import Station
 from firmware.transfer.address import TransferError
-from firmware.transfer.job import Job, Trust
+from firmware.transfer.job import Job, SshTrust, Trust
 from firmware.transfer.transfer import fetch, with_tries
 from firmware.update.updater import Updater, UpdaterError
 
@@ -65,15 +65,17 @@ class UpdateProcess:
         *,
         accepts_unsigned: bool,
         privacy: Callable[[], int],
+        ssh: SshTrust,
     ) -> None:
         """`folder` holds the image; `certificates` is the store's folder; `privacy` (may block): how private a file
-        server's address may be."""
+        server's address may be; `ssh`: whom to believe over SFTP."""
         self._station = station
         self._updater = updater
         self._image = folder / "image"
         self._certificates = certificates
         self._accepts_unsigned = accepts_unsigned
         self._privacy = privacy
+        self._ssh = ssh
         self._kept: Kept | None = None
         self._installing = False
         self._loaded = False
@@ -82,6 +84,10 @@ class UpdateProcess:
     @property
     def accepts_unsigned(self) -> bool:
         return self._accepts_unsigned
+
+    @property
+    def installing(self) -> bool:
+        return self._installing
 
     async def run(self) -> None:
         """Go on with an order that a restart interrupted, then look after orders until cancelled."""
@@ -195,10 +201,12 @@ class UpdateProcess:
         self._tell("Downloading")
         await asyncio.to_thread(self._image.parent.mkdir, parents=True, exist_ok=True)
         try:
-            trust = Trust(await self._roots(), await asyncio.to_thread(self._privacy))
+            trust = Trust(await self._roots(), await asyncio.to_thread(self._privacy), self._ssh)
             await with_tries(lambda job: self._try(order, job), trust, order.tries, order.pause_s)
-        except (TransferError, OSError) as error:
-            raise Stopped("DownloadFailed", str(error)) from None  # L01.FR.30
+        except TransferError as error:
+            raise Stopped("DownloadFailed", str(error), error.event) from None  # L01.FR.30
+        except OSError as error:
+            raise Stopped("DownloadFailed", str(error)) from None
 
     async def _try(self, order: UpdateOrder, job: Job) -> None:
         await fetch(order.location, self._image, job, MAX_IMAGE)

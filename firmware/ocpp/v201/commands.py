@@ -97,7 +97,7 @@ async def reset(request: messages.ResetRequest, office: Office) -> Answer:
     status: types.ResetStatusEnum = "Rejected"
     if outcome.accepted:
         status = "Scheduled" if outcome.status == "Scheduled" else "Accepted"
-    return Answer(messages.ResetResponse(status=status, status_info=because(outcome.reason)))
+    return Answer(messages.ResetResponse(status=status, status_info=because(outcome.reason, outcome.code or "Other")))
 
 
 async def change_availability(request: messages.ChangeAvailabilityRequest, office: Office) -> Answer:

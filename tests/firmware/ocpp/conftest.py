@@ -451,7 +451,7 @@ class Site:
         another begins on the same disk, with the same back office. `station` and `client` are the new ones."""
         if not pulled:
             async with asyncio.timeout(10):
-                while self.station.reset_wanted is None:
+                while self.station.resets.wanted is None:
                     self.clock.now += 1.0
                     self.station.tick()
                     await asyncio.sleep(0.02)

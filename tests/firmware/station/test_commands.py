@@ -125,10 +125,10 @@ def test_immediate_reset_ends_transactions_then_the_station(bench: Any, play: An
             await b.pass_time(0.5)
             ended = b.transactions()[-1]
             assert (ended.kind, ended.trigger, ended.stopped_reason) == ("Ended", "ResetCommand", "ImmediateReset")
-            assert b.station.reset_wanted is None  # the answer goes out first
+            assert b.station.resets.wanted is None  # the answer goes out first
             b.clock.now += 1.0
             b.station.tick()
-            assert b.station.reset_wanted == "Immediate"
+            assert b.station.resets.wanted == "Immediate"
         async with bench() as b:
             assert [each.reason for each in b.facts if isinstance(each, Booted)] == ["RemoteReset"]
         async with bench() as b:
@@ -146,10 +146,10 @@ def test_reset_on_idle_waits_and_lets_nobody_else_start(bench: Any, play: Any) -
             await b.move(2, level="B")
             await b.pass_time(5)
             assert len({each.transaction_id for each in b.transactions()}) == 1
-            assert b.station.reset_wanted is None
+            assert b.station.resets.wanted is None
             await b.move(1, level="A")
             b.station.tick()
-            assert b.station.reset_wanted == "OnIdle"
+            assert b.station.resets.wanted == "OnIdle"
 
     play(scenario())
 
@@ -163,7 +163,7 @@ def test_reset_of_one_evse(bench: Any, play: Any) -> None:
             await b.settle()
             assert b.transactions()[-1].stopped_reason == "ImmediateReset"
             b.station.tick()
-            assert b.station.reset_wanted is None
+            assert b.station.resets.wanted is None
 
     play(scenario())
 
