@@ -4,6 +4,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Final
 
 import msgspec
@@ -77,11 +78,16 @@ def rows(station: Station, settings: OcppSettings, uplink: Uplink) -> list[Varia
         Variable(CAR, "OrganizationName", "string", "ReadWrite", maximum=64),
         switch("ChargingStation", "AllowNewSessionsPendingFirmwareUpdate", False),
         replace(
-            fixed(COMM, "FileTransferProtocols", "MemberList", "HTTPS,HTTP,FTPS,FTP"),
+            fixed(COMM, "FileTransferProtocols", "MemberList", _file_protocols()),
             key="SupportedFileTransferProtocols",
         ),
     ]
     return [*found, *(row for slot in SLOTS for row in _slot_rows(uplink, slot))]
+
+
+def _file_protocols() -> str:
+    """SFTP where its library is installed."""
+    return "HTTPS,HTTP,FTPS,FTP" + (",SFTP" if find_spec("asyncssh") is not None else "")
 
 
 def _entries(station: Station) -> str:

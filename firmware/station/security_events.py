@@ -33,6 +33,7 @@ SECURITY_EVENTS: Final = {
     "InvalidTLSCipherSuite": True,
     "MaintenanceLoginAccepted": True,
     "MaintenanceLoginFailed": True,
+    "FileServerHostKeyChanged": True,  # ours: the table has no word for the key of an SFTP server
 }
 TECH_INFO_SIZE: Final = 255
 

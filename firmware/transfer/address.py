@@ -10,22 +10,22 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
-Scheme = Literal["http", "https", "ftp", "ftps"]
-PORTS: Final[dict[str, int]] = {"http": 80, "https": 443, "ftp": 21, "ftps": 21}
-#: FileTransferProtocols. SFTP is missing: a CALL carries no host key to check, and unchecked it is no safer than FTP.
-PROTOCOLS: Final = ("HTTPS", "HTTP", "FTPS", "FTP")
+Scheme = Literal["http", "https", "ftp", "ftps", "sftp"]
+PORTS: Final[dict[str, int]] = {"http": 80, "https": 443, "ftp": 21, "ftps": 21, "sftp": 22}
 MAX_URL: Final = 2000
 
 Failure = Literal["failed", "denied", "bad_address", "unsupported", "cancelled"]
 
 
 class TransferError(Exception):
-    """A file that did not arrive; `kind` says whose fault it is, the text tells people. `again`: worth another try."""
+    """A file that did not arrive; `kind` says whose fault it is, the text tells people. `again`: worth another try;
+    `event`: a security event to be told."""
 
-    def __init__(self, kind: Failure, text: str, *, again: bool = False) -> None:
+    def __init__(self, kind: Failure, text: str, *, again: bool = False, event: str = "") -> None:
         super().__init__(text)
         self.kind: Failure = kind
         self.again = again
+        self.event = event
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,14 @@ class Address:
         """The file's name, "" where the address ends with a folder."""
         return unquote(self.path.partition("?")[0].rpartition("/")[2])
 
+    @property
+    def decoded_path(self) -> str:
+        """Raises TransferError: to FTP a line feed in it would be a command of its own."""
+        path = unquote(self.path)
+        if any(letter in path for letter in "\r\n\0"):
+            raise TransferError("bad_address", "the path holds control characters")
+        return path
+
     def __str__(self) -> str:
         """Without its secrets."""
         return f"{self.scheme}://{self.host}:{self.port}{self.path.partition('?')[0]}"
@@ -62,7 +70,7 @@ def parse(url: str) -> Address:
         raise TransferError("bad_address", f"no address: {error}") from None
     scheme = parts.scheme.lower()
     if scheme not in PORTS:
-        raise TransferError("unsupported", f"{scheme[:20] or 'no scheme'}: only {', '.join(PROTOCOLS)} are supported")
+        raise TransferError("unsupported", f"{scheme[:20] or 'no scheme'}: only {', '.join(PORTS)} are supported")
     if not host:
         raise TransferError("bad_address", "the address names no host")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

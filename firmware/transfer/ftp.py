@@ -1,5 +1,5 @@
-"""FTP and FTPS (explicit TLS, data too), passive mode only: fetch a file, going on where an earlier try stopped, and
-send one. Blocks: see `job`.
+"""FTP and FTPS (explicit TLS, data too), passive mode only: fetch a file and send one, both going on where an earlier
+try stopped. Blocks: see `job`.
 """
 
 import ftplib
@@ -8,10 +8,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote
+from typing import BinaryIO, Final
 
 from firmware.transfer.address import Address, TransferError
 from firmware.transfer.job import BLOCK, Job
+
+PROOF: Final = 32_768  # bytes at the end of what the server has, compared before we go on behind them
 
 
 def fetch(address: Address, into: Path, job: Job, limit: int) -> None:
@@ -35,15 +37,30 @@ def send(address: Address, data: Path, name: str, job: Job) -> None:
     place = _path(address)
     place = place + name if place.endswith("/") or not place else place
     with _session(address, job) as ftp, data.open("rb") as file:
-        ftp.storbinary(f"STOR {place}", file, BLOCK, callback=lambda _: job.check())
+        have = _has_already(ftp, place, file) if job.again else 0
+        file.seek(have)
+        ftp.storbinary(f"{'APPE' if have else 'STOR'} {place}", file, BLOCK, callback=lambda _: job.check())
+
+
+def _has_already(ftp: ftplib.FTP, place: str, file: BinaryIO) -> int:
+    """How much of our file the server has from an earlier try; 0 where it cannot tell, or has something else."""
+    end = bytearray()
+    try:
+        ftp.voidcmd("TYPE I")
+        have = ftp.size(place) or 0
+        if have > os.fstat(file.fileno()).st_size:
+            return 0
+        proven_from = max(0, have - PROOF)
+        ftp.retrbinary(f"RETR {place}", end.extend, rest=proven_from or None)
+    except ftplib.error_perm:
+        return 0
+    file.seek(proven_from)
+    return have if file.read(have - proven_from) == end else 0
 
 
 def _path(address: Address) -> str:
-    """RFC 1738 3.2.2: below the login folder. A line feed in it would be a command of its own."""
-    path = unquote(address.path).removeprefix("/")
-    if any(letter in path for letter in "\r\n\0"):
-        raise TransferError("bad_address", "the path holds control characters")
-    return path
+    """RFC 1738 3.2.2: below the login folder."""
+    return address.decoded_path.removeprefix("/")
 
 
 @contextmanager

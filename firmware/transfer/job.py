@@ -20,12 +20,23 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class SshTrust:
+    """For SFTP, all of them paths. `known_hosts`: the servers' keys as the operator names them; without, the first key
+    of a server is kept in `remembered` and no other believed from then on. `key`: ours, for servers that know it."""
+
+    known_hosts: str | None = None
+    remembered: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True)
 class Trust:
     """Whom to believe: `roots` (PEM) beside the operating system's CAs (N01.FR.15, FR.16); how private a server's
     address may be."""
 
     roots: str | None = None
     privacy: int = PUBLIC
+    ssh: SshTrust = SshTrust()
 
     def context(self) -> ssl.SSLContext:
         """Reads files: not in the loop."""
@@ -39,10 +50,11 @@ class Trust:
 
 @dataclass
 class Job:
-    """What a transfer's thread and its owner share."""
+    """What a transfer's thread and its owner share. `again`: an earlier try may have left a part at the server."""
 
     trust: Trust = field(default_factory=Trust)
     stall_s: float = STALL_S
+    again: bool = False
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _socket: socket.socket | None = None
 

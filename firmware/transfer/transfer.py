@@ -6,34 +6,47 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from firmware.transfer import ftp, http
-from firmware.transfer.address import TransferError, parse
+from firmware.transfer import ftp, http, sftp
+from firmware.transfer.address import Address, Scheme, TransferError, parse
 from firmware.transfer.job import Job, Trust, in_thread
 
 log = logging.getLogger(__name__)
 
 MAX_FILE: Final = 4_000_000_000
+FETCH: Final[dict[Scheme, Callable[[Address, Path, Job, int], None]]] = {
+    "http": http.fetch,
+    "https": http.fetch,
+    "ftp": ftp.fetch,
+    "ftps": ftp.fetch,
+    "sftp": sftp.fetch,
+}
+SEND: Final[dict[Scheme, Callable[[Address, Path, str, Job], None]]] = {
+    "http": http.send,
+    "https": http.send,
+    "ftp": ftp.send,
+    "ftps": ftp.send,
+    "sftp": sftp.send,
+}
 
 
 async def fetch(url: str, into: Path, job: Job, limit: int = MAX_FILE) -> None:
     """One try; what `into` holds already is taken as the file's beginning. Raises TransferError."""
     address = parse(url)
-    work = http.fetch if address.scheme in {"http", "https"} else ftp.fetch
-    await in_thread(lambda: work(address, into, job, limit), job)
+    await in_thread(lambda: FETCH[address.scheme](address, into, job, limit), job)
 
 
 async def send(url: str, data: Path, name: str, job: Job) -> None:
     """One try. Raises TransferError."""
     address = parse(url)
-    work = http.send if address.scheme in {"http", "https"} else ftp.send
-    await in_thread(lambda: work(address, data, name, job), job)
+    await in_thread(lambda: SEND[address.scheme](address, data, name, job), job)
 
 
 async def with_tries(attempt: Callable[[Job], Awaitable[None]], trust: Trust, tries: int, pause_s: float) -> None:
     """Try so often, with a pause between. Raises the last TransferError; at once for one that no try would mend."""
-    for left in range(max(1, tries) - 1, -1, -1):
+    tries = max(1, tries)
+    for left in range(tries - 1, -1, -1):
         try:
-            await attempt(Job(trust))
+            await attempt(Job(trust, again=left + 1 < tries))
             return
         except TransferError as error:
             if not left or not error.again:

@@ -1,7 +1,9 @@
-"""File servers for the tests of transfers, updates and logs: HTTP from the standard library, and as much of FTP as a
-client needs, and a certificate for them."""
+"""File servers for the tests of transfers, updates and logs: HTTP from the standard library, as much of FTP as a client
+needs, and a certificate for them; SFTP from asyncssh."""
 
+import asyncio
 import contextlib
+import errno
 import http.server
 import socket
 import socketserver
@@ -13,6 +15,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -152,6 +155,12 @@ class Ftp(socketserver.StreamRequestHandler):
         self.files.ranges.append(where)
         self._say("350 ok")
 
+    def do_size(self, path: str) -> None:
+        if "/" + path not in self.files.files:
+            self._say("550 no such file")
+            return
+        self._say(f"213 {len(self.files.files['/' + path])}")
+
     def do_pasv(self, _: str) -> None:
         self.data = socket.create_server(("127.0.0.1", 0))
         port = self.data.getsockname()[1]
@@ -171,22 +180,30 @@ class Ftp(socketserver.StreamRequestHandler):
         self._say("150 here it comes")
         connection = self._accept()
         rest = self.files.files["/" + path][self.rest :]
-        cut = self.files.cut_after.pop(0) if self.files.cut_after else None
+        self.rest = 0
+        cut = self.files.cut_after.pop(0) if self.files.cut_after else len(rest)
         connection.sendall(rest[:cut])
         if isinstance(connection, ssl.SSLSocket):
             connection = connection.unwrap()
         connection.close()
-        self._say("226 done" if cut is None else "426 broken off")
+        self._say("226 done" if cut >= len(rest) else "426 broken off")
 
     def do_stor(self, path: str) -> None:
+        self._store(path, b"")
+
+    def do_appe(self, path: str) -> None:
+        self._store(path, self.files.files["/" + path])
+
+    def _store(self, path: str, data: bytes) -> None:
         self._say("150 go on")
         connection = self._accept()
-        data = b""
+        cut = self.files.cut_after.pop(0) if self.files.cut_after else None
+        begun = len(data)
         while block := connection.recv(65_536):
             data += block
         connection.close()
-        self.files.files["/" + path] = data
-        self._say("226 done")
+        self.files.files["/" + path] = data if cut is None else data[: begun + cut]
+        self._say("226 done" if cut is None else "426 broken off")
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -248,3 +265,99 @@ def server_pem(tmp_path: Path) -> Path:
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path.write_bytes(pem + made.public_bytes(Encoding.PEM))
     return path
+
+
+# --- SFTP -----------------------------------------------------------------------------------------------------------
+
+
+class SftpServer:
+    """One server for a folder, in a thread; a test sets how it misbehaves. Names are below the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.login = ("user", "secret")
+        self.client_key = ""  # a public key that is let in, too
+        self.host_key = asyncssh.generate_private_key("ssh-ed25519")
+        self.cut_after: list[int] = []  # bytes read or written after which the connection breaks off, for each try
+        self.full = False  # no space is left for what is written
+        self.moved: list[tuple[str, int]] = []  # "read" or "written" from which place
+        self.port = 0
+        self._loop = asyncio.new_event_loop()
+        self._listener: Any = None
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+
+    def open(self) -> None:
+        """At the port of before, if there was one."""
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+
+    async def _open(self) -> None:
+        self._listener = await asyncssh.listen(
+            "127.0.0.1",
+            self.port,
+            server_factory=lambda: _Admission(self),
+            server_host_keys=[self.host_key],
+            sftp_factory=lambda channel: _Folder(channel, self),
+            config=None,
+        )
+        self.port = self._listener.get_port()
+
+    async def _close(self) -> None:
+        self._listener.close()
+        await self._listener.wait_closed()
+
+
+class _Admission(asyncssh.SSHServer):
+    def __init__(self, server: SftpServer) -> None:
+        self._server = server
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return (username, password) == self._server.login
+
+    def public_key_auth_supported(self) -> bool:
+        return bool(self._server.client_key)
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return key == asyncssh.import_public_key(self._server.client_key)
+
+
+class _Folder(asyncssh.SFTPServer):
+    def __init__(self, channel: Any, server: SftpServer) -> None:
+        super().__init__(channel, chroot=str(server.folder).encode())
+        self._server = server
+        self._left = server.cut_after.pop(0) if server.cut_after else None
+        self._channel_of = channel
+
+    def read(self, file_obj: Any, offset: int, size: int) -> Any:
+        self._server.moved.append(("read", offset))
+        data = super().read(file_obj, offset, size)
+        return self._pass(data) if isinstance(data, bytes) else data
+
+    def write(self, file_obj: Any, offset: int, data: bytes) -> Any:
+        if self._server.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._server.moved.append(("written", offset))
+        return super().write(file_obj, offset, self._pass(data))
+
+    def _pass(self, data: bytes) -> bytes:
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                self._channel_of.get_connection().abort()
+                raise asyncssh.SFTPConnectionLost("broken off")
+        return data
+
+
+@pytest.fixture
+def sftp(tmp_path: Path) -> Iterator[SftpServer]:
+    folder = tmp_path / "sftp"
+    folder.mkdir()
+    server = SftpServer(folder)
+    server.open()
+    yield server
+    server.close()

@@ -206,6 +206,26 @@ def test_a_download_is_tried_so_often_and_no_more(ordering: Ordering, files: Any
     ordering(test)
 
 
+def test_software_comes_by_sftp_with_breaks_and_not_with_a_wrong_password(
+    ordering: Ordering, sftp: Any, tmp_path: Path
+) -> None:
+    image = IMAGE * 40  # a megabyte
+    (sftp.folder / "image").write_bytes(image)
+    sftp.cut_after = [600_000]
+
+    async def test(order: Order) -> None:
+        order.url = f"sftp://user:secret@127.0.0.1:{sftp.port}/image"
+        assert await order.give(retries=1) == "Accepted"
+        await order.heard("Installed")
+        assert (tmp_path / "slots" / "slot-b").read_bytes() == image
+        assert sftp.moved.count(("read", 0)) == 1
+        order.url = order.url.replace("secret", "wrong")
+        assert await order.give(8, retries=1) == "Accepted"
+        await order.heard("DownloadFailed", 8)
+
+    ordering(test, image=image)
+
+
 @pytest.mark.ocpp("2.x:L01.FR.29", "2.0.1:TC_L_08")
 def test_an_image_that_does_not_fit_is_not_installed(ordering: Ordering) -> None:
     async def test(order: Order) -> None:

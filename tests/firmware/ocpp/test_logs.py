@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable
 from typing import Any
 
+import asyncssh
 import pytest
 
 from firmware.panel.frame_log import FrameLog
@@ -119,6 +120,32 @@ def test_a_failed_upload_is_told_as_precisely_as_possible(
         assert len(files.asked) == (3 if status == 500 else 1 if url == "http" else 0)
 
     on_2x(test, is_managed=True)
+
+
+@pytest.mark.ocpp("2.0.1:N01.FR.10")
+def test_a_log_goes_by_sftp_and_a_changed_host_key_is_a_security_event(on_site: OnSite, sftp: Any) -> None:
+    async def test(site: Any) -> None:
+        await site.told("StatusNotification", 2)
+
+        async def uploaded(request_id: int, status: str, login: str = "user:secret") -> str:
+            url = f"sftp://{login}@127.0.0.1:{sftp.port}/~/"
+            answer = await get_log(site, url, "SecurityLog", request_id)
+            await site.csms.heard("LogStatusNotification", within=20.0, status=status, requestId=request_id)
+            return str(answer.filename)
+
+        name = await uploaded(1, "Uploaded")
+        assert json.loads((sftp.folder / name).read_text().splitlines()[0]).keys() >= {"info"}
+        await uploaded(2, "PermissionDenied", "user:wrong")
+        sftp.full = True
+        await uploaded(3, "UploadFailure")
+        sftp.close()
+        await uploaded(4, "UploadFailure")
+        sftp.host_key = asyncssh.generate_private_key("ssh-ed25519")
+        sftp.open()
+        await uploaded(5, "PermissionDenied")
+        await site.csms.heard("SecurityEventNotification", type="FileServerHostKeyChanged")
+
+    on_site(test, is_managed=True)
 
 
 @VERSIONS

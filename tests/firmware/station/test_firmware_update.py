@@ -10,6 +10,7 @@ from firmware.station.commands import StartTransaction, StopTransaction
 from firmware.station.facts import FirmwareStatus, IdToken, SecurityEvent
 from firmware.station.firmware_update import UpdateOrder
 from firmware.transfer.address import OURSELVES
+from firmware.transfer.job import SshTrust
 from firmware.update.process import UpdateProcess
 from firmware.update.updater import UpdaterError
 
@@ -39,7 +40,13 @@ class Updater:
 
 def process(b: Any, updater: Updater, folder: Path) -> UpdateProcess:
     return UpdateProcess(
-        b.station, updater, folder / "update", folder / "certificates", accepts_unsigned=True, privacy=lambda: OURSELVES
+        b.station,
+        updater,
+        folder / "update",
+        folder / "certificates",
+        accepts_unsigned=True,
+        privacy=lambda: OURSELVES,
+        ssh=SshTrust(),
     )
 
 

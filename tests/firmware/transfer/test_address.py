@@ -12,7 +12,7 @@ def test_an_address_is_read_with_its_login() -> None:
     assert "p/w" not in f"{address} {address!r}"
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "gopher://x/", "sftp://x/y", "/etc/passwd", "javascript:1"])
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "gopher://x/", "scp://x/y", "/etc/passwd", "javascript:1"])
 def test_other_schemes_are_not_supported(url: str) -> None:
     with pytest.raises(TransferError) as refused:
         parse(url)

@@ -46,6 +46,25 @@ def test_a_broken_download_goes_on_where_it_stopped(files: Any, serve: Any, tmp_
     assert [int("".join(c for c in each if c.isdigit())) for each in files.ranges] == [300_000, 500_000]
 
 
+@pytest.mark.parametrize("other", [False, True], ids=["ours", "another file"])
+def test_a_broken_upload_by_ftp_goes_on_behind_what_the_server_has(
+    files: Any, serve: Any, tmp_path: Path, other: bool
+) -> None:
+    (tmp_path / "log").write_bytes(IMAGE)
+    url = f"ftp://127.0.0.1:{serve('ftp')}/log"
+
+    async def attempt(one: Job) -> None:
+        if one.again and other:
+            files.files["/log"] = b"x" * 300_000
+        await send(url, tmp_path / "log", "log", one)
+
+    files.cut_after = [300_000, 0xFFFFFF]  # the second is the proof that is read back
+    run(with_tries(attempt, HERE, 3, 0.01))
+    assert files.files["/log"] == IMAGE
+    assert sum(each.startswith("STOR") for each in files.asked) == (2 if other else 1)
+    assert sum(each.startswith("APPE") for each in files.asked) == (0 if other else 1)
+
+
 def test_tries_are_counted_and_some_failures_are_final(files: Any, serve: Any, tmp_path: Path) -> None:
     port = serve("http")
 
