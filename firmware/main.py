@@ -16,6 +16,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from firmware.config import Settings
+from firmware.ending import begin_again, ended
 from firmware.energy.engine import Engine
 from firmware.own_guard import GuardPlaceError, OwnGuard
 from firmware.panel.control import ControlServer
@@ -93,9 +94,10 @@ async def serve(settings: Settings, guard: OwnGuard | None = None) -> bool:
         log.info("reset: %s" if station.resets.wanted else "stopping%s", station.resets.wanted or "")
     finally:
         notify.stopping()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        resetting = station.resets.wanted is not None
+        retries = int(station.number("OCPPCommCtrlr.ResetRetries", 1)) if resetting else 0
+        if not await ended(tasks, retries) and resetting:
+            begin_again()
     return station.resets.wanted is not None
 
 

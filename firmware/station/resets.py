@@ -5,6 +5,7 @@ is the guard's.
 """
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from firmware.station.commands import Outcome, Reset
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BEFORE_RESET_S: Final = 1.0  # the answer to a reset command goes out first
+DELIVERED_S: Final = 30.0  # MessageTimeout: so long the last events may take to be delivered
 
 
 class Resets:
@@ -24,8 +26,10 @@ class Resets:
     def __init__(self, station: "Station") -> None:
         self._station = station
         self._asked: tuple[str, float] | None = None  # kind, when
+        self._idle_since: float | None = None  # no transaction runs since then
         self._evses: set[int] = set()  # those that begin anew when nothing runs there
         self.wanted: str | None = None
+        self.unfinished: list[Callable[[], bool]] = []  # what would like to be done first: is there something?
 
     @property
     def pending(self) -> bool:
@@ -34,7 +38,7 @@ class Resets:
 
     def forget(self) -> None:
         """The station starts."""
-        self.wanted = self._asked = None
+        self.wanted = self._asked = self._idle_since = None
 
     def ask(self, command: Reset) -> Outcome:
         """Take the command, or say why it cannot be done now."""
@@ -50,7 +54,7 @@ class Resets:
         if command.immediate:
             for evse in busy:
                 evse.stop(STOPS["ImmediateReset"])
-        self._station.follow_availability()
+        self._station.availability.follow()
         if later:
             return Outcome("Scheduled", "it follows when the last transaction has ended", code="TxInProgress")
         return Outcome("Accepted")
@@ -70,13 +74,22 @@ class Resets:
         self._follow_evses()
         if self._asked is None or self.wanted is not None:
             return
-        kind, asked = self._asked
-        running = any(evse.transaction_id is not None for evse in self._station.evses.values())
-        if not running and self._station.clock.mono() - asked >= BEFORE_RESET_S:
+        now = self._station.clock.mono()
+        if any(evse.transaction_id is not None for evse in self._station.evses.values()):
+            self._idle_since = None
+            return
+        self._idle_since = now if self._idle_since is None else self._idle_since
+        if now - self._asked[1] >= BEFORE_RESET_S and not self._waits(now - self._idle_since):
+            kind = self._asked[0]
             log.info("reset (%s): the controller ends now", kind)
             self.wanted = kind
             self._station.changed.notify()
             self._station.shutdown()
+
+    def _waits(self, idle_s: float) -> bool:
+        """Are the last events still on their way to a back office that answers (B12.FR.04, FR.05)?"""
+        longest = self._station.number("OCPPCommCtrlr.MessageTimeout[Default]", DELIVERED_S)
+        return idle_s < longest and any(asked() for asked in self.unfinished)
 
     def _follow_evses(self) -> None:
         """An EVSE without a transaction begins anew: its guard is told everything again (B11.FR.08)."""
