@@ -292,9 +292,10 @@ def availability(station: "Station", command: SetAvailability) -> Outcome:
         return Outcome("Rejected", f"there is no EVSE {command.evse}")
     if command.connector is not None and not _has_connector(station, command.evse, command.connector):
         return Outcome("Rejected", f"there is no connector {command.connector}")
-    station.set_availability(command.evse, command.connector, operative=command.operative)
+    station.availability.set(command.evse, command.connector, operative=command.operative)
     concerned = station.evses.values() if command.evse is None else [station.evses[command.evse]]
-    busy = [evse.id for evse in concerned if evse.transaction_id is not None]
+    running = [each for each in concerned if each.transaction_id is not None]
+    busy = [each.id for each in running if command.connector in {None, each.connector}]
     if busy and not command.operative:
         return Outcome("Scheduled", f"EVSE {', '.join(map(str, busy))} charges; it follows when the transaction ends")
     return Outcome("Accepted")

@@ -103,13 +103,17 @@ def boot_notification(about: StationSettings, firmware: str) -> Outgoing:
     return Outgoing("BootNotification", payload, v16.BootNotificationResponse)
 
 
+def status_word(fact: facts.ConnectorStatus) -> str:
+    """ChargePointStatus (7.7)."""
+    return fact.detail if fact.detail in get_args(v16.ChargePointStatus) else STATES.get(fact.state, fact.state)
+
+
 def status_notification(fact: facts.ConnectorStatus) -> Outgoing:
-    status = fact.detail if fact.detail in get_args(v16.ChargePointStatus) else STATES.get(fact.state, fact.state)
     error = fact.error_code if fact.error_code in get_args(v16.ChargePointErrorCode) else "OtherError"
     payload = v16.StatusNotification(
         connector_id=fact.evse,
         error_code=cast(v16.ChargePointErrorCode, error),
-        status=cast(v16.ChargePointStatus, status),
+        status=cast(v16.ChargePointStatus, status_word(fact)),
         info=fact.info[:50] or UNSET,
         vendor_error_code=fact.vendor_code[:50] or UNSET,
         timestamp=stamp(fact.at),

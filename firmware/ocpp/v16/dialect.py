@@ -55,7 +55,7 @@ class V16:
         return calls.status_notification(fact)
 
     def status_content(self, fact: ConnectorStatus) -> tuple[str, ...]:
-        return fact.state, fact.detail, fact.error_code
+        return calls.status_word(fact), fact.error_code
 
     def calls(self, fact: AnyFact, shape: Shape, remote_id: str | None) -> tuple[Outgoing, ...]:
         turn = calls.CALLS.get(type(fact))

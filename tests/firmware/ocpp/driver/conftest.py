@@ -105,9 +105,23 @@ class Guard:
                 connector.ended = None
             case wire.Revoke():
                 connector.grant, connector.ended = None, intent.reason
-            case wire.LockIntent() if not connector.stuck:
-                connector.lock = LockState.LOCKED if intent.locked else LockState.UNLOCKED
+            case wire.LockIntent():
+                self._move_bolt(intent.connector, LockState.LOCKED if intent.locked else LockState.UNLOCKED)
         self.report(intent.connector)
+
+    def _move_bolt(self, number: int, there: LockState) -> None:
+        """The bolt takes a moment, and stays where it is when it is stuck."""
+        connector = self.connectors[number]
+        if connector.lock is there:
+            return
+        end = connector.lock if connector.stuck else there
+        connector.lock = LockState.MOVING
+
+        def moved() -> None:
+            connector.lock = end
+            self.report(number)
+
+        asyncio.get_running_loop().call_later(0.01, moved)
 
     def report(self, number: int) -> None:
         self.tick += 1
