@@ -95,9 +95,8 @@ def foremost(faults: Sequence[Fault]) -> Fault | None:
 
 
 def state_of(detail: str, *, plugged: bool) -> ConnectorState:
-    """OCPP 1.6 status -> OCPP 2.x ConnectorStatusEnumType. A token without a plug does not occupy a connector."""
-    if detail == "Reserved" and plugged:  # by whom, nobody knows yet
-        return "Occupied"
+    """OCPP 1.6 status -> OCPP 2.x ConnectorStatusEnumType. A token without a plug does not occupy a connector, and a
+    stranger's plug does not end a reservation (G01.FR.09)."""
     plain = _PLAIN.get(detail)
     if plain is not None:
         return plain

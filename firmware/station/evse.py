@@ -231,6 +231,7 @@ class Evse(EvseRestart):
         if not in_use or self.transaction is not None or self.plugged:
             return False
         self.board_connector = seen.connector
+        self.operative = self._station.may_begin(self.id, self.connector)  # it may be out of service by itself
         self._meter = None  # another connector's
         if self._station.guard.hello is not None:
             self.hello(self._station.guard.hello.connectors)

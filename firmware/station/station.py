@@ -15,6 +15,7 @@ from firmware.config import BudgetSettings, Settings
 from firmware.station import carrying_out, transaction
 from firmware.station.aligned import AlignedSamples
 from firmware.station.authorization import Authorizer, BackOffice, Verdict
+from firmware.station.availability import Availability
 from firmware.station.certificate_status import StatusSource
 from firmware.station.charging_facts import ChargingLimit, EvChargingNeeds, EvChargingSchedule, PriorityCharging
 from firmware.station.clock import Clock, SystemClock
@@ -104,6 +105,7 @@ class Station(Values):
         self.boot_reason: BootReason = "PowerUp"
         self.resets = Resets(self)
         self.reservations = Reservations(self)
+        self.availability = Availability(self)
         self._aligned = AlignedSamples(self, self._tell_aligned)
         self.budget = Budget()
         self.displayed: Displayed | None = None  # None: nobody has people told anything
@@ -119,7 +121,6 @@ class Station(Values):
         self._by_connector = {number: evse for evse in self.evses.values() for number in evse.settings.connectors}
         self._background: set[asyncio.Task[Outcome]] = set()
         self._stop = asyncio.Event()
-        self._held = ""  # why nothing new may begin for now
         self._booted = False
         guard.on_hello.append(self._hello)
         guard.on_epoch.append(self._new_epoch)
@@ -310,40 +311,15 @@ class Station(Values):
             self.budget.bounds[source] = amps
         self.share_out()
 
-    # --- availability -------------------------------------------------------------------------------------------
+    # --- what several parts ask -----------------------------------------------------------------------------------
 
-    def set_availability(self, evse: int | None, connector: int | None, *, operative: bool) -> None:
-        """Kept as it was set: the most restrictive of station, EVSE and connector counts (G03, G04)."""
-        name = "/".join(["availability", *(str(each) for each in (evse, connector) if each is not None)])
-        self.set_variable(name, "Operative" if operative else "Inoperative")
-        self.follow_availability()
-
-    def follow_availability(self) -> None:
-        for evse in self.evses.values():
-            levels = ("availability", f"availability/{evse.id}", f"availability/{evse.id}/{evse.connector}")
-            allowed = all(self.variable(level, "Operative") == "Operative" for level in levels)
-            evse.set_operative(allowed and not self.resets.pending and not self._held)
-
-    def hold(self, why: str) -> None:
-        """Let nothing new begin, without a word of it on disk; "" = go on. Running transactions are not disturbed."""
-        if self._held != why:
-            self._held = why
-            self.follow_availability()
+    def may_begin(self, evse: int, connector: int) -> bool:
+        """Is this connector in service?"""
+        return self.availability.of(evse, connector)
 
     def statuses(self) -> list[ConnectorStatus]:
-        """The present status of every connector; those of an EVSE that are not in use are as good as it is."""
-        found: list[ConnectorStatus] = []
-        for evse in self.evses.values():
-            present = evse.present_status()
-            for number in range(1, len(evse.settings.connectors) + 1):
-                if number == evse.connector:
-                    found.append(present)
-                elif present.state in {"Available", "Unavailable", "Reserved"}:  # H01.FR.23
-                    found.append(msgspec.structs.replace(present, connector=number))
-                else:
-                    blocked = {"state": "Unavailable", "detail": "Unavailable", "error_code": "NoError", "info": ""}
-                    found.append(msgspec.structs.replace(present, connector=number, **blocked))
-        return found
+        """The present status of every connector."""
+        return self.availability.statuses()
 
     def _tell_aligned(self, evse: int, sample: Sample) -> None:
         self.emit(MeterValues(**self._stamp(), evse=evse, samples=(sample,)))
@@ -401,7 +377,7 @@ class Station(Values):
             self.boot_reason = self._find_boot_reason()
             self._booted = True
             self.emit(Booted(**self._stamp(), reason=self.boot_reason))
-        self.follow_availability()
+        self.availability.follow()
         for (kind, key), body in contents.items():
             if kind == transaction.KIND:
                 self._restore(key, body)

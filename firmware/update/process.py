@@ -162,7 +162,7 @@ class UpdateProcess:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        self._station.hold("")
+        self._station.availability.hold("")
 
     async def _carry_out(self) -> None:
         try:
@@ -175,7 +175,7 @@ class UpdateProcess:
             self._over()
         finally:
             self._installing = False
-            self._station.hold("")
+            self._station.availability.hold("")
 
     async def _script(self) -> None:
         kept = self._kept
@@ -250,10 +250,10 @@ class UpdateProcess:
         if order.install_at is not None:
             await self._until(order.install_at)
         if not self._station.flag("ChargingStation.AllowNewSessionsPendingFirmwareUpdate", False) or not self._busy():
-            self._station.hold("new software is being installed")  # L01.FR.07
+            self._station.availability.hold("new software is being installed")  # L01.FR.07
         while self._busy():  # noqa: ASYNC110 - looked at once a second, as everything that waits for transactions
             await asyncio.sleep(LOOK_S)
-        self._station.hold("new software is being installed")
+        self._station.availability.hold("new software is being installed")
 
     async def _install(self) -> None:
         self._installing = True

@@ -30,6 +30,7 @@ from firmware.ocpp.v201.id_token import heard_token
 from firmware.ocpp.v201.smart_charging import WORDS, Words
 from firmware.ocpp.v201.status_info import because
 from firmware.station import commands
+from firmware.station.facts import ConnectorStatus
 
 
 async def request_start(
@@ -101,25 +102,34 @@ async def reset(request: messages.ResetRequest, office: Office) -> Answer:
 
 
 async def change_availability(request: messages.ChangeAvailabilityRequest, office: Office) -> Answer:
+    """G03, G04. Who asks for what is so already hears so again (part 6, TC_G_13)."""
     evse = request.evse.id if request.evse is not UNSET else None
-    connector = request.evse.connector_id if request.evse is not UNSET else UNSET
-    outcome = await office.station.do(
-        commands.SetAvailability(
-            operative=request.operational_status == "Operative",
-            evse=evse,
-            connector=connector if connector is not UNSET else None,
-        )
+    connector = given(request.evse.connector_id) if request.evse is not UNSET else None
+    station = office.station
+    before = {(each.evse, each.connector): each.state for each in station.statuses()}
+    outcome = await station.do(
+        commands.SetAvailability(operative=request.operational_status == "Operative", evse=evse, connector=connector)
     )
     status: types.ChangeAvailabilityStatusEnum = "Rejected"
+    again: list[Outgoing] = []
     if outcome.accepted:
         status = "Scheduled" if outcome.status == "Scheduled" else "Accepted"
-    return Answer(messages.ChangeAvailabilityResponse(status=status, status_info=because(outcome.reason)))
+    if status == "Accepted":
+        now = _statuses(office, evse, connector)
+        again = [calls.status_notification(each) for each in now if before[each.evse, each.connector] == each.state]
+    return Answer(messages.ChangeAvailabilityResponse(status=status, status_info=because(outcome.reason)), again)
+
+
+def _statuses(office: Office, evse: int | None, connector: int | None) -> list[ConnectorStatus]:
+    found = office.station.statuses()
+    return [each for each in found if evse in (None, each.evse) and connector in (None, each.connector)]
 
 
 async def trigger_message(request: messages.TriggerMessageRequest, office: Office) -> Answer:
+    """F06. What belongs to no EVSE is sent whatever EVSE is named (F06.FR.03)."""
     evse = request.evse.id if request.evse is not UNSET else None
-    if evse is not None and evse not in office.station.evses:
-        return Answer(messages.TriggerMessageResponse(status="Rejected", status_info=because(f"no EVSE {evse}")))
+    connector = given(request.evse.connector_id) if request.evse is not UNSET else None
+    then: list[Outgoing]
     match request.requested_message:
         case "BootNotification" if office.registration == "Accepted":
             return Answer(messages.TriggerMessageResponse(status="Rejected"))  # F06.FR.17
@@ -128,9 +138,7 @@ async def trigger_message(request: messages.TriggerMessageRequest, office: Offic
         case "Heartbeat":
             then = [Outgoing("Heartbeat", messages.HeartbeatRequest(), messages.HeartbeatResponse)]
         case "StatusNotification":
-            only = request.evse.connector_id if request.evse is not UNSET else UNSET
-            now = [f for f in office.station.statuses() if evse in (None, f.evse) and only in (UNSET, f.connector)]
-            then = [calls.status_notification(fact) for fact in now]
+            then = [calls.status_notification(each) for each in _statuses(office, evse, connector)]
         case "TransactionEvent":  # F06.FR.07: it goes through the queue, behind what happened before
             told = [each.tell_now() for each in office.station.evses.values() if evse in (None, each.id)]
             return Answer(messages.TriggerMessageResponse(status="Accepted" if any(told) else "Rejected"))

@@ -177,7 +177,7 @@ def test_statuses_of_all_connectors(bench: Any, play: Any) -> None:
             ]
             await b.move(2, level="B")  # the EVSE follows the connector in use
             assert [(each.connector, each.state) for each in b.station.statuses()] == [
-                (1, "Unavailable"),
+                (1, "Available"),  # G01.FR.08: that its EVSE serves the other is not told
                 (2, "Occupied"),
             ]
             assert {each.connector for each in b.peer.intents(wire.GrantIntent)} == {2}

@@ -69,7 +69,7 @@ def test_a_plug_without_the_token_leaves_it_reserved(site: Any, play: Any) -> No
         async with site() as b:
             await b.station.do(reserve(b))
             await b.move(1, level="B")
-            assert states(b)[0] == "Occupied" and "reserved" in b.station.evses[1].why()
+            assert states(b)[0] == "Reserved" and "reserved" in b.station.evses[1].why()
             assert not await swipe(b, OTHER, 1)
             assert await swipe(b, MINE, 1)
             await b.settle()
