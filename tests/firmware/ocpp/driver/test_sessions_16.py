@@ -1,5 +1,5 @@
-"""Charging sessions in 1.6 step by step, as the compliance tool of the OCA goes through them: what comes first, who does
-not come, remote starts and the plug's lock."""
+"""Charging sessions in 1.6 step by step, as the OCA's compliance tool goes through them: what comes first, who does not
+come, remote starts and the lock of the plug."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,8 +24,8 @@ async def set_key(lab: Any, key: str, value: str) -> None:
     assert (await lab.csms.ask("ChangeConfiguration", key=key, value=value)).status == "Accepted"
 
 
-async def remote_start(lab: Any, token: str = "DRIVER", **more: Any) -> str:
-    return str((await lab.csms.ask("RemoteStartTransaction", id_tag=token, **more)).status)
+async def remote_start(lab: Any, card: str = "DRIVER", **more: Any) -> str:
+    return str((await lab.csms.ask("RemoteStartTransaction", id_tag=card, **more)).status)
 
 
 async def unlock(lab: Any, connector: int = 1) -> str:
