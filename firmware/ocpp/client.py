@@ -151,6 +151,8 @@ class BackOfficeClient:
             self._note_link(False, reason=str(error))
             return
         self._backoff.connected()
+        if self._uplink.moved:
+            self._memory.boot_content = b""  # B10.FR.10: registered anew, for it may be another back office
         await self.serve(link)
 
     async def serve(self, link: Connection) -> None:

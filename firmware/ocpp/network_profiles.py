@@ -7,6 +7,7 @@ stands at the station has the last word. Which profile is dialled when is `route
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -104,6 +105,16 @@ class Profiles:
 
     def set(self, profile: Profile) -> None:
         self._station.set_variable(_of(profile.slot), msgspec.json.encode(profile).decode())
+
+    def undoing(self, slot: int) -> Callable[[], None]:
+        """Puts back what the slot holds now."""
+        before = {name: self._station.variable(name) for name in (_of(slot), _secret_of(slot))}
+
+        def undo() -> None:
+            for name, text in before.items():
+                self._station.set_variable(name, text)
+
+        return undo
 
     def remove(self, slot: int) -> None:
         self._station.set_variable(_of(slot), "-")

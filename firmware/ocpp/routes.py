@@ -69,24 +69,26 @@ class Routes:
         certificates = self._station.certificates
         there = certificates.choices() if certificates is not None else Choice()
         match trouble:
-            case "password" if self._profiles.secrets(slot).old is not None:
+            case "password" if attempt.basic and self._profiles.secrets(slot).old is not None:
                 self._old_secret = not self._old_secret
                 return self._old_secret
             case "server_certificate" if there.old_root and slot == self._profiles.active:  # M05.FR.14, not FR.15
                 self._choice = replace(self._choice, old_root=not attempt.choice.old_root)
                 return self._choice.old_root
-            case "client_certificate" if there.old_certificate:
-                self._choice = replace(self._choice, old_certificate=not attempt.choice.old_certificate)
-                return self._choice.old_certificate
         return False
 
     def _advance(self) -> None:
-        """The next profile; after the last one that which worked last, then all over again (B10.FR.07, 2.1 FR.08)."""
+        """The next profile; after the last one that which worked last, then all over again (B10.FR.07, FR.08), with the
+        other of two certificates (A02.FR.28)."""
+        with_old = self._choice.old_certificate
         self._forget()
         del self._slots[0]
         if not self._slots:
             active = self._profiles.active
             self._slots = [active, *(slot for slot in self._profiles.order() if slot != active)]
+            certificates = self._station.certificates
+            with_old = not with_old and certificates is not None and certificates.choices().old_certificate
+        self._choice = Choice(old_certificate=with_old)
 
     def _forget(self) -> None:
         self._tries = 0

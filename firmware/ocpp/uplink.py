@@ -41,6 +41,7 @@ class Uplink:
         self.profiles = Profiles(station, settings)
         self.routes = Routes(station, self.profiles)
         self.at_once = False  # the next attempt need not wait
+        self.moved = False  # the present connection is by another profile than the one before (B10.FR.10)
         self._told: set[str] = set()  # an event is told once for repeated failures (A00.FR.316, note)
         self._link: Link | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -106,6 +107,7 @@ class Uplink:
     async def _stands(self, attempt: Attempt, link: Link) -> None:
         self._told.clear()
         self._link = link
+        self.moved = attempt.profile.slot != self.profiles.active
         level = self.profiles.level
         if attempt.profile.message_timeout_s:  # the profile says it (B09)
             timeout = str(attempt.profile.message_timeout_s)
@@ -118,7 +120,8 @@ class Uplink:
             security_events.tell(self._station, "ReconfigurationOfSecurityParameters", told)
         certificates = self._station.certificates
         if certificates is not None and link.root:
-            await certificates.link_proven(attempt.choice, link.root)
+            shown = attempt.profile.security_profile >= 3
+            await certificates.link_proven(attempt.choice, link.root, certificate_shown=shown)
 
     def _tell(self, error: LinkError) -> None:
         kind = EVENTS.get(error.trouble)
@@ -163,6 +166,6 @@ class Uplink:
         """A02.FR.08: a renewed certificate is used at once."""
         active = self.profiles.get(self.profiles.active)
         certificates = self._station.certificates
-        renewed = certificates is not None and certificates.choices().old_certificate
+        renewed = certificates is not None and certificates.has_unproven_certificate()
         if active is not None and active.security_profile == 3 and renewed:
             self.redial()

@@ -99,13 +99,13 @@ def check_strength(certificate: x509.Certificate) -> None:
         raise CertificateError(f"{name_of(certificate)} is signed with {algorithm.name}")
 
 
-def check_time(certificate: x509.Certificate, now: datetime, *, not_yet: bool = False) -> None:
-    """Is it valid now? `not_yet`: one that becomes valid later is fine. Raises CertificateError."""
+def check_time(certificate: x509.Certificate, now: datetime) -> None:
+    """Is it valid now? Raises CertificateError."""
     if now > certificate.not_valid_after_utc:
         raise CertificateError(
             f"{name_of(certificate)} expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
         )
-    if now < certificate.not_valid_before_utc and not not_yet:
+    if now < certificate.not_valid_before_utc:
         begins = certificate.not_valid_before_utc
         raise CertificateError(f"{name_of(certificate)} is valid from {begins:%Y-%m-%d %H:%M} UTC on")
 
@@ -154,7 +154,7 @@ def chain_of(certificates: Sequence[x509.Certificate], roots: Sequence[x509.Cert
 def check_station(chain: Chain, now: datetime, *, serial: str, organisation: str) -> None:
     """Is this a certificate of ours for the back office (A02.FR.06, A00.FR.501 to FR.511)? Raises CertificateError."""
     for each in chain.certificates:
-        check_time(each, now, not_yet=each is chain.leaf)
+        check_time(each, now)  # also the leaf: none for later on (errata 2025-09 to A02.FR.06)
         check_strength(each)
     if chain.root is None:
         raise CertificateError(f"{name_of(chain.leaf)} was issued below no CSMS root of ours")

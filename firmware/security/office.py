@@ -60,6 +60,7 @@ class CertificateOffice:
         self._csms_root = self._client_certificate = False
         self._entries = 0
         self._choices = Choice()
+        self._unproven = False
         self._root_in_use = b""  # DER
         self._renewal = Renewal(station, self._request)
         self.changed = Signal()
@@ -70,7 +71,7 @@ class CertificateOffice:
             await self.load()
             ending = [] if await asyncio.to_thread(self._empty) else await self._work(self._expiring)
             for use in ending if self._station.signer is not None else ():
-                self._renewal.begin(use)
+                self._renewal.begin_by_itself(use)
             await asyncio.sleep(LOOK_S)
 
     def _expiring(self, store: "Store") -> list[OwnUse]:
@@ -104,9 +105,9 @@ class CertificateOffice:
         self._csms_root = any(root.certificate.not_valid_after_utc > now for root in roots)
         self._client_certificate = any(own.valid(now) for own in chains)
         usable = [own for own in chains if own.valid(now)]
+        self._unproven = bool(usable) and not usable[0].proven
         self._choices = Choice(
-            old_root=any(root.fallback for root in roots),
-            old_certificate=len(usable) > 1 and not usable[0].proven,
+            old_root=any(root.fallback for root in roots), old_certificate=self._unproven and len(usable) > 1
         )
         self._loaded = True
 
@@ -140,6 +141,9 @@ class CertificateOffice:
     def has_client_certificate(self) -> bool:
         return self._client_certificate
 
+    def has_unproven_certificate(self) -> bool:
+        return self._unproven
+
     def choices(self) -> Choice:
         return self._choices
 
@@ -160,32 +164,31 @@ class CertificateOffice:
         )
 
     def _own(self, store: "Store", choice: Choice) -> "OwnChain | None":
-        """A02.FR.09: the newest that is valid; the one before while that is not proven."""
-        usable = [own for own in store.station_chains() if own.valid(self._now())]
+        """The newest that is valid; the one before it while that is not proven (A02.FR.28). An expired one is better
+        than none: whether it will do is the back office's to say (A00.FR.430)."""
+        chains = store.station_chains()
+        usable = [own for own in chains if own.valid(self._now())] or chains
         if choice.old_certificate:
             usable = [own for own in usable if own.proven] or usable
         return usable[0] if usable else None
 
-    async def link_proven(self, choice: Choice, root: bytes) -> None:
+    async def link_proven(self, choice: Choice, root: bytes, *, certificate_shown: bool) -> None:
         self._root_in_use = root
-        if await self._work(lambda store: self._prove(store, choice)):
-            security_events.tell(self._station, "DiscardedRenewedClientCertificate", "no connection with it")
+        if await self._work(lambda store: self._prove(store, choice, certificate_shown)):
+            security_events.tell(
+                self._station, "DiscardedRenewedClientCertificate", "no connection with it"
+            )  # A02.FR.29
 
-    def _prove(self, store: "Store", choice: Choice) -> bool:
+    def _prove(self, store: "Store", choice: Choice, certificate_shown: bool) -> bool:
         """True: a renewed certificate was given up."""
         if not choice.old_root:
             store.drop_fallback()
-        discarded = False
-        own = self._own(store, choice)
-        if own is not None and choice.old_certificate:
-            for each in store.station_chains():
-                if not each.proven and each.path != own.path:
-                    store.discard(each)
-                    discarded = True
-        elif own is not None and not own.proven:
+        own = self._own(store, choice) if certificate_shown else None
+        given_up = own is not None and any(not each.proven for each in store.station_chains() if each.path != own.path)
+        if own is not None:
             store.prove(own)
         self._look(store)
-        return discarded
+        return given_up
 
     # --- what the back office asks ----------------------------------------------------------------------------------
 
@@ -247,10 +250,10 @@ class CertificateOffice:
             return Verdict("Rejected", f"the chain has {len(chain)} characters, {limit} are allowed")  # A02.FR.16
         found, why = await self._work(lambda store: self._put_into_service(store, chain, use))
         if found is None:
-            self._renewal.end(use)  # A02.FR.20
+            self._renewal.give_up(use)  # A02.FR.20
             security_events.tell(self._station, "InvalidChargingStationCertificate", why)
             return Verdict("Rejected", why)
-        self._renewal.end(found)
+        self._renewal.done(found)
         verdict = Verdict("Accepted")
         self._tell_change(verdict, f"{found} certificate renewed")
         return verdict
@@ -275,7 +278,7 @@ class CertificateOffice:
                 )
                 store.install_own("station", f"{self._now():%Y%m%dT%H%M%S%f}", chain, key)
             else:
-                certificates.check_time(leaf, self._now(), not_yet=True)
+                certificates.check_time(leaf, self._now())
                 certificates.check_strength(leaf)
                 if chain.root is None:
                     return None, f"{certificates.name_of(leaf)} was issued below no V2G root of ours"

@@ -28,19 +28,36 @@ class Renewal:
         self._station = station
         self._make = make
         self._running: dict[OwnUse, asyncio.Task[None]] = {}
+        self._given_up: set[OwnUse] = set()  # somebody must ask for them again (A02.FR.19, FR.20)
         self._ids: list[int] = []
         self._next_id = 1
 
     def begin(self, use: OwnUse) -> None:
-        self.end(use)
+        """Somebody asks for it (A02)."""
+        self.done(use)
         self._running[use] = asyncio.create_task(self._carry_out(use), name=f"certificate {use}")
 
-    def end(self, use: OwnUse | None) -> None:
-        """It came, or is given up; None = all."""
+    def begin_by_itself(self, use: OwnUse) -> None:
+        """The present one ends soon (A03): not while a request is under way, not after one was given up."""
+        running = self._running.get(use)
+        if use not in self._given_up and (running is None or running.done()):
+            self.begin(use)
+
+    def done(self, use: OwnUse) -> None:
+        """It came."""
+        self._end(use)
+        self._given_up.discard(use)
+
+    def give_up(self, use: OwnUse | None) -> None:
+        """What came was no good; None = nobody knows for which request."""
         for each in [use] if use is not None else list(self._running):
-            task = self._running.pop(each, None)
-            if task is not None and task is not asyncio.current_task():
-                task.cancel()
+            self._end(each)
+            self._given_up.add(each)
+
+    def _end(self, use: OwnUse) -> None:
+        task = self._running.pop(use, None)
+        if task is not None:
+            task.cancel()
 
     def knows(self, request_id: int) -> bool:
         return request_id in self._ids
@@ -55,24 +72,25 @@ class Renewal:
         self._ids = [*self._ids[-KNOWN + 1 :], request_id]
         pause = self._station.number("SecurityCtrlr.CertSigningWaitMinimum", WAIT_S)
         doublings = int(self._station.number("SecurityCtrlr.CertSigningRepeatTimes", REPEATS))
-        if not await self._send(csr, use, request_id, root):
-            return
-        for _ in range(doublings + 1):
-            await asyncio.sleep(pause)
+        for attempt in range(doublings + 2):
             if not await self._send(csr, use, request_id, root):
-                return
-            pause *= 2
-        log.warning("no %s certificate came; the back office must ask for it again", use)
+                break
+            if attempt <= doublings:
+                await asyncio.sleep(pause * (1 << attempt))
+        else:
+            log.warning("no %s certificate came; the back office must ask for it again", use)
+        self._given_up.add(use)
 
     async def _send(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> bool:
-        """False: there is no point in going on."""
-        if self._station.signer is None:
-            return False
-        try:
-            accepted = await self._station.signer.sign_certificate(csr, use, request_id, root)
-        except Unreachable as error:
-            log.warning("request for a %s certificate: %s", use, error)
-            return True  # on again after the pause
-        if not accepted:
-            log.warning("the back office refuses to have a %s certificate signed", use)
-        return accepted
+        """Hand the request over, as soon as somebody can be reached. False: there is no point in going on."""
+        while self._station.signer is not None:
+            try:
+                accepted = await self._station.signer.sign_certificate(csr, use, request_id, root)
+            except Unreachable as error:
+                log.info("request for a %s certificate waits: %s", use, error)
+                await asyncio.sleep(self._station.number("SecurityCtrlr.CertSigningWaitMinimum", WAIT_S))
+                continue
+            if not accepted:
+                log.warning("the back office refuses to have a %s certificate signed", use)
+            return accepted
+        return False

@@ -145,9 +145,10 @@ class Store:
     # --- our own chains ---------------------------------------------------------------------------------------------
 
     def station_chains(self) -> list[OwnChain]:
-        """Our chains for the back office with a key beside them, the newest (by start of validity) first."""
+        """Our chains for the back office with a key beside them: what came last and is not proven yet, then the newest
+        (by start of validity)."""
         roots = [root.certificate for root in self.roots("CSMS")]
-        return self._own_chains(self.folder / "station", roots)
+        return sorted(self._own_chains(self.folder / "station", roots), key=lambda own: own.proven)
 
     def v2g_chains(self) -> list[OwnChain]:
         return self._own_chains(self.pki / "secc", [root.certificate for root in self.roots("V2G")])
@@ -164,13 +165,17 @@ class Store:
         return sorted(found, key=lambda own: own.chain.leaf.not_valid_before_utc, reverse=True)
 
     def install_own(self, place: str, name: str, chain: Chain, key: Path) -> None:
-        """Put a chain and its key into service in `station` or `secc`. Raises OSError."""
+        """Put a chain and its key into service in `station` or `secc`; in `station` instead of one that still has to
+        prove itself. Raises OSError."""
         folder = (self.pki if place == "secc" else self.folder) / place
+        before = [own for own in self.station_chains() if not own.proven] if place == "station" else []
         write_private(folder / f"{name}.key", key.read_bytes())
         if place == "station":
             write_private(folder / f"{name}.new", b"")
         write_private(folder / f"{name}.pem", _pem(*chain.certificates))
         key.unlink()
+        for own in before:
+            self.discard(own)
 
     def take_over(self, chain: Path, key: Path) -> None:
         """A chain and key that a technician gave. Raises CertificateError, OSError."""
@@ -178,12 +183,12 @@ class Store:
         write_private(self.folder / "station" / "given.key", key.read_bytes())
         write_private(self.folder / "station" / "given.pem", chain.read_bytes())
 
-    def prove(self, newest: OwnChain) -> None:
-        """A connection with it came about: older ones but the last are superfluous (A02.FR.10)."""
-        newest.path.with_suffix(".new").unlink(missing_ok=True)
-        older = [own for own in self.station_chains() if own.path != newest.path]
-        for own in older[1:]:
-            self.discard(own)
+    def prove(self, used: OwnChain) -> None:
+        """A connection with it came about: it is the only one from now on (A02.FR.10)."""
+        used.path.with_suffix(".new").unlink(missing_ok=True)
+        for own in self.station_chains():
+            if own.path != used.path:
+                self.discard(own)
 
     def discard(self, own: OwnChain) -> None:
         for suffix in (".pem", ".key", ".new"):

@@ -116,6 +116,10 @@ class Certificates(Protocol):
         """Have we got a valid certificate to show the back office (needed for security profile 3)?"""
         ...
 
+    def has_unproven_certificate(self) -> bool:
+        """Is there a renewed one that no connection was made with yet?"""
+        ...
+
     def choices(self) -> Choice:
         """What there is to fall back to."""
         ...
@@ -124,7 +128,7 @@ class Certificates(Protocol):
         """What to dial with."""
         ...
 
-    async def link_proven(self, choice: Choice, root: bytes) -> None:
+    async def link_proven(self, choice: Choice, root: bytes, *, certificate_shown: bool) -> None:
         """A connection with these came about, and rests on this root (DER, b"" = none of ours): what it made
-        superfluous goes (M05.FR.13, A02.FR.29)."""
+        superfluous goes (M05.FR.13, A02.FR.10, FR.29)."""
         ...

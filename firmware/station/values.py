@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from firmware.config import Settings
-from firmware.station.journal import Change, Journal
+from firmware.station.journal import Change, Journal, JournalError
 
 VARIABLE: Final = "variable"
 
@@ -30,6 +30,14 @@ class Values:
         if self._variables.get(name) != value:
             self._variables[name] = value
             self._keep(Change(VARIABLE, name, value))
+
+    async def stored(self) -> bool:
+        """Is what was set so far on disk? False: the disk refuses; it is written as soon as it no longer does."""
+        try:
+            await self.journal.execute_in_writer(lambda connection: None)
+        except JournalError:
+            return False
+        return self.journal.healthy
 
     def number(self, name: str, default: float) -> float:
         try:
@@ -80,6 +88,11 @@ class Values:
         """Does a transaction outlive its plug (StopTxOnEVSideDisconnect off, no stop point about the plug)?"""
         stops = self.flag("TxCtrlr.StopTxOnEVSideDisconnect", True)
         return not stops and not self.stop_points & {"EVConnected", "PowerPathClosed"}
+
+    @property
+    def frees_cables(self) -> bool:
+        """Is a cable unlocked when the car's end of it is pulled, or only for its owner (E09.FR.02, FR.03)?"""
+        return self.flag("OCPPCommCtrlr.UnlockOnEVSideDisconnect", True)
 
     @property
     def stops_invalid(self) -> bool:

@@ -40,9 +40,14 @@ async def set_network_profile(request: messages.SetNetworkProfileRequest, office
     if refused is not None:
         info = because(refused.text, refused.code)
         return Answer(messages.SetNetworkProfileResponse(status="Rejected", status_info=info))
+    undo = profiles.undoing(profile.slot)
     profiles.set(profile)
     if password is not UNSET:
         profiles.set_secret(profile.slot, Secret(password))
+    if not await office.station.stored():  # B09.FR.03
+        undo()
+        info = because("the disk refuses to keep it", "InternalError")
+        return Answer(messages.SetNetworkProfileResponse(status="Failed", status_info=info))
     told = f"network profile {profile.slot}"
     security_events.tell(office.station, "ReconfigurationOfSecurityParameters", told)
     return Answer(messages.SetNetworkProfileResponse(status="Accepted"))

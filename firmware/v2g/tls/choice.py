@@ -75,8 +75,9 @@ def choose(
     """The best answer. Raises Refused.
 
     A root that the car trusts weighs most, then TLS 1.3, then a chain that is valid today, then a group that goes with
-    its keys, then the profile's own curve, then the signature that the car likes best. `conformance`: P-521 and Ed448
-    only in -20, and a group of the standard must be offered; else P-256 will do, as in most PKIs of the field.
+    its keys, then the profile's own curve, then the signature that the car likes best, then the newest chain
+    (OCPP 2.0.1 A02.FR.15). `conformance`: P-521 and Ed448 only in -20, and a group of the standard must be offered;
+    else P-256 will do, as in most PKIs of the field.
     """
     offered = [*_iso20(hello, chains, conformance)] if tls13 and TLS_1_3 in hello.versions else []
     if TLS_1_2 in hello.versions:
@@ -84,12 +85,13 @@ def choose(
     if not offered:
         raise _refusal(hello, chains, tls13)
 
-    def worth(choice: Choice) -> tuple[bool, bool, bool, bool, bool, int]:
+    def worth(choice: Choice) -> tuple[bool, bool, bool, bool, bool, int, datetime]:
         is13 = choice.profile is Profile.ISO20
         native = (choice.chain.curve is Curve.P256) != is13
         liking = -hello.signatures.index(SCHEME[choice.chain.curve]) if is13 else 0
         group = GROUP[choice.chain.curve] in hello.groups
-        return (choice.root_known, is13, choice.chain.valid_at(now), group, native, liking)
+        begins = choice.chain.chain.leaf.not_valid_before_utc
+        return (choice.root_known, is13, choice.chain.valid_at(now), group, native, liking, begins)
 
     return max(offered, key=worth)  # the first of equals: names in alphabetical order
 

@@ -148,16 +148,29 @@ def test_a_v2g_chain_is_listed_with_its_cas_and_deleted_whole(store: Store, part
     assert not (store.pki / "secc" / "V2G.key").exists()
 
 
-@pytest.mark.ocpp("2.0.1:A02.FR.09", "2.0.1:A02.FR.10")
-def test_the_newest_chain_leads_and_older_ones_go_when_it_is_proven(store: Store, party: Any, now: datetime) -> None:
+@pytest.mark.ocpp("2.0.1:A02.FR.09", "2.0.1:A02.FR.10", "2.0.1:A03.FR.09")
+def test_the_newest_chain_leads_and_is_the_only_one_when_it_is_proven(store: Store, party: Any, now: datetime) -> None:
     root = party("root")
     store.install("CSMS", root.pem, now)
-    for name, begins in (("a", -9), ("b", -5), ("c", -1)):
+    for name, begins in (("a", -9), ("c", -1), ("b", -5)):
         give_chain(store, party("S-1", root, ca=False, days=(begins, 300)), root, name)
-    chains = store.station_chains()
-    assert [own.path.stem for own in chains] == ["c", "b", "a"]
-    store.prove(chains[0])
-    assert [own.path.stem for own in store.station_chains()] == ["c", "b"]
+        (store.folder / "station" / f"{name}.new").unlink()
+    assert [own.path.stem for own in store.station_chains()] == ["c", "b", "a"]
+    store.prove(store.station_chains()[0])
+    assert [own.path.stem for own in store.station_chains()] == ["c"]
+    assert [path.name for path in (store.folder / "station").iterdir() if path.stem != "c"] == []
+
+
+def test_what_came_last_is_tried_first_and_takes_the_place_of_what_was_never_proven(
+    store: Store, party: Any, now: datetime
+) -> None:
+    root = party("root")
+    store.install("CSMS", root.pem, now)
+    give_chain(store, party("S-1", root, ca=False, days=(-1, 300)), root, "old")
+    store.prove(store.station_chains()[0])
+    for name, begins in (("x", -5), ("y", -7)):  # a CA may let a certificate begin before the one it replaces
+        give_chain(store, party("S-1", root, ca=False, days=(begins, 300)), root, name)
+    assert [(own.path.stem, own.proven) for own in store.station_chains()] == [("y", False), ("old", True)]
 
 
 @pytest.mark.ocpp("2.0.1:A02.FR.02", "2.0.1:A02.FR.05", "2.0.1:A00.FR.511")
