@@ -23,19 +23,22 @@ class Availability:
     def __init__(self, station: "Station") -> None:
         self._station = station
         self._held = ""  # why nothing new may begin for now; not kept
-        self._told: dict[tuple[int, int], str] = {}  # states of connectors beside the one in use
 
     def set(self, evse: int | None, connector: int | None, *, operative: bool) -> None:
         """None: of all there are."""
+        before = self.statuses()
         name = "/".join(["availability", *(str(each) for each in (evse, connector) if each is not None)])
         self._station.set_variable(name, OPERATIVE if operative else "Inoperative")
         self.follow()
+        self._tell_beside(before)
 
     def hold(self, why: str) -> None:
         """Let nothing new begin, without a word of it on disk; "" = go on."""
         if self._held != why:
+            before = self.statuses()
             self._held = why
             self.follow()
+            self._tell_beside(before)
 
     def of(self, evse: int, connector: int) -> bool:
         """May something begin at this connector?"""
@@ -44,14 +47,14 @@ class Availability:
         return allowed and not self._held and not self._station.resets.pending
 
     def follow(self) -> None:
-        """Let every connector follow what was set; one in use tells by itself."""
+        """Let every EVSE follow what was set."""
         for evse in self._station.evses.values():
             evse.set_operative(self.of(evse.id, evse.connector))
-        for status in self.statuses():
-            place = status.evse, status.connector
-            before = self._told.get(place, status.state)
-            self._told[place] = status.state
-            if before != status.state and status.connector != self._station.evses[status.evse].connector:
+
+    def _tell_beside(self, before: list[ConnectorStatus]) -> None:
+        """Of connectors that are not in use; the one that is tells by itself."""
+        for was, status in zip(before, self.statuses(), strict=True):
+            if was.state != status.state and status.connector != self._station.evses[status.evse].connector:
                 self._station.emit(status)
 
     def statuses(self) -> list[ConnectorStatus]:
