@@ -28,6 +28,7 @@ REASONS: Final = {
     ("Reboot", "ResetCommand"): "SoftReset",
     ("Other", "UnlockCommand"): "UnlockCommand",
     ("StoppedByEV", "ChargingStateChanged"): "Local",  # the driver ended it at the car
+    ("StoppedByEV", "StopAuthorized"): "Local",
 }
 # AC stations report Finishing etc. in `detail`; a bare state of 2.x says less
 STATES: Final = {"Occupied": "Preparing"}

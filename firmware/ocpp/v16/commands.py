@@ -7,9 +7,18 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
-from firmware.ocpp.dialect import Answer, Office, Outgoing, Refusal
+from firmware.ocpp.dialect import Answer, Office, Refusal
 from firmware.ocpp.payload import Payload, given, told
-from firmware.ocpp.v16 import calls, configuration, firmware, local_list, logs, reservation, security, smart_charging
+from firmware.ocpp.v16 import (
+    configuration,
+    firmware,
+    local_list,
+    logs,
+    reservation,
+    security,
+    smart_charging,
+    triggers,
+)
 from firmware.ocpp.v16 import messages as v16
 from firmware.station import commands, facts
 
@@ -69,37 +78,6 @@ async def change_availability(request: v16.ChangeAvailability, office: Office) -
     return Answer(v16.ChangeAvailabilityResponse(status="Accepted" if outcome.accepted else "Rejected"))
 
 
-async def trigger_message(request: v16.TriggerMessage, office: Office) -> Answer:
-    connector = request.connector_id if request.connector_id is not UNSET else None
-    if connector is not None and connector != 0 and connector not in office.station.evses:
-        return Answer(v16.TriggerMessageResponse(status="Rejected"))
-    then = tuple(triggered(request.requested_message, connector, office))
-    return Answer(v16.TriggerMessageResponse(status="Accepted" if then else "Rejected"), then)
-
-
-def triggered(message: str, connector: int | None, office: Office) -> list[Outgoing]:
-    match message:
-        case "DiagnosticsStatusNotification":
-            return [logs.diagnostics_triggered(office)]
-        case "FirmwareStatusNotification":
-            return [firmware.triggered(office, signed=False)]
-        case "BootNotification":
-            return [calls.boot_notification(office.station.settings.station, office.firmware)]
-        case "Heartbeat":
-            return [Outgoing("Heartbeat", v16.Heartbeat(), v16.HeartbeatResponse)]
-        case "StatusNotification":
-            facts_now = [calls.station_status(office.station), *office.station.statuses()]
-            return [calls.status_notification(f) for f in facts_now if connector in (None, f.evse)]
-    measurands = office.model.members("SampledDataCtrlr.TxUpdatedMeasurands")
-    out = []
-    for evse in office.station.evses.values():
-        sample = evse.sample("Trigger") if connector in (None, 0, evse.id) else None
-        if sample is not None and measurands:
-            remote = office.names.remote_id(evse.transaction_id) if evse.transaction_id is not None else None
-            out.append(calls.triggered_meter_values(evse.id, sample, measurands, remote))
-    return out
-
-
 async def get_configuration(request: v16.GetConfiguration, office: Office) -> Answer:
     if request.key is UNSET or not request.key:
         found = configuration.all_keys(office.model, office.station)
@@ -147,7 +125,6 @@ COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]]
     v16.UnlockConnector: unlock,
     v16.Reset: reset,
     v16.ChangeAvailability: change_availability,
-    v16.TriggerMessage: trigger_message,
     v16.GetConfiguration: get_configuration,
     v16.ChangeConfiguration: change_configuration,
     v16.ClearCache: clear_cache,
@@ -156,6 +133,7 @@ COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]]
     **reservation.COMMANDS,
     **local_list.COMMANDS,
     **security.COMMANDS,
+    **triggers.COMMANDS,
     **firmware.COMMANDS,
     **logs.COMMANDS,
 }

@@ -22,6 +22,7 @@ REQUESTS: Final = {kind.__name__: kind for kind in commands.COMMANDS}
 
 class V16:
     flavour = ocpp_j.V16
+    numbers_transactions = True
     requests = REQUESTS
     known = commands.KNOWN
 

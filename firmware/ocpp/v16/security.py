@@ -12,9 +12,8 @@ from firmware.ocpp import quirks
 from firmware.ocpp.dialect import Answer, Office, Outgoing, Shape
 from firmware.ocpp.network_profiles import HEX, Secret, refuses_password
 from firmware.ocpp.payload import Payload, stamp
-from firmware.ocpp.v16 import firmware, logs
 from firmware.ocpp.v16 import messages as v16
-from firmware.station import fact, facts
+from firmware.station import fact, facts, security_events
 from firmware.station.certificates import HashData, OwnUse, RootUse
 
 #: 2.x's name of a security event -> the whitepaper's (chapter 8), where it has another
@@ -39,6 +38,8 @@ async def install(request: v16.InstallCertificate, office: Office) -> Answer:
     if certificates is None:
         return Answer(v16.InstallCertificateResponse(status="Rejected"))
     verdict = await certificates.install(ROOTS[request.certificate_type], request.certificate)
+    if verdict.status == "Rejected" and request.certificate_type == "CentralSystemRootCertificate":
+        security_events.tell(office.station, "InvalidCsmsCertificate", f"not installed: {verdict.reason}")
     return Answer(
         v16.InstallCertificateResponse(status=cast(Literal["Accepted", "Failed", "Rejected"], verdict.status))
     )
@@ -117,28 +118,7 @@ WRITERS: Final[dict[str, Callable[[str, Office], str]]] = {
 }
 
 
-# --- triggers and events --------------------------------------------------------------------------------------------
-
-
-async def extended_trigger(request: v16.ExtendedTriggerMessage, office: Office) -> Answer:
-    """5.5: as TriggerMessage, for the messages of the whitepaper too."""
-    from firmware.ocpp.v16 import commands  # noqa: PLC0415 - its table holds ours
-
-    connector = request.connector_id if request.connector_id is not UNSET else None
-    if connector is not None and connector != 0 and connector not in office.station.evses:
-        return Answer(v16.ExtendedTriggerMessageResponse(status="Rejected"))
-    match request.requested_message:
-        case "SignChargePointCertificate":
-            certificates = office.station.certificates
-            begun = certificates is not None and certificates.begin_renewal("ChargingStation")
-            return Answer(v16.ExtendedTriggerMessageResponse(status="Accepted" if begun else "Rejected"))
-        case "LogStatusNotification":
-            then = [logs.triggered(office)]
-        case "FirmwareStatusNotification":
-            then = [firmware.triggered(office, signed=True)]
-        case other:
-            then = commands.triggered(other, connector, office)
-    return Answer(v16.ExtendedTriggerMessageResponse(status="Accepted" if then else "Rejected"), tuple(then))
+# --- events ------------------------------------------------------------------------------------------------------
 
 
 def security_event(fact: facts.SecurityEvent, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
@@ -157,7 +137,6 @@ COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]]
     v16.GetInstalledCertificateIds: installed,
     v16.DeleteCertificate: delete,
     v16.CertificateSigned: signed,
-    v16.ExtendedTriggerMessage: extended_trigger,
 }
 CALLS: Final[dict[type[fact.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
     facts.SecurityEvent: security_event,

@@ -133,6 +133,26 @@ def test_a_server_that_cannot_prove_itself_gets_nothing_but_an_event(
     on_site(test, password=PASSWORD, ca_file=str(ca.file), opening=serving(server), is_managed=True)
 
 
+@pytest.mark.ocpp("1.6:TC_078", "1.6:SecurityEventNotification", "1.6:A00.FR.309", "1.6:A00.FR.310")
+def test_16_a_server_that_could_not_prove_itself_hears_of_it_when_it_can(
+    on_site: OnSite, ca: Ca, tmp_path: Path
+) -> None:
+    event = "InvalidCentralSystemCertificate"
+
+    async def test(site: Any) -> None:
+        await until(lambda: "InvalidCsmsCertificate" in events(site))
+        assert site.csms.calls == []
+        site.csms.tls.load_cert_chain(ca.server())
+        await site.csms.heard("SecurityEventNotification", within=20.0, type=event)
+        kind = {"certificate_type": "CentralSystemRootCertificate", "certificate": "-----BEGIN CERTIFICATE-----"}
+        assert (await site.csms.ask("InstallCertificate", **kind)).status == "Rejected"
+        told = await site.csms.heard("SecurityEventNotification", 2, type=event)
+        assert told["techInfo"].startswith("not installed: ")
+
+    opening = serving(Ca(tmp_path, "stranger").server())
+    on_site(test, version="1.6", password=PASSWORD, ca_file=str(ca.file), opening=opening, is_managed=True)
+
+
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.ocpp("2.x:A00.FR.313", "2.x:A00.FR.316", "2.x:A00.FR.419", "2.0.1:TC_A_06")
 def test_old_tls_is_refused_and_told(on_site: OnSite, ca: Ca) -> None:
@@ -222,6 +242,39 @@ def test_from_password_to_certificate(on_site: OnSite, ca: Ca, back_office: Any,
         await strict.close()
 
     on_site(test, password=PASSWORD, ca_file=str(ca.file), opening=serving(ca.server()), is_managed=True)
+
+
+@pytest.mark.ocpp("1.6:TC_074", "1.6:TC_087", "1.6:TC_083", "1.6:SecurityProfile", "1.6:A05.FR.02", "1.6:A05.FR.03")
+@pytest.mark.ocpp("1.6:ExtendedTriggerMessage", "1.6:SignCertificate", "1.6:CertificateSigned")
+def test_16_from_password_to_certificate(on_site: OnSite, ca: Ca, tmp_path: Path) -> None:
+    """Profile 2 to 3 on the same server: a certificate is signed, the key SecurityProfile is raised, and the connection
+    is made with the certificate instead of the password."""
+
+    async def test(site: Any) -> None:
+        async def raise_it() -> str:
+            return str((await site.csms.ask("ChangeConfiguration", key="SecurityProfile", value="3")).status)
+
+        await site.told("StatusNotification", 3)
+        assert await raise_it() == "Rejected"  # no certificate yet
+        answer = await site.csms.ask("ExtendedTriggerMessage", requested_message="SignChargePointCertificate")
+        assert answer.status == "Accepted"
+        asked = await site.csms.heard("SignCertificate")
+        subject = x509.load_pem_x509_csr(asked["csr"].encode()).subject.rfc4514_string()
+        assert "CN=S-1" in subject  # the serial number (A00.FR.411)
+        signed = await site.csms.ask("CertificateSigned", certificate_chain=ca.answer(asked["csr"]))
+        assert signed.status == "Accepted"
+        site.csms.tls.verify_mode = ssl.CERT_REQUIRED
+        site.csms.tls.load_verify_locations(ca.file)
+        before = site.csms.connections
+        assert await raise_it() == "Accepted"
+        await until(lambda: site.csms.connections > before and site.client.connected)
+        assert site.csms.logins[-1] == ""  # no password goes along with a certificate
+        shown = await site.csms.ask("GetConfiguration", key=["SecurityProfile"])
+        assert shown.configuration_key[0]["value"] == "3"
+        assert not list((tmp_path / "certificates").rglob("*.new"))  # proven
+
+    opening = serving(ca.server())
+    on_site(test, version="1.6", password=PASSWORD, ca_file=str(ca.file), opening=opening, is_managed=True)
 
 
 @pytest.mark.ocpp("2.x:A02.FR.07", "2.x:A02.FR.16", "2.x:A02.FR.20", "2.0.1:TC_A_14", "1.6:TC_077")
@@ -382,12 +435,13 @@ def test_a_new_root_takes_over_when_it_is_proven(on_site: OnSite, ca: Ca, tmp_pa
 
 
 @pytest.mark.ocpp(
-    "1.6:InstallCertificate", "1.6:GetInstalledCertificateIds", "1.6:DeleteCertificate", "1.6:TC_075_1", "1.6:TC_076"
+    "1.6:InstallCertificate", "1.6:GetInstalledCertificateIds", "1.6:DeleteCertificate", "1.6:TC_075_1", "1.6:TC_075_2"
 )
-def test_16_roots_are_installed_listed_and_deleted(on_site: OnSite, ca: Ca) -> None:
+@pytest.mark.ocpp("1.6:TC_076")
+@pytest.mark.parametrize("kind", ["ManufacturerRootCertificate", "CentralSystemRootCertificate"])
+def test_16_roots_are_installed_listed_and_deleted(on_site: OnSite, ca: Ca, tmp_path: Path, kind: str) -> None:
     async def test(site: Any) -> None:
         await site.told("BootNotification")
-        kind = "ManufacturerRootCertificate"
         assert (await site.csms.ask("GetInstalledCertificateIds", certificate_type=kind)).status == "NotFound"
         answer = await site.csms.ask("InstallCertificate", certificate_type=kind, certificate=ca.pem)
         assert answer.status == "Accepted"
@@ -398,6 +452,11 @@ def test_16_roots_are_installed_listed_and_deleted(on_site: OnSite, ca: Ca) -> N
             "issuerKeyHash": named["issuer_key_hash"],
             "serialNumber": named["serial_number"],
         }
+        if kind == "CentralSystemRootCertificate":  # the last one stays; with another beside it, it may go
+            assert (await site.csms.ask("DeleteCertificate", certificate_hash_data=data)).status == "Failed"
+            other = Ca(tmp_path, "other").pem
+            answer = await site.csms.ask("InstallCertificate", certificate_type=kind, certificate=other)
+            assert answer.status == "Accepted"
         assert (await site.csms.ask("DeleteCertificate", certificate_hash_data=data)).status == "Accepted"
         assert (await site.csms.ask("DeleteCertificate", certificate_hash_data=data)).status == "NotFound"
 

@@ -296,3 +296,26 @@ def test_16_unsigned_software_where_the_operator_takes_it(ordering: Ordering) ->
         assert told == ["Downloading", "Downloaded", "Installing", "Installed"]
 
     ordering(test, "1.6", unsigned=True)
+
+
+@pytest.mark.ocpp("1.6:UpdateFirmware", "1.6:FirmwareStatusNotification", "1.6:TC_044_2", "1.6:TC_044_3")
+@pytest.mark.parametrize("wrong", ["there is no image", "it does not fit", "it cannot be written"])
+def test_16_unsigned_software_that_cannot_be_had_or_not_be_installed(
+    ordering: Ordering, tmp_path: Path, wrong: str
+) -> None:
+    expected = {
+        "there is no image": ["Downloading", "DownloadFailed"],
+        "it does not fit": ["Downloading", "Downloaded", "InstallationFailed"],
+        "it cannot be written": ["Downloading", "Downloaded", "Installing", "InstallationFailed"],
+    }[wrong]
+    if wrong == "it cannot be written":
+        (tmp_path / "slots" / "slot-b").mkdir(parents=True)
+
+    async def test(order: Order) -> None:
+        url = order.url.replace("image", "missing") if wrong == "there is no image" else order.url
+        await order.site.csms.ask("UpdateFirmware", location=url, retrieve_date=at(0), retries=1, retry_interval=0)
+        await order.site.csms.heard("FirmwareStatusNotification", within=20.0, status=expected[-1])
+        told = [payload["status"] for name, payload in order.site.csms.calls if name == "FirmwareStatusNotification"]
+        assert told == expected
+
+    ordering(test, "1.6", unsigned=True, image=b"BROKEN" if wrong == "it does not fit" else IMAGE)

@@ -1,4 +1,4 @@
-"""Resets, power cuts and lost connections in 1.6 step by step: what is stopped, what is told later, and in which order."""
+"""Resets, power cuts and lost connections in 1.6 step by step: what is stopped, what is told later, in which order."""
 
 from collections.abc import Callable
 from typing import Any

@@ -279,6 +279,35 @@ def test_16_any_connector_the_parents_and_the_end(on_16: On) -> None:
     on_16(test)
 
 
+@pytest.mark.ocpp("1.6:ReserveNow", "1.6:TC_050_1", "1.6:TC_050_2", "1.6:TC_050_3", "1.6:TC_050_4")
+def test_16_the_whole_station_cannot_be_reserved(on_16: On) -> None:
+    """Connector 0: every connector has to be so for the answer to be about them all."""
+
+    async def test(lab: Any) -> None:
+        fault = (Fault("rcd_trip", "residual current", since=0.0),)
+        lab.move(1, faults=fault)
+        await lab.until(lambda: state(lab, 1) == "Faulted")
+        assert await reserve_16(lab, connector=0) == "Accepted"  # the other one can be had
+        assert await cancel(lab, 1) == "Accepted"
+        lab.move(2, faults=fault)
+        await lab.until(lambda: state(lab, 2) == "Faulted")
+        assert await reserve_16(lab, connector=0) == "Faulted"
+        for evse in (1, 2):
+            lab.move(evse, faults=(), level="B")
+        await lab.until(lambda: {state(lab, 1), state(lab, 2)} == {"Occupied"})
+        assert await reserve_16(lab, connector=0) == "Occupied"
+        for evse in (1, 2):
+            lab.move(evse, level="A")
+        await lab.csms.ask("ChangeAvailability", connector_id=0, type="Inoperative")
+        await lab.until(lambda: {state(lab, 1), state(lab, 2)} == {"Unavailable"})
+        assert await reserve_16(lab, connector=0) == "Unavailable"
+        await lab.csms.ask("ChangeAvailability", connector_id=0, type="Operative")
+        await lab.csms.ask("ChangeConfiguration", key="ReserveConnectorZeroSupported", value="false")
+        assert await reserve_16(lab, connector=0) == "Rejected"
+
+    on_16(test)
+
+
 @pytest.mark.ocpp("2.0.1:H01.FR.23")
 def test_a_reserved_evse_is_reserved_with_all_its_connectors(on_2x: On) -> None:
     async def test(lab: Any) -> None:
