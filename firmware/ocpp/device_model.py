@@ -7,6 +7,7 @@ station can read what concerns it. Which variables exist is said in `components/
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Literal
+from weakref import WeakSet
 
 from firmware.config import OcppSettings
 from firmware.ocpp import quirks
@@ -25,6 +26,7 @@ class DeviceModel:
     def __init__(self, station: Station, settings: OcppSettings) -> None:
         self._station = station
         self.changed: list[Callable[[str], None]] = []
+        self.reports: WeakSet[object] = WeakSet()  # those that are being sent
         self._rows: dict[_Identity, Variable] = {}
         self._keys: dict[str, Variable] = {}
         self.add(*(self._from_file(row, settings) for row in TABLE), *hardware.rows(station, settings))

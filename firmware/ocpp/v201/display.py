@@ -17,6 +17,7 @@ from firmware.ocpp.v201.status_info import because
 from firmware.station.displayed import MAX_MESSAGES, DisplayMessage, State, Text
 
 PAGE: Final = 5  # messages in one NotifyDisplayMessages: each may have 512 characters
+Page = Callable[[int, Sequence[DisplayMessage], bool], Payload]  # request id, messages, are there more to come?
 STATES: Final = ("Charging", "Faulted", "Idle", "Unavailable", "Suspended")
 
 
@@ -52,21 +53,28 @@ def _refused(asked: display.MessageInfo, office: Office) -> tuple[display.Displa
 
 async def get_messages(request: messages.GetDisplayMessagesRequest, office: Office) -> Answer:
     """O03, O04."""
+    return told_messages(request, office, _page)
+
+
+def told_messages(request: Any, office: Office, page: Page) -> Answer:
+    """The messages that are asked for, in pages as a version writes them."""
     state = cast(State | None, given(request.state))
     found = office.cost.displayed.messages(given(request.id) or (), given(request.priority), state)
     if not found:
         return Answer(messages.GetDisplayMessagesResponse(status="Unknown"))
-    return Answer(messages.GetDisplayMessagesResponse(status="Accepted"), _notified(request.request_id, found))
+    return Answer(messages.GetDisplayMessagesResponse(status="Accepted"), _pages(request.request_id, found, page))
 
 
-def _notified(request_id: int, found: Sequence[DisplayMessage]) -> Iterator[Outgoing]:
+def _pages(request_id: int, found: Sequence[DisplayMessage], page: Page) -> Iterator[Outgoing]:
     for first in range(0, len(found), PAGE):
-        payload = messages.NotifyDisplayMessagesRequest(
-            request_id=request_id,
-            message_info=tuple(_written(each) for each in found[first : first + PAGE]),
-            tbc=True if first + PAGE < len(found) else UNSET,
-        )
+        payload = page(request_id, found[first : first + PAGE], first + PAGE < len(found))
         yield Outgoing("NotifyDisplayMessages", payload, messages.NotifyDisplayMessagesResponse)
+
+
+def _page(request_id: int, found: Sequence[DisplayMessage], more: bool) -> Payload:
+    return messages.NotifyDisplayMessagesRequest(
+        request_id=request_id, message_info=tuple(map(written, found)), tbc=told(more or None)
+    )
 
 
 async def clear_message(request: messages.ClearDisplayMessageRequest, office: Office) -> Answer:
@@ -102,7 +110,8 @@ def _read(asked: display.MessageInfo) -> DisplayMessage:
     )
 
 
-def _written(message: DisplayMessage) -> display.MessageInfo:
+def written(message: DisplayMessage) -> display.MessageInfo:
+    """2.0.1 has room for one text, and was told no more."""
     text = message.texts[0]
     return display.MessageInfo(
         id=message.id,

@@ -14,17 +14,22 @@ from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Answer, Office, Outgoing, Refusal
 from firmware.ocpp.payload import stamp
 from firmware.ocpp.v201 import messages, types
+from firmware.ocpp.v201.status_info import because
 from firmware.ocpp.variables import Attribute, Variable
 
+BUSY: Final = "other reports are still being sent"
 PAGE: Final = 10  # rows of one NotifyReport: about 4 kB
 _ATTRIBUTES: Final[tuple[Attribute, ...]] = ("Target", "MinSet", "MaxSet")
+MAX_UNDER_WAY: Final = 8  # reports at a time: one that asks for more must wait (B07.FR.13, B08.FR.16)
 _Item = TypeVar("_Item")
 
 
 async def get_base_report(request: messages.GetBaseReportRequest, office: Office) -> Answer:
     """B07: ConfigurationInventory is what can be set, SummaryInventory availability and condition."""
+    if len(office.model.reports) >= MAX_UNDER_WAY:
+        return Answer(messages.GetBaseReportResponse(status="Rejected", status_info=because(BUSY)))
     rows = [row for row in office.model if _in_base(row, request.report_base)]
-    return Answer(messages.GetBaseReportResponse(status="Accepted"), _notify(office, request.request_id, rows))
+    return Answer(messages.GetBaseReportResponse(status="Accepted"), Report(office, request.request_id, rows))
 
 
 def _in_base(row: Variable, base: str) -> bool:
@@ -35,6 +40,8 @@ def _in_base(row: Variable, base: str) -> bool:
 
 async def get_report(request: messages.GetReportRequest, office: Office) -> Answer:
     """B08: the rows of the named variables whose component meets one of the criteria."""
+    if len(office.model.reports) >= MAX_UNDER_WAY:
+        return Answer(messages.GetReportResponse(status="Rejected", status_info=because(BUSY)))
     wanted = request.component_variable if request.component_variable is not UNSET else ()
     if len(wanted) > MAX_ITEMS:
         raise Refusal("OccurrenceConstraintViolation", f"more than {MAX_ITEMS} variables")  # B08.FR.17
@@ -44,7 +51,7 @@ async def get_report(request: messages.GetReportRequest, office: Office) -> Answ
         rows = [row for row in rows if meets(row)]
     if not rows:
         return Answer(messages.GetReportResponse(status="EmptyResultSet"))  # B08.FR.15
-    return Answer(messages.GetReportResponse(status="Accepted"), _notify(office, request.request_id, rows))
+    return Answer(messages.GetReportResponse(status="Accepted"), Report(office, request.request_id, rows))
 
 
 def matches(row: Variable, wanted: types.ComponentVariable) -> bool:
@@ -97,6 +104,21 @@ def paged(items: Iterable[_Item], size: int) -> Iterator[tuple[int, bool, tuple[
         following = tuple(islice(rest, size))
         yield number, bool(following), page
         number, page = number + 1, following
+
+
+class Report:
+    """A report on its way, page by page. The model knows of it as long as somebody holds it: a connection that is lost
+    drops what it still had to send."""
+
+    def __init__(self, office: Office, request_id: int, rows: Iterable[Variable]) -> None:
+        self._pages = _notify(office, request_id, rows)
+        office.model.reports.add(self)
+
+    def __iter__(self) -> "Report":
+        return self
+
+    def __next__(self) -> Outgoing:
+        return next(self._pages)
 
 
 def _notify(office: Office, request_id: int, rows: Iterable[Variable]) -> Iterator[Outgoing]:

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from firmware.ocpp.dialect import Answer, Office
 from firmware.ocpp.payload import Payload
-from firmware.ocpp.v21 import monitoring, smart_charging
+from firmware.ocpp.v21 import display, monitoring, smart_charging
 
 COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]] = {
     **smart_charging.COMMANDS,
     **monitoring.COMMANDS,
+    **display.COMMANDS,
 }

@@ -208,6 +208,12 @@ class GetDisplayMessagesRequest(types.Payload201, frozen=True, kw_only=True):
     state: MessageStateEnum | UnsetType = UNSET
 
 
+class NotifyDisplayMessagesRequest(types.Payload201, frozen=True, kw_only=True):
+    request_id: int
+    message_info: Annotated[tuple[MessageInfo, ...], Meta(min_length=1)] | UnsetType = UNSET
+    tbc: bool | UnsetType = UNSET
+
+
 class ClearDisplayMessageRequest(messages.ClearDisplayMessageRequest, frozen=True, kw_only=True):
     id: Annotated[int, Meta(ge=0)]
 

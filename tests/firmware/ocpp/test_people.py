@@ -96,6 +96,25 @@ def test_messages_are_told_in_pages(on_2x: OnSite) -> None:
     on_2x(test)
 
 
+@pytest.mark.ocpp("2.1:O03.FR.02", "2.1:O03.FR.06")
+def test_21_a_message_is_told_in_all_its_languages(on_site: OnSite) -> None:
+    extra = [
+        {"format": "UTF8", "content": text, "language": code} for text, code in (("Willkommen", "de"), ("Hei", "fi"))
+    ]
+
+    async def test(site: Any) -> None:
+        await site.told("StatusNotification", 2)
+        assert await put(site, message_extra=extra) == "Accepted"
+        assert await put(site, 2, "Hello") == "Accepted"
+        await site.csms.ask("GetDisplayMessages", request_id=1)
+        both, plain = (await site.csms.heard("NotifyDisplayMessages", requestId=1))["messageInfo"]
+        assert both["message"] == {"format": "UTF8", "content": "Welcome", "language": "en"}
+        assert both["messageExtra"] == extra
+        assert (plain["message"]["content"], plain.get("messageExtra")) == ("Hello", None)
+
+    on_site(test, version="2.1")
+
+
 # --- what is shown when: no socket ----------------------------------------------------------------------------------
 
 
