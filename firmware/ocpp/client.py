@@ -65,6 +65,7 @@ class BackOfficeClient:
         station.back_office = station.contract_office = station.certificate_status = station.signer = self
         station.displayed = self._cost.displayed
         station.subscribe(self._on_fact)
+        station.authorizer.on_conflict.append(self._on_conflict)
 
     @property
     def connected(self) -> bool:
@@ -232,6 +233,13 @@ class BackOfficeClient:
             self._outbox.wake()
             if self._session is not None:
                 self._session.wake()
+
+    def _on_conflict(self, id_token: IdToken, listed: Verdict, told: Verdict) -> None:
+        """The local list is wrong about a token: 1.6 wants to hear of it (3.5.2), 2.x has no word for it."""
+        said = f"{id_token.token[:20]}: {told.status}, listed as {listed.status}"
+        log.warning("the local list is not as the back office: %s", said)
+        if self._session is not None:
+            self._session.whole_wrong("LocalListConflict", said)
 
     def _on_learnt(self, fact: AnyFact, learnt: Learnt) -> None:
         """What the answer to a fact's CALL tells."""

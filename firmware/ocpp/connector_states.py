@@ -3,6 +3,8 @@
 Sources: OCPP 1.6 4.9 and errata, MinimumStatusDuration; OCPP 2.0.1 part 2 G01, H01.FR.23.
 """
 
+import msgspec
+
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Dialect
 from firmware.ocpp.own_calls import Job
@@ -40,6 +42,14 @@ class ConnectorStates:
         whole = self._dialect.station_status(self._station)
         if whole is not None:
             self._note(whole, due)
+
+    def wrong(self, error_code: str, info: str) -> None:
+        """Something is wrong with the whole station (1.6 connector 0), not with its state: told at once; the next
+        change of its state says that it is over."""
+        whole = self._dialect.station_status(self._station)
+        if whole is not None:
+            told = msgspec.structs.replace(whole, error_code=error_code, info=info)
+            self._note(told, self._station.clock.mono())
 
     @property
     def due(self) -> list[float]:

@@ -99,6 +99,12 @@ class Session:
             self._states.changed(fact)
             self.wake()
 
+    def whole_wrong(self, error_code: str, info: str) -> None:
+        """Report what is wrong with the station as a whole, where this version has a word for it."""
+        if self.accepted:
+            self._states.wrong(error_code, info)
+            self.wake()
+
     def _on_accepted(self) -> None:
         self._states.note_all()
         self.wake()

@@ -91,6 +91,8 @@ class Authorizer:
         self._keep = keep
         self._flag = flag  # what the back office may switch: OCPP 2.0.1 name, default
         self._text = text
+        #: told of a token about which the back office says otherwise than the list (1.6 3.5.2): list's word, office's
+        self.on_conflict: list[Callable[[IdToken, Verdict, Verdict], None]] = []
         self.local_list = LocalList(
             keep_all if keep_all is not None else self._keep_each,
             lambda: self._settings.mode == "csms" and self._flag("LocalAuthListCtrlr.Enabled", True),
@@ -173,7 +175,11 @@ class Authorizer:
 
     def learn(self, id_token: IdToken, verdict: Verdict) -> None:
         """C10.FR.01/04/05: keep what the back office says, whatever it says; a listed token is not cached (C13)."""
-        if not self.has_cache or id_token.kind in NEVER_ASKED or self._listed(id_token) is not None:
+        listed = self._listed(id_token)
+        if listed is not None and listed.accepted is not verdict.accepted and verdict.status != "ConcurrentTx":
+            for told in self.on_conflict:
+                told(id_token, listed, verdict)
+        if not self.has_cache or id_token.kind in NEVER_ASKED or listed is not None:
             return
         key = key_of(id_token)
         entry = CachedToken(verdict.status, round(self._clock.utc()), verdict.group, verdict.expiry, verdict.evses)

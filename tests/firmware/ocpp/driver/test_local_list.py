@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from ocpp.exceptions import OCPPError
+from ocpp.v16 import call_result as result16
 
 On = Callable[..., None]
 
@@ -199,3 +200,26 @@ def test_16_switched_off_it_is_not_supported(on_16: On) -> None:
         assert await send_16(lab, 1, "Full", entry_16("A")) == "NotSupported"
 
     on_16(test, variables={"LocalAuthListCtrlr.Enabled": "false"})
+
+
+@pytest.mark.ocpp("1.6:SendLocalList", "1.6:StatusNotification", "1.6:StartTransaction")
+def test_16_a_list_that_says_otherwise_than_the_central_system_is_told(on_16: On) -> None:
+    """3.5.2: connector 0, LocalListConflict; and again without it when its state changes."""
+
+    async def test(lab: Any) -> None:
+        await send_16(lab, 1, "Full", entry_16("DRIVER"))
+        refused = result16.StartTransaction(transaction_id=5, id_tag_info={"status": "Blocked"})
+        lab.csms.replies["StartTransaction"].append(refused)
+        lab.move(level="C")
+        await lab.until(lambda: lab.station.evses[1].plugged)
+        assert (await lab.swipe("DRIVER")).accepted
+        told = await lab.csms.heard("StatusNotification", connectorId=0, errorCode="LocalListConflict")
+        assert (told["status"], told["info"]) == ("Available", "DRIVER: Blocked, listed as Accepted")
+        assert (await lab.csms.heard("StopTransaction"))["reason"] == "DeAuthorized"
+        before = lab.csms.actions().count("StatusNotification")
+        await lab.csms.ask("ChangeAvailability", connector_id=0, type="Inoperative")
+        await lab.csms.heard("StatusNotification", connectorId=2, status="Unavailable")
+        assert lab.csms.actions().count("StatusNotification") > before
+        assert sum(p.get("errorCode") == "LocalListConflict" for _, p in lab.csms.calls) == 1
+
+    on_16(test, variables=LOCALLY)
