@@ -131,6 +131,7 @@ def parts(settings: Settings, station: Station) -> list[Part]:
 def managed(settings: Settings, station: Station) -> list[Part]:
     """What a back office looks after from afar: certificates, the security log, software, diagnostics."""
     from firmware.diagnostics.upload import Uploads  # noqa: PLC0415 - only where there is a back office
+    from firmware.security.exhaustion import MemoryWatch, look_at  # noqa: PLC0415
     from firmware.security.log import SecurityLog  # noqa: PLC0415
     from firmware.security.office import CertificateOffice, Given  # noqa: PLC0415
     from firmware.transfer.address import privacy_of  # noqa: PLC0415
@@ -155,7 +156,12 @@ def managed(settings: Settings, station: Station) -> list[Part]:
     station.certificates = certificates = CertificateOffice(station, folder, pki, given)
     security_log = SecurityLog(station, storage / "security.log")
     station.log_upload = Uploads(station, security_log, storage / "uploads", privacy=privacy, ssh=ssh)
-    found: list[Part] = [("certificates", certificates.run), ("security log", security_log.run)]
+    memory = MemoryWatch(station, lambda: look_at(storage))
+    found: list[Part] = [
+        ("certificates", certificates.run),
+        ("security log", security_log.run),
+        ("memory watch", memory.run),
+    ]
     if settings.update.installer:
         from firmware.update.process import UpdateProcess  # noqa: PLC0415
         from firmware.update.updater import CommandUpdater  # noqa: PLC0415
