@@ -63,6 +63,10 @@ class LinuxBoard:
         with self._lines[name].open("r+b", buffering=0) as file:
             file.write(b"1" if level else b"0")
 
+    def written_at(self, name: str) -> float:
+        """When a line was last written, s of the wall clock: however late this process looks."""
+        return self._lines[name].stat().st_mtime
+
     def set_raw(self, channel: str, raw: int) -> None:
         """Fixed width: a reader in another process never sees half a number."""
         with (self._adc / f"in_{channel}_raw").open("r+b", buffering=0) as file:

@@ -5,7 +5,6 @@ middle one of a few conversions is taken.
 """
 
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -32,7 +31,7 @@ class Driver:
     button_mv: tuple[Millivolts, Millivolts] | None = None  # Type 1: while the release button is pressed
     full_scale_raw: Annotated[int, Meta(ge=1)] = 4095
     full_scale_mv: Annotated[float, Meta(gt=0)] = 3300.0
-    conversions: Annotated[int, Meta(ge=1, le=9)] = 3
+    conversions: Annotated[int, Meta(ge=1, le=9)] = 3  # an odd number has a middle one
     _adc: AdcChannel | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +51,8 @@ class Driver:
     def read(self) -> Plug:
         if self._adc is None:
             raise DeviceError("proximity: not attached")
-        level = median(self._adc.millivolts() for _ in range(self.conversions))
+        seen = sorted([self._adc.millivolts() for _ in range(self.conversions)])
+        level = seen[self.conversions // 2]
         if self.button_mv is not None and self.button_mv[0] <= level <= self.button_mv[1]:
             return Plug.BUTTON
         for plug, threshold in zip(_FALLING, self._thresholds, strict=True):

@@ -35,19 +35,28 @@ class Attribute:
                 return
 
     def read(self) -> str:
-        """The attribute's text. Offset 0 makes the kernel produce it anew."""
-        try:
-            raw = os.pread(self._descriptor, _MAX, 0)
-        except OSError as error:
-            raise DeviceError(f"{self.path}: {error.strerror}") from error
-        return raw.decode("ascii", "replace").partition("\n")[0].strip()
+        """The attribute's text."""
+        return _text(self._read())
 
     def read_int(self) -> int:
-        text = self.read()
+        raw = self._read()
+        try:
+            return int(raw)  # of bytes, with the line's end: what the tick reads takes no detour
+        except ValueError:
+            return self._number_in(_text(raw))
+
+    def _number_in(self, text: str) -> int:
         try:
             return int(text)
         except ValueError:
             raise DeviceError(f"{self.path}: {text!r} is no number") from None
+
+    def _read(self) -> bytes:
+        """Offset 0 makes the kernel produce it anew."""
+        try:
+            return os.pread(self._descriptor, _MAX, 0)
+        except OSError as error:
+            raise DeviceError(f"{self.path}: {error.strerror}") from error
 
     def write(self, value: str | int) -> None:
         try:
@@ -59,6 +68,10 @@ class Attribute:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("ascii", "replace").partition("\n")[0].strip()
 
 
 def read_once(path: Path) -> str:

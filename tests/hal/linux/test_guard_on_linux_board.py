@@ -104,6 +104,8 @@ class Bench:
         environment = {**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify"), "WATCHDOG_USEC": "500000"}
         environment.pop("WATCHDOG_PID", None)
         self.guard = subprocess.Popen(command, env=environment)
+        if os.geteuid() == 0:  # as its unit does (CPUSchedulingPolicy=fifo); its threads inherit it
+            os.sched_setscheduler(self.guard.pid, os.SCHED_FIFO, os.sched_param(20))
         while self.manager.recv(256) != b"READY=1":
             assert self.guard.poll() is None
         return self.guard
@@ -162,10 +164,10 @@ def test_a_session_from_plug_to_unplug(bench: Bench) -> None:
     assert seen is not None
     assert (seen.level, seen.limit_a, seen.faults, seen.temperature_c) == ("C", 16.0, (), 41.25)
 
-    left = time.monotonic()
+    left = time.time()
     world.car = "B"
-    bench.until(lambda: not world.line("RELAY_1_ENABLE"), within_s=5)
-    assert time.monotonic() - left <= OPEN_S
+    bench.until(lambda: not world.line("RELAY_1_ENABLE"))
+    assert world.written_at("RELAY_1_ENABLE") - left <= OPEN_S
     world.car, world.cable = "A", 0
     bench.until(lambda: not world.bolt_locked)
     bench.until(lambda: link.seen is not None and link.seen.level == "A" and link.seen.plug == "none")
@@ -177,18 +179,17 @@ def test_a_session_from_plug_to_unplug(bench: Bench) -> None:
 def test_each_safety_input_opens_within_100_ms(bench: Bench, line: str) -> None:
     """Emergency stop, PE monitor, mains-fail; with them a wire that comes off."""
     bench.charging()
-    broken = time.monotonic()
     bench.world.set_line(line, False)
-    bench.until(lambda: not bench.world.line("RELAY_1_ENABLE"), within_s=5)
-    assert time.monotonic() - broken <= OPEN_S
+    bench.until(lambda: not bench.world.line("RELAY_1_ENABLE"))
+    assert bench.world.written_at("RELAY_1_ENABLE") - bench.world.written_at(line) <= OPEN_S
 
 
 def test_a_residual_current_opens_within_100_ms_and_latches(bench: Bench) -> None:
     link = bench.charging()
-    tripped = time.monotonic()
+    tripped = time.time()
     bench.world.rcm_tripped = True
-    bench.until(lambda: not bench.world.line("RELAY_1_ENABLE"), within_s=5)
-    assert time.monotonic() - tripped <= OPEN_S
+    bench.until(lambda: not bench.world.line("RELAY_1_ENABLE"))
+    assert bench.world.written_at("RELAY_1_ENABLE") - tripped <= OPEN_S
     bench.until(lambda: link.seen is not None and "rcd_tripped" in {fault.code for fault in link.seen.faults})
 
 
