@@ -161,6 +161,11 @@ class Dialect(Protocol):
     def flavour(self) -> Flavour: ...
 
     @property
+    def numbers_transactions(self) -> bool:
+        """The back office numbers a transaction in its answer to the start; what follows cannot be worded before."""
+        ...
+
+    @property
     def requests(self) -> Mapping[str, type[Payload]]:
         """The CALLs we serve: action -> message."""
         ...

@@ -3,28 +3,29 @@
     python tests/campaigns/week_offline.py [--days 7] [--transactions 500] [--samples 100000] [--version 2.0.1]
 
 The week's facts are written into the journal as they would have come, with its bounds; then the station connects to
-a back office on this machine. Exit code 1 when a start or an end is missing, when it takes more than 60 s or more than
-10 MB.
+a back office on this machine that answers at once. Beside it: what the bare WebSocket library takes for such frames.
+Exit code 1 when a start, a sample or an end is missing, when it takes more than 60 s or more than 10 MB.
 """
 
 import argparse
 import asyncio
-import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import websockets.asyncio.server
+import msgspec
+from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 sys.path[:0] = [str(Path(__file__).parents[2])]
 from firmware.config import OcppSettings, Settings, StationSettings  # noqa: E402
 from firmware.ocpp.client import BackOfficeClient  # noqa: E402
-from firmware.station.facts import IdToken, Sample, Transaction  # noqa: E402
+from firmware.station.facts import BackOfficeMessage, IdToken, Sample, Transaction  # noqa: E402
 from firmware.station.journal import Journal  # noqa: E402
 from firmware.station.station import build_station  # noqa: E402
 
@@ -32,7 +33,8 @@ NOON: Final = 1_800_014_400.0
 PAGE: Final = 20  # facts in one commit: few, as they come
 MAX_S: Final = 60.0
 MAX_MB: Final = 10.0
-REPORTS: Final = {"TransactionEvent", "StartTransaction", "MeterValues", "StopTransaction"}
+BARE: Final = 5000  # frames of the comparison
+VERSIONS: Final = ("1.6", "2.0.1", "2.1")
 
 
 def week(days: float, transactions: int, samples: int) -> list[Transaction]:
@@ -64,38 +66,24 @@ def week(days: float, transactions: int, samples: int) -> list[Transaction]:
 
 
 class Office:
-    """Answers at once, counts what it is told, and knows when the last transaction ended."""
+    """The back office in its process."""
 
-    def __init__(self, version: str, last: str) -> None:
-        self.version = version
-        self.told: Counter[str] = Counter()
-        self.over = asyncio.Event()
-        self._last = last
-        self._ends = 0
+    def __init__(self, version: str, transactions: int) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("light_office.py")), version, str(transactions)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        self.port = int(self._line())
 
-    async def open(self) -> int:
-        protocol = Subprotocol(f"ocpp{self.version}")
-        server = await websockets.asyncio.server.serve(
-            self._serve, "127.0.0.1", 0, subprotocols=[protocol], compression=None
-        )
-        return int(server.sockets[0].getsockname()[1])
+    def _line(self) -> bytes:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
 
-    async def _serve(self, socket: Any) -> None:
-        async for frame in socket:
-            kind, message_id, action, *payload = json.loads(frame)
-            if kind != 2:
-                continue
-            answer: dict[str, Any] = {}
-            if action == "BootNotification":
-                answer = {"status": "Accepted", "currentTime": "2027-01-22T13:00:00Z", "interval": 300}
-            elif action == "StartTransaction":
-                answer = {"transactionId": 1 + self.told[action], "idTagInfo": {"status": "Accepted"}}
-            await socket.send(json.dumps([3, message_id, answer]))
-            if action in REPORTS:
-                what = payload[0].get("eventType", action)
-                self.told[what] += 1
-                if what in {"Ended", "StopTransaction"} and self.told[what] == int(self._last):
-                    self.over.set()
+    async def over(self) -> Counter[str]:
+        """What it was told when the last transaction has ended."""
+        return Counter(msgspec.json.decode(await asyncio.to_thread(self._line), type=dict[str, int]))
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 async def write(folder: str, facts: list[Transaction]) -> tuple[int, float]:
@@ -114,26 +102,67 @@ async def write(folder: str, facts: list[Transaction]) -> tuple[int, float]:
     return kept, taken
 
 
-async def drain(folder: str, version: str, transactions: int) -> tuple[Counter[str], float, float]:
-    """What was told, in how many seconds, with how much more memory (MB)."""
-    office = Office(version, str(transactions))
-    port = await office.open()
-    ocpp = OcppSettings(url=f"ws://127.0.0.1:{port}", identity="WEEK", versions=(version,))  # type: ignore[arg-type]
+async def drain(folder: str, version: str, office: Office) -> tuple[Counter[str], float, float, str]:
+    """What was told, in how many seconds, with how much more memory (MB), and one of the frames."""
+    ocpp = OcppSettings(url=f"ws://127.0.0.1:{office.port}", identity="WEEK", versions=(version,))  # type: ignore[arg-type]
     settings = Settings(station=StationSettings(storage=folder, guard_socket=f"{folder}/g"), ocpp=ocpp)
     station = build_station(settings)
     client = BackOfficeClient(station, ocpp, station.journal, first_look_s=0.0)
+    frames: list[str] = []
+
+    def hear(frame: BackOfficeMessage) -> None:
+        if frame.name in {"TransactionEvent", "MeterValues"} and frame.direction == "sent" and not frames:
+            frames.append(frame.text)
+
+    station.on_frame.append(hear)
     running = asyncio.create_task(station.run())
     await station.ready.wait()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
     reporting = asyncio.create_task(client.run())
-    await office.over.wait()
+    told = await office.over()
     taken = time.perf_counter() - began
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     for task in (reporting, running):
         task.cancel()
     await asyncio.gather(reporting, running, return_exceptions=True)
-    return office.told, taken, grown
+    return told, taken, grown, frames[0]
+
+
+async def bare(version: str, frame: str) -> float:
+    """Seconds for one frame and its answer, one after the other, with nothing but the library."""
+    office = Office(version, -1)
+    protocols = [Subprotocol(f"ocpp{version}")]
+    url = f"ws://127.0.0.1:{office.port}/WEEK"
+    async with connect(url, subprotocols=protocols, compression=None, ping_interval=None) as socket:
+        began = time.perf_counter()
+        for _ in range(BARE):
+            await socket.send(frame)
+            await socket.recv()
+        taken = time.perf_counter() - began
+    office.close()
+    return taken / BARE
+
+
+def deliver(options: argparse.Namespace) -> int:
+    """Of a week that is written; says what came of it."""
+    office = Office(options.version, options.transactions)
+    told, taken, grown, frame = asyncio.run(drain(options.folder, options.version, office))
+    office.close()
+    count = sum(told.values())
+    least = asyncio.run(bare(options.version, frame)) * count
+    print(
+        f"OCPP {options.version}: {count} messages in {taken:.1f} s ({count / taken:.0f} a second), "
+        f"{grown:.1f} MB more\n"
+        f"the bare library in the same run: {least:.1f} s; ours on top {(taken - least) / count * 1e6:.0f} us a message"
+    )
+    print(dict(told))
+    names = ("StartTransaction", "MeterValues", "StopTransaction")
+    if options.version != "1.6":
+        names = ("Started", "Updated", "Ended")
+    each = max(1, options.samples // options.transactions)
+    wanted = [options.transactions, options.transactions * each, options.transactions]
+    return 0 if [told[name] for name in names] == wanted and taken < MAX_S and grown < MAX_MB else 1
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -141,33 +170,24 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--days", type=float, default=7.0)
     parser.add_argument("--transactions", type=int, default=500)
     parser.add_argument("--samples", type=int, default=100_000)
-    parser.add_argument("--version", choices=("1.6", "2.0.1", "2.1"), default="2.0.1")
+    parser.add_argument("--version", choices=VERSIONS, default="2.0.1")
     parser.add_argument("--folder", help="of a week that is written already: only deliver it")
     options = parser.parse_args(argv)
-    if options.folder is None:  # written by a process of its own: its memory is not the delivery's
-        with tempfile.TemporaryDirectory(prefix="pilotline-week-") as folder:
-            facts = week(options.days, options.transactions, options.samples)
-            kept, taken = asyncio.run(write(folder, facts))
-            print(f"written: {len(facts)} facts in {taken:.1f} s, kept within the journal's bounds: {kept}", flush=True)
-            return _in_own_process(folder, options)
-    told, taken, grown = asyncio.run(drain(options.folder, options.version, options.transactions))
-    ends = [
-        told[name]
-        for name in (("StartTransaction", "StopTransaction") if "StartTransaction" in told else ("Started", "Ended"))
-    ]
-    count = sum(told.values())
-    print(
-        f"OCPP {options.version}: {count} messages in {taken:.1f} s ({count / taken:.0f} a second), {grown:.1f} MB more"
-    )
-    print(dict(told))
-    return 0 if ends == [options.transactions] * 2 and taken < MAX_S and grown < MAX_MB else 1
+    if options.folder is not None:
+        return deliver(options)
+    with tempfile.TemporaryDirectory(prefix="pilotline-week-") as folder:
+        facts = week(options.days, options.transactions, options.samples)
+        kept, taken = asyncio.run(write(folder, facts))
+        size = (Path(folder) / "journal.sqlite").stat().st_size / 1e6
+        print(f"written: {len(facts)} facts in {taken:.1f} s; kept within the journal's bounds: {kept}, {size:.0f} MB")
+        return _in_own_process(folder, options)
 
 
 def _in_own_process(folder: str, options: argparse.Namespace) -> int:
-    import subprocess  # noqa: PLC0415 - the delivering process does without
-
+    """What writing took of memory is not the delivery's."""
     command = [sys.executable, __file__, "--folder", folder, "--version", options.version]
-    command += ["--transactions", str(options.transactions)]
+    command += ["--transactions", str(options.transactions), "--samples", str(options.samples)]
+    sys.stdout.flush()
     return subprocess.run(command, check=False, timeout=600).returncode
 
 

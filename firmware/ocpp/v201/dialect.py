@@ -21,6 +21,7 @@ REQUESTS: Final = {kind.__name__.removesuffix("Request"): kind for kind in comma
 
 class V201:
     flavour: ocpp_j.Flavour = ocpp_j.V201
+    numbers_transactions = False
     requests: Mapping[str, type[Payload]] = REQUESTS
     known: frozenset[str] = commands.KNOWN
 
