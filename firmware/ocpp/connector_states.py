@@ -3,6 +3,9 @@
 Sources: OCPP 1.6 4.9 and errata, MinimumStatusDuration; OCPP 2.0.1 part 2 G01, H01.FR.23.
 """
 
+from collections import deque
+from typing import Final
+
 import msgspec
 
 from firmware.ocpp.device_model import DeviceModel
@@ -11,6 +14,7 @@ from firmware.ocpp.own_calls import Job
 from firmware.station.facts import ConnectorStatus
 from firmware.station.station import Station
 
+WRONGS: Final = 20  # of the station as a whole, waiting to be told; the newest ones count
 Place = tuple[int, int]  # EVSE, connector
 
 
@@ -24,6 +28,7 @@ class ConnectorStates:
         self._station = station
         self._model = model
         self._reported = reported
+        self._wrongs: deque[ConnectorStatus] = deque(maxlen=WRONGS)
         self._newest: dict[Place, tuple[float, ConnectorStatus]] = {}  # and when it is due
 
     def note_all(self) -> None:
@@ -48,16 +53,20 @@ class ConnectorStates:
         change of its state says that it is over."""
         whole = self._dialect.station_status(self._station)
         if whole is not None:
-            told = msgspec.structs.replace(whole, error_code=error_code, info=info)
-            self._note(told, self._station.clock.mono())
+            self._wrongs.append(msgspec.structs.replace(whole, error_code=error_code, info=info))
 
     @property
     def due(self) -> list[float]:
         """When something is to be told (monotonic seconds)."""
-        return [due for due, _ in self._newest.values()]
+        return [*(each.mono for each in self._wrongs), *(due for due, _ in self._newest.values())]
 
     def next(self, now: float) -> Job | None:
         """What is due."""
+        if self._wrongs:
+            fact = self._wrongs.popleft()
+            place = fact.evse, fact.connector
+            self._reported[place] = self._dialect.status_content(fact)
+            return self._job(place, fact)
         for place, (due, fact) in list(self._newest.items()):
             content = self._dialect.status_content(fact)
             if self._reported.get(place) == content:
