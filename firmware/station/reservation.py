@@ -139,8 +139,10 @@ class Reservations:
         self._mark()
 
     def stamp(self, event: Transaction) -> Transaction:
-        """H01.FR.15: the first event of the transaction names the reservation."""
-        used = self._used.pop(event.evse, None) if event.kind == "Started" else None
+        """H01.FR.15, E02.FR.03: the next event after the reservation was used names it, the first of its transaction or
+        the one that tells of the token."""
+        tells = event.kind == "Started" or event.id_token is not None
+        used = self._used.pop(event.evse, None) if tells else None
         return event if used is None else msgspec.structs.replace(event, reservation_id=used)
 
     def _matching(self, evse: "Evse", id_token: IdToken, group: IdToken | None) -> Reservation | None:
@@ -178,7 +180,9 @@ class Reservations:
         self._mark()
 
     def _lost(self, reservation: Reservation) -> bool:
-        """Only what is seen to be so: before the guard has spoken nobody knows."""
+        """Only what is seen to be so: before the guard has spoken nobody knows, and a reset passes (B11.FR.05)."""
+        if self._station.resets.pending:
+            return False
         targets = self._targets(reservation)
         return bool(targets) and all(_condition(each) in {"Faulted", "Unavailable"} for each in targets)
 
