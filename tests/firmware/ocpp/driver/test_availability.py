@@ -129,7 +129,7 @@ def test_who_charges_is_not_disturbed(on_2x: Run, where: tuple[int, ...], ends_b
         assert await change(lab, "Inoperative", *where) == "Scheduled"
         if not where:
             await lab.until(lambda: told(lab, before) == {(2, 1): "Unavailable"})
-        await lab.wait(30)
+        await lab.wait(10)
         assert lab.station.evses[1].closed
         if ends_by == "token":
             await lab.swipe("DRIVER")
