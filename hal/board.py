@@ -87,7 +87,7 @@ class _Reading:
         plain = {name: value for name, value in table.items() if name not in parts}
         known = list(kind.__struct_encode_fields__)
         for name in [name for name in plain if name not in known]:
-            sections = [*parts, *(field for field in known if field in ("policy", "hardware"))]
+            sections = [*parts, *(field for field in known if field in ("policy", "hardware", "ac"))]
             self.complain((*keys, name), *unknown(name, table[name], [k for k in known if k not in sections], sections))
             del plain[name]
         return load_section(self.document, keys, plain, kind, self.faults)
@@ -147,8 +147,9 @@ class _Reading:
         button = kind is not None and kind.proximity == "button"
         if "proximity" in table and settings.cable_rating_a is not None and not button:
             self.complain((*keys, "cable_rating_a"), "a fixed cable has no proximity contact", "keep one of the two")
-        for key, text, remedy in connector_kinds.wrong(settings, table):
-            self.complain((*keys, key), text, remedy)
+        wrong = (*connector_kinds.wrong(settings, table), *connector_kinds.wrong_both(settings, table))
+        for key, text, remedy in wrong:
+            self.complain((*keys, *key.split(".")), text, remedy)
         for index, curve in enumerate(settings.derating):
             if curve.sensor not in table:
                 where = (*keys, "derating", index, "sensor")
@@ -232,12 +233,6 @@ def _check_board(
             f"{settings.on_guard_death} is refused for DC",
             "use a board with mcu_lease or hardware_watchdog",
         )
-    for connector in connectors:
-        for other in connector.settings.shares_pins_with:
-            mutual = [c for c in connectors if c.settings.id == other and c is not connector]
-            if not mutual or connector.settings.id not in mutual[0].settings.shares_pins_with:
-                keys = (*reading.connector_keys(connector.settings.id), "shares_pins_with")
-                reading.complain(keys, f"connector {other} does not share these contacts", "name each other in both")
     watchdogs = [part for part in (parts, *(c.parts for c in connectors)) if "watchdog" in part]
     if settings.on_guard_death == "hardware_watchdog" and not watchdogs:
         reading.complain(("board", "on_guard_death"), "hardware_watchdog without a watchdog", "add [watchdog]")

@@ -105,6 +105,15 @@ class HardwareLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     emergency_ramp_30ms: Text | None = None
 
 
+class AcOutlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[connector.ac]: what a DC connector gives as AC on the same contacts of its plug (NACS), with a contactor of its
+    own, [connector.ac_contactor]. One phase: the two contacts carry no more."""
+
+    max_current_a: Annotated[float, Meta(gt=0, le=80)]
+    nominal_voltage_v: Annotated[float, Meta(ge=100, le=277)] = 240.0
+    changeover_s: Annotated[float, Meta(ge=0.1, le=60)] = 1.0  # both contactors shown open before the other may close
+
+
 class ConnectorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[[connector]]: one connector; `kind` is OCPP's ConnectorEnumType (sType2, cType2, cCCS2, ...)."""
 
@@ -124,4 +133,17 @@ class ConnectorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     policy: Policy = Policy()
     hardware: HardwareLimits = HardwareLimits()
     derating: tuple[Derating, ...] = ()
-    shares_pins_with: tuple[Annotated[int, Meta(ge=1, le=64)], ...] = ()  # connectors on the same contacts of the plug
+    ac: AcOutlet | None = None  # beside DC, on the same contacts
+
+    @property
+    def as_ac(self) -> "ConnectorSettings | None":
+        """What it is while it gives AC: None where it never does both."""
+        if self.ac is None:
+            return None
+        return msgspec.structs.replace(
+            self,
+            dc=False,
+            phases=1,
+            max_current_a=self.ac.max_current_a,
+            nominal_voltage_v=self.ac.nominal_voltage_v,
+        )

@@ -1,79 +1,22 @@
-"""One connector inside the guard: reads its parts, runs the pure steps in order, applies their result.
+"""One connector inside the guard: runs the pure steps in order on what its parts say, and applies their result.
 
-The steps decide (pilot, interlocks, grants); here only reading, applying and remembering what was applied. The DC side
-has a file of its own (hal/dc_output.py).
-The guard calls `tick` every 10 ms and carries the intents; reports are built by hal/observation.py.
+The steps decide (pilot, interlocks, grants, shared_pins, phase_switch); reading is hal/connector_state.py, the DC side
+hal/dc_output.py. The guard calls `tick` every 10 ms and carries the intents; reports are built by hal/observation.py.
 """
 
 import contextlib
-import math
-from typing import Final, NamedTuple
 
-from hal import dc_path, derating, grants, interlocks, phase_switch, pilot
-from hal.connector_parts import ConnectorParts
-from hal.contracts import (
-    DeviceError,
-    PilotMode,
-    PilotOutput,
-    PilotSample,
-    Plug,
-)
-from hal.dc_output import DcOutput, Seen
-from hal.faults import FAULTS
-from hal.parts import Connector
+from hal import current_and_mains, dc_path, grants, interlocks, phase_switch, pilot, shared_pins
+from hal.connector_state import NOTHING_CLEARED, WANTS, ConnectorState, StationInputs
+from hal.contracts import DeviceError, PilotMode, PilotOutput
+from hal.dc_output import DcOutput
+from hal.interlock_state import SelfTest
 from hal.phase_switch import Phases
-from hal.recorder import Recorder
-from hal.wear import worn
-from hal.wire import GONE_S
-
-NOTHING_CLEARED: Final[frozenset[str]] = frozenset()
-METER_SETTLE_S: Final = 1.0  # an AC meter averages over less than this
-UNLOADED_A: Final = 0.5  # per phase: what a car's electronics draw at most while its charger is off
-WANTS: Final = (pilot.Level.C, pilot.Level.D)
-PLUGGED: Final = (pilot.Level.B, pilot.Level.C, pilot.Level.D)
+from hal.shared_pins import NAMES, Outlet
 
 
-class StationInputs(NamedTuple):
-    """What the parts of the whole station say in this tick."""
-
-    emergency_stop: bool = False
-    mains_fail: bool = False
-    tamper: bool = False
-    device: str = ""
-    overrun: str = ""
-    shared_pins: str = ""  # a neighbour on the same contacts of the plug that is not open
-
-
-class ConnectorGuard(ConnectorParts):
-    """State of one connector and the wishes of the controller for it."""
-
-    def __init__(self, connector: Connector, now: float) -> None:
-        super().__init__(connector, now)
-        self.circuit = pilot.Circuit(ventilation=self.board.ventilation, dc=self.board.dc)
-        self.pilot = pilot.Pilot(output_since=now)
-        self.interlocks = interlocks.Interlocks()
-        self.granted = grants.Granted()
-        self.sample = PilotSample(0, 0)
-        self.sample_at = now
-        self.feedback: bool | None = None
-        self.plug: Plug | None = None
-        self.rating_a = self.board.cable_rating_a or 0.0
-        self.cap_a = 0.0
-        self.policed_a = 0.0
-        self.wish = pilot.X1
-        self.lock_wish = False
-        self._clear = NOTHING_CLEARED
-        self._away_since: float | None = None
-        self._plug_before: Plug | None = None
-        self._shown: PilotOutput | None = None
-        self._duty_cleared = False  # where the board closes by itself: nothing is left to do before that
-        self._duty_waits = False
-        self._was_closed = False
-        self.phase_wish: Phases = 3 if self.board.phases == 3 else 1
-        self.phase = phase_switch.Switch(phases=self.phase_wish, target=self.phase_wish)
-        self.why_phases = ""
-        self._heat = derating.Heat(self.board.derating, self.thermometers)
-        self._recorder = Recorder()
+class ConnectorGuard(ConnectorState):
+    """Moves one connector: the only one that writes its state."""
 
     # --- intents ----------------------------------------------------------------------------------------------------
 
@@ -86,10 +29,21 @@ class ConnectorGuard(ConnectorParts):
             self.phase_wish = phases
 
     def give(self, grant: grants.Grant) -> None:
-        self.granted = grants.give(self.granted, grant, self.fault_text)
+        self.granted = grants.give(self.granted, grant, self.fault_text or self._cannot_give(grant.outlet))
+        if self.dc and grant.outlet == "ac" and not self.board.dc:
+            self.dc.forget()
+
+    def _cannot_give(self, outlet: str) -> str:
+        """Why a grant for this outlet is none, for people."""
+        if self._contactors:
+            return "" if outlet else "this plug has AC and DC: the grant must say which"
+        has: Outlet = "dc" if self.dc else "ac"
+        return "" if outlet in ("", has) else f"this connector gives {NAMES[has]} only"
 
     def ask_dc(self, wish: dc_path.Wish) -> None:
-        if self.dc:
+        """A wish counts once its grant does; of a plug that still gives AC it is kept until the change."""
+        grant = self.granted.grant
+        if self.dc and (not self._contactors or (grant is not None and grant.outlet == "dc")):
             self.dc.ask(wish)
 
     def revoke(self, reason: str, *, now: bool) -> None:
@@ -99,8 +53,9 @@ class ConnectorGuard(ConnectorParts):
         """Open now, outside of any tick."""
         if self.dc:
             self.dc.block()
-        with contextlib.suppress(DeviceError):
-            self._contactor.open()
+        for contactor in self._contactors.values() or (self._contactor,):
+            with contextlib.suppress(DeviceError):
+                contactor.open()
 
     def after_pause(self, reason: str) -> None:
         """The tick stood still. A contactor that its mirror shows closed all the same goes on under the rules of this
@@ -111,42 +66,17 @@ class ConnectorGuard(ConnectorParts):
 
     # --- the tick ---------------------------------------------------------------------------------------------------
 
-    @property
-    def fault_text(self) -> str:
-        """Text of the first fault that forbids energy, '' when none does."""
-        for fault in self.interlocks.faults:
-            if FAULTS[fault.code].opens:
-                return fault.text
-        return ""
-
-    @property
-    def _mains_failed(self) -> bool:
-        return any(fault.code == "mains_fail" for fault in self.interlocks.faults)
-
-    @property
-    def resting(self) -> bool:
-        """No car, nothing granted, nothing closed, nothing wrong: there is nothing that a tick could be late for."""
-        p = self.pilot
-        return (
-            p.level is p.pending is pilot.Level.A
-            and not (p.closed or self.feedback)
-            and self.granted.grant is None
-            and not self.interlocks.faults
-        )
-
-    @property
-    def plugged(self) -> bool:
-        return self.pilot.level in PLUGGED
-
     def tick(self, now: float, station: StationInputs, *, lease: bool) -> None:
         """Read, decide, apply. Never raises DeviceError: a part that fails is a fault."""
         self._device, failed_before = "", self._device
+        if self._contactors:
+            self._step_pins(now)
         inputs = self._read(now, station, failed_before)
         self.interlocks = interlocks.step(self.interlocks, self.board, inputs, now)
         self._clear = NOTHING_CLEARED
         self._step_grants(now, lease=lease)
         self._step_phases(now)
-        was_closed = self.pilot.closed
+        was_closed, grant = self.pilot.closed, self.granted.grant
         self.pilot = pilot.step(
             self.pilot,
             self.circuit,
@@ -159,7 +89,7 @@ class ConnectorGuard(ConnectorParts):
                         self.cap_a,
                         lease=lease,
                         riding=self.granted.riding_since is not None,
-                        granted=self.granted.grant is not None,
+                        granted=grant is not None and grant.outlet != "dc",
                     )
                 ),
                 allowed=self._allowed,
@@ -171,6 +101,37 @@ class ConnectorGuard(ConnectorParts):
         )
         self._apply(now)
         self._recorder.follow(self, now, was_closed=was_closed)
+
+    def _step_pins(self, now: float) -> None:
+        """Which contactor of the plug may work; the other one is never touched but to open it."""
+        shown = {outlet: self._try(contactor.closed, None) for outlet, contactor in self._contactors.items()}
+        grant, before = self.granted.grant, self.pins
+        inputs = shared_pins.Inputs(
+            wanted=None if grant is None else "dc" if grant.outlet == "dc" else "ac",
+            closed=self.pilot.closed,
+            quiet=self.interlocks.self_test is SelfTest.IDLE,
+            ac_closed=shown["ac"],
+            dc_closed=shown["dc"],
+            dc_v=self.dc.behind_v(now) if self.dc else None,
+        )
+        changeover_s = self._as_dc.ac.changeover_s if self._as_dc.ac is not None else 0.0
+        self.pins = shared_pins.step(before, inputs, changeover_s, self.board.policy.feedback_s, now)
+        self.feedback = shown[self.pins.outlet]
+        if self.pins.outlet != before.outlet:
+            self._change_outlet(self.pins.outlet)
+
+    def _change_outlet(self, outlet: Outlet) -> None:
+        """Both contactors are open: from here on the plug is a connector of the other kind."""
+        as_ac = self._as_ac if outlet == "ac" else None
+        self.board = as_ac or self._as_dc
+        self.circuit = pilot.Circuit(ventilation=self.board.ventilation, dc=self.board.dc)
+        self._contactor, self._coil = self._contactors[outlet], None
+        self.cap_a = self.policed_a = 0.0  # the grant's limit is looked at anew in this tick
+        if self.plug_meters:
+            self.plug_meters.outlet = outlet
+        if self.dc and outlet == "ac":
+            self.dc.forget()
+            self.dc.forget_check()
 
     def _step_phases(self, now: float) -> None:
         if self._phase_switch is None:
@@ -204,7 +165,7 @@ class ConnectorGuard(ConnectorParts):
         return permitted if self._duty_cleared else pilot.X1
 
     def _step_grants(self, now: float, *, lease: bool) -> None:
-        if self.dc and self.granted.grant is None and not self.pilot.closed:
+        if self.dc and self.granted.grant is None and not (self.board.dc and self.pilot.closed):
             self.dc.forget()
         self.granted = grants.step(
             self.granted,
@@ -222,131 +183,16 @@ class ConnectorGuard(ConnectorParts):
         if not lease and self.granted.riding_since is None:
             self.wish = pilot.X1
             self.lock_wish = False
-            if self.dc and self.pilot.closed:
-                self.dc.ramp_down()
+            if self.output and self.pilot.closed:
+                self.output.ramp_down()
             elif self.dc:
                 self.dc.forget()
         temperature = self.thermometer.latest.value if self.thermometer else None
         most = min(self.granted.limit_a, self.rating_a, self.board.max_current_a)
-        self.cap_a = min(self._heat.follow(), interlocks.derated_a(most, self.board, temperature))
+        self.cap_a = min(self._heat.follow(), current_and_mains.derated_a(most, self.board, temperature))
         # while the contactor waits for the car to let go, the car is held to what it was last offered
         if self.granted.grant is not None or not self.pilot.closed:
             self.policed_a = self.cap_a
-
-    def _gone(self, now: float) -> bool:
-        """The car is away: state A, longer than a contact bounces. Open is open from the first moment."""
-        if self.pilot.level is not pilot.Level.A:
-            self._away_since = None
-            return False
-        if self._away_since is None:
-            self._away_since = now
-        return now - self._away_since >= GONE_S
-
-    def _unloaded(self) -> bool:
-        """Nothing flows that opening would interrupt. An AC meter's word counts once it measured after we began to
-        stop (and its own averaging has passed); without a meter nobody knows."""
-        if self.dc:
-            return self.dc.unloaded(self.pilot.blocked_since or self.pilot.stopping_since)
-        since, latest = self.pilot.stopping_since, self.meter.latest if self.meter else None
-        if since is None or latest is None or latest.value is None or latest.at < since + METER_SETTLE_S:
-            return False
-        return max(latest.value.current_a, default=math.inf) < UNLOADED_A
-
-    @property
-    def _allowed(self) -> bool:
-        if self.granted.grant is None:
-            return False
-        return self.dc is None or self.dc.wanted
-
-    @property
-    def _healthy(self) -> bool:
-        """Nothing demands open; a fault that has time lets a DC output ramp down (it has taken the grant already)."""
-        return self.interlocks.healthy or (self.dc is not None and self.interlocks.ramps)
-
-    # --- reading ----------------------------------------------------------------------------------------------------
-
-    def _read(self, now: float, station: StationInputs, failed_before: str) -> interlocks.Inputs:
-        with contextlib.suppress(DeviceError):  # the sample grows old: the pilot step's fault
-            self.sample, self.sample_at = self._control_pilot.read(), now
-        self.feedback = self._try(self._contactor.closed, None)
-        self._read_plug()
-        active = {name: self._try(part.active, True) for name, part in self._inputs.items()}
-        meter = self.meter.latest if self.meter else None
-        return interlocks.Inputs(
-            commanded=self.pilot.closed,
-            feedback=self.feedback,
-            waiting=self.pilot.waiting or self._duty_waits,
-            plugged=self.plugged,
-            limit_a=self.policed_a,
-            pilot_fault=self.pilot.fault,
-            plug=self.plug,
-            rcd_tripped=self._try(self._rcd.tripped, True) if self._rcd else None,
-            emergency_stop=station.emergency_stop or active.get("emergency_stop", False),
-            pe_lost=active.get("pe_monitor", False),
-            mains_fail=station.mains_fail or active.get("mains_fail", False),
-            tamper=station.tamper or active.get("tamper", False),
-            lock=self.lock.state if self.lock else None,
-            lock_failed=self.lock.failed if self.lock else "",
-            meter=meter.value if meter else None,
-            meter_at=meter.at if meter else 0.0,
-            meter_fresh=self.meter.fresh(now) if self.meter else True,
-            temperature_c=self.thermometer.latest.value if self.thermometer else None,
-            temperature_fresh=all(poller.fresh(now) for poller in self.thermometers.values()),
-            supply_fresh=self.dc.supply.fresh(now) if self.dc else True,
-            silent=self._silent(),
-            dc=self.dc.judge(self._seen(), now) if self.dc else (),
-            device=self._device or failed_before or station.device,
-            overrun=station.overrun,
-            hot=self._heat.too_hot,
-            phases=self.phase.phases,
-            phase_switch=f"it was sent to {self.phase.phases} phase(s)" if self.phase.apart else "",
-            shared_pins=station.shared_pins,
-            worn=worn(self.wear.counts, self.board.policy.contactor_life),
-            clear=self._clear,
-        )
-
-    def _silent(self) -> str:
-        """A part without whose word nothing may close, and which has not been heard since the start."""
-        if self.meter and self.meter.latest.value is None and self.board.policy.on_meter_stale == "stop":
-            return "meter"
-        if any(poller.latest.value is None for poller in self.thermometers.values()):
-            return "thermometer"
-        return "DC supply" if self.dc and self.dc.reading is None else ""
-
-    def _seen(self) -> Seen:
-        """This connector as its DC output needs to know it."""
-        grant, p = self.granted.grant, self.pilot
-        return Seen(
-            granted=grant is not None,
-            closed=p.closed,
-            confirmed=p.closed and self.feedback is not False,
-            gone=p.level is pilot.Level.A,
-            held_up=self._held_up(),
-            fault=self.fault_text,
-            limit_a=self.cap_a,
-            limit_w=grant.limit_w if grant is not None else None,
-        )
-
-    def _read_plug(self) -> None:
-        if self._proximity is None:
-            return
-        plug = self._try(self._proximity.read, Plug.INVALID)
-        if plug is self._plug_before:  # a cable does not change within 10 ms: two equal readings
-            self.plug = plug
-            if self.board.cable_rating_a is None:  # else the contact only tells of the release button
-                self.rating_a = float(plug.rating_a)
-        self._plug_before = plug
-
-    def _held_up(self) -> str:
-        """What keeps the contactor open that is not its own fault, '' = nothing."""
-        p = self.pilot
-        if p.closed:
-            return ""
-        if p.waiting:
-            return self.interlocks.hold_up
-        if p.level not in (pilot.Level.C, pilot.Level.D):
-            return f"car in state {p.level}"
-        return "" if p.output.mode is PilotMode.DUTY else "no duty cycle on the pilot"
 
     # --- applying ---------------------------------------------------------------------------------------------------
 
@@ -371,6 +217,9 @@ class ConnectorGuard(ConnectorParts):
 
     def _apply_dc(self, dc: DcOutput) -> None:
         p = self.pilot
+        if not self.board.dc:
+            self._do(lambda: dc.apply(self._seen(), stopping=False, blocked=False, enable=False))
+            return
         blocked = p.blocked_since is not None
         # a first sample that is no state C any more blocks until the next one decides: 30 ms are less than two ticks
         enable = p.closed and not blocked and p.pending is p.level and self.feedback is not False

@@ -1,7 +1,7 @@
 """What the plugs are, as small descriptions: a board file names one as a connector's `kind`, and what it says is
 checked against it. Kinds not listed here have no rules of their own.
 
-Where AC and DC use the same contacts (NACS), each has its [[connector]] with `shares_pins_with`: never both closed.
+Where AC and DC use the same contacts (NACS), a DC connector says [connector.ac] too: hal/shared_pins.py.
 Sources: IEC 62196-2 (Type 1, Type 2), IEC 62196-3 (CCS), SAE J3400 (NACS), IEC 61851-1 Annex B (proximity).
 """
 
@@ -32,6 +32,7 @@ KINDS: Final[dict[str, ConnectorKind]] = {
     "cCCS2": ConnectorKind("CCS Combo 2", 0, True, "none", "car", 500, 1000),
     "cTesla": ConnectorKind("NACS (SAE J3400)", 1, True, "button", "car", 900, 1000),
 }
+SHARED: Final = ("cTesla",)  # AC and DC on the same contacts
 
 
 def wrong(settings: ConnectorSettings, parts: Mapping[str, object]) -> list[tuple[str, str, str]]:
@@ -60,4 +61,25 @@ def wrong(settings: ConnectorSettings, parts: Mapping[str, object]) -> list[tupl
         found.append(("lock", f"{kind.name} is not held by the station", "take the section out"))
     if "phase_switch" in parts and (settings.dc or settings.phases != 3):
         found.append(("phase_switch", "only where three phases can be had", "say phases = 3 or take the section out"))
+    return found
+
+
+def wrong_both(settings: ConnectorSettings, parts: Mapping[str, object]) -> list[tuple[str, str, str]]:
+    """The same of a connector that gives AC too, or says half of it."""
+    extra = [name for name in ("ac_contactor", "ac_meter") if name in parts]
+    if settings.ac is None:
+        return [(name, "only beside [connector.ac]", "add it or take the section out") for name in extra]
+    found: list[tuple[str, str, str]] = []
+    if settings.kind not in SHARED:
+        found.append(("ac", "only where AC and DC use the same contacts of the plug", f"use {' or '.join(SHARED)}"))
+    if not settings.dc:
+        found.append(("ac", "is what a DC connector gives beside DC", "say dc = true, or take the section out"))
+    if "ac_contactor" not in parts:
+        found.append(("ac_contactor", "missing section", "add [connector.ac_contactor]"))
+    if "rcd" not in parts:
+        found.append(("rcd", "missing section: the AC of this plug needs it", "add [connector.rcd]"))
+    for name in ("contactor", "ac_contactor"):
+        table = parts.get(name)
+        if isinstance(table, Mapping) and table.get("driver") == "gpio_contactor" and "sense_lines" not in table:
+            found.append((f"{name}.sense_lines", "needed: neither contactor closes unless the other shows open", "add"))
     return found

@@ -27,11 +27,13 @@ from hal.contracts import (
     signs,
 )
 from hal.dc_output import DcOutput
-from hal.interlocks import Interlocks, SelfTest
+from hal.interlock_state import Interlocks, SelfTest
 from hal.meter_session import MeterSessions
 from hal.parts import THERMOMETERS, Connector, Part
 from hal.plug_lock import PlugLock
+from hal.plug_meters import PlugMeters
 from hal.polling import Poller
+from hal.shared_pins import Outlet
 from hal.wear import Wear
 
 T = TypeVar("T")
@@ -41,7 +43,8 @@ class ConnectorParts:
     """What the guard of a connector holds in its hands."""
 
     def __init__(self, connector: Connector, now: float) -> None:
-        self.board = connector.settings
+        self._as_dc, self._as_ac = connector.settings, connector.settings.as_ac
+        self.board = self._as_ac or self._as_dc  # of the outlet in use
         self.capability = connector.capability
         parts = connector.parts
         self._device = ""  # what a part said in this tick
@@ -56,6 +59,10 @@ class ConnectorParts:
         self.wear = Wear()
         self._control_pilot: ControlPilot = parts["pilot"].driver
         self._contactor: Contactor = parts["contactor"].driver
+        self._contactors: dict[Outlet, Contactor] = {}  # where the plug has AC and DC
+        if self._as_ac is not None:
+            self._contactors = {"ac": parts["ac_contactor"].driver, "dc": self._contactor}
+            self._contactor = self._contactors["ac"]
         self._closes_itself = isinstance(self._contactor, SelfClosing) and self._contactor.closes_itself
         self._proximity: Proximity | None = _driver(parts, "proximity")
         self._rcd: ResidualCurrentMonitor | None = _driver(parts, "rcd")
@@ -68,7 +75,7 @@ class ConnectorParts:
         self._shunt_trip: ShuntTrip | None = _driver(parts, "shunt_trip")
         self._watchdog: Watchdog | None = _driver(parts, "watchdog")
         self._indicator: Indicator | None = _driver(parts, "indicator")
-        self.dc: DcOutput | None = DcOutput(self.board, parts, now) if self.board.dc else None
+        self.dc: DcOutput | None = DcOutput(self._as_dc, parts, now) if self._as_dc.dc else None
         self._take_slow(parts, now)
 
     def _take_slow(self, parts: dict[str, Part], now: float) -> None:
@@ -78,7 +85,11 @@ class ConnectorParts:
         meter: Meter | None = _driver(parts, "meter")
         lock: CableLock | None = _driver(parts, "lock")
         thermometers: dict[str, Thermometer] = {name: parts[name].driver for name in THERMOMETERS if name in parts}
-        self.meter: Poller[MeterReading] | None = poller("meter", meter.read) if meter else None
+        meters: list[Poller[MeterReading]] = [
+            poller(name, parts[name].driver.read) for name in ("meter", "ac_meter") if name in parts
+        ]
+        self.plug_meters = PlugMeters(meters[1], meters[0]) if len(meters) == 2 else None
+        self.meter: Poller[MeterReading] | PlugMeters | None = self.plug_meters or (meters[0] if meters else None)
         self.thermometers = {name: poller(name, part.read) for name, part in thermometers.items()}
         self.thermometer: Poller[float] | None = self.thermometers.get("thermometer")
         self.lock: PlugLock | None = PlugLock(lock, poller("lock", lock.state)) if lock else None
@@ -88,7 +99,7 @@ class ConnectorParts:
         signing = meter is not None and signs(meter)
         self.sessions = MeterSessions(self.board.id, parts["meter"].driver, now) if signing else None
         found = (
-            self.meter,
+            *meters,
             self.sessions.poller if self.sessions else None,
             *self.thermometers.values(),
             *(self.dc.pollers if self.dc else ()),
@@ -129,8 +140,15 @@ class ConnectorParts:
 
     def _switch(self, *, close: bool) -> None:
         """On change only, again every tick until it reached the hardware."""
+        if close and self._coil is not close and self._contactors and not self._open_others():
+            return
         if self._coil is not close and self._do(self._contactor.close if close else self._contactor.open):
             self._coil = close
+
+    def _open_others(self) -> bool:
+        """Each closing first opens what may never be closed with it, though that is open already."""
+        others = [each for each in self._contactors.values() if each is not self._contactor]
+        return all(self._do(each.open) for each in others)
 
     def _set_phases(self, phases: int) -> None:
         switch = self._phase_switch

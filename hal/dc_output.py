@@ -27,6 +27,7 @@ class Seen(NamedTuple):
     fault: str
     limit_a: float
     limit_w: float | None
+    plug_is_ac: bool = False  # what is measured at the plug is the mains of the same contacts
 
 
 class DcOutput:
@@ -41,6 +42,7 @@ class DcOutput:
         self._supply: DcSupply = parts["dc_supply"].driver
         self._monitor: IsolationMonitor | None = _driver(parts, "isolation_monitor")
         self._enable: DcEnable | None = _driver(parts, "dc_enable")
+        self._plug_is_ac = False
         self._set_point = dc_path.OFF
         self._reached: dc_path.SetPoint | None = None  # the last one the supply took; its thread's
         self._enabled: bool | None = None
@@ -61,7 +63,13 @@ class DcOutput:
 
     @property
     def reading(self) -> DcReading | None:
-        return self.supply.latest.value
+        value = self.supply.latest.value
+        return value._replace(plug_voltage_v=None) if self._plug_is_ac and value is not None else value
+
+    def behind_v(self, now: float) -> float | None:
+        """Voltage behind the contactor, None when nobody knows."""
+        value = self.supply.latest.value
+        return value.voltage_v if value is not None and self.supply.fresh(now) else None
 
     def ask(self, wish: dc_path.Wish) -> None:
         """The controller's wish. A cable check that was not wished before is a new one."""
@@ -73,6 +81,10 @@ class DcOutput:
     def forget(self) -> None:
         """The session is over: the next begins with its own wishes."""
         self.wish = dc_path.Wish()
+
+    def forget_check(self) -> None:
+        """What was found of the cable is over: its contacts have been something else since."""
+        self.check, self.ohm = cable_check.CableCheck(), None
 
     def ramp_down(self) -> None:
         """Nobody is there any more to wish anything else."""
@@ -96,7 +108,8 @@ class DcOutput:
     def judge(self, seen: Seen, now: float) -> tuple[tuple[str, str], ...]:
         """(code, detail) of what is wrong with the output in this tick."""
         if seen.gone and not seen.closed and not self.check.running:
-            self.check, self.ohm = cable_check.CableCheck(), None
+            self.forget_check()
+        self._plug_is_ac = seen.plug_is_ac
         self.check = cable_check.step(self.check, self._plan(), self._view(seen), now)
         self._note_insulation()
         self.watch = dc_watch.step(self.watch, self.board, self._watched(seen, now), now)
@@ -164,7 +177,7 @@ class DcOutput:
         if wanted != self._set_point or stopping or blocked:  # while it stops each tick wants to know how far it is
             self._set_point = wanted
             self.supply.request_refresh()
-        self.supply.resting = not seen.closed and self.wish.phase == "idle"
+        self.supply.resting = not (seen.closed or seen.plug_is_ac) and self.wish.phase == "idle"
         self._follow_monitor(seen)
         self._switch(enable)
 

@@ -71,6 +71,7 @@ class Grant(msgspec.Struct, frozen=True):
     failsafe_limit_a: float
     ride_through_s: float
     limit_w: float | None = None  # DC: of the output, W
+    outlet: str = ""  # ac or dc; "" = the connector has one only
 
 
 class Granted(msgspec.Struct, frozen=True):

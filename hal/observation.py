@@ -70,6 +70,7 @@ def _picture(c: ConnectorGuard, epoch: int, why: str) -> tuple[object, ...]:
         (c.dc.wish.phase, c.dc.check.step) if c.dc else None,
         why,
         c.phase.phases,
+        c.pins.outlet,
         c.why_phases,
         _reader_fault(c),
     )
@@ -101,8 +102,10 @@ def why_open(c: ConnectorGuard) -> str:
         )
     if p.level is Level.B:
         return "car is not ready (state B)"
-    if c.dc and not c.dc.wanted:
-        return c.dc.check.why or "waiting for the car's session to ask for power"
+    if c.pins.held:
+        return c.pins.held
+    if c.output and not c.output.wanted:
+        return c.output.check.why or "waiting for the car's session to ask for power"
     if p.waiting:
         return c.interlocks.hold_up or "closing"
     return "control pilot is settling"
@@ -138,6 +141,7 @@ def observation(c: ConnectorGuard, why: str, tick: int, epoch: int, now: float) 
         why_phases=c.why_phases,
         reader_fault=_reader_fault(c),
         closings=c.wear.counts.closings,
+        outlet=c.pins.outlet,
     )
 
 

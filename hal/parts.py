@@ -25,9 +25,11 @@ CONTRACTS: Final[dict[str, type]] = {
     "pilot": contracts.ControlPilot,
     "proximity": contracts.Proximity,
     "contactor": contracts.Contactor,
+    "ac_contactor": contracts.Contactor,
     "phase_switch": contracts.PhaseSwitch,
     "rcd": contracts.ResidualCurrentMonitor,
     "meter": contracts.Meter,
+    "ac_meter": contracts.Meter,
     "site_meter": contracts.Meter,
     "lock": contracts.CableLock,
     **dict.fromkeys(THERMOMETERS, contracts.Thermometer),
@@ -48,6 +50,7 @@ CONNECTOR_PARTS: Final = tuple(name for name in CONTRACTS if name != "site_meter
 #: Slow parts -> (how often to read, when a value is old), s; a board may set `poll_s` and `stale_s` in the section.
 SLOW: Final = {
     "meter": (0.5, 3.0),
+    "ac_meter": (0.5, 3.0),
     "site_meter": (1.0, 10.0),
     **dict.fromkeys(THERMOMETERS, (1.0, 10.0)),
     "lock": (0.5, 5.0),
@@ -74,7 +77,10 @@ class Connector(NamedTuple):
     @property
     def capability(self) -> ConnectorCapability:
         """What the guard reports of this connector at connect."""
-        s = self.settings
+        as_ac = self.settings.as_ac
+        return self._able(self.settings, None if as_ac is None else self._able(as_ac))
+
+    def _able(self, s: ConnectorSettings, ac: ConnectorCapability | None = None) -> ConnectorCapability:
         return ConnectorCapability(
             connector=s.id,
             kind=s.kind,
@@ -94,6 +100,7 @@ class Connector(NamedTuple):
             token_reader="token_reader" in self.parts,
             phase_switch="phase_switch" in self.parts,
             signs="meter" in self.parts and contracts.signs(self.parts["meter"].driver),
+            ac=ac,
         )
 
 

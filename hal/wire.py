@@ -70,6 +70,7 @@ class ConnectorCapability(msgspec.Struct, frozen=True):
     token_reader: bool = False
     phase_switch: bool = False  # can choose between one and three phases
     signs: bool = False  # its meter signs sessions (MeterSession)
+    ac: "ConnectorCapability | None" = None  # a DC connector whose contacts carry AC too: what it is then
 
 
 class Hello(_Message, frozen=True, tag="hello"):
@@ -176,6 +177,7 @@ class Observation(_Message, frozen=True, tag="obs"):
     why_phases: str = ""  # why they are not (yet) as wished, for people
     reader_fault: str = ""  # what keeps cards from being read here, for people
     closings: int = 0  # of the contactor, since it was fitted
+    outlet: Literal["ac", "dc"] = "ac"  # the one in use
 
 
 class Token(_Message, frozen=True, tag="token"):
@@ -226,7 +228,8 @@ class SetPilot(_Message, frozen=True, tag="pilot"):
 
 class GrantIntent(_Message, frozen=True, tag="grant"):
     """Connector may energise for `session` up to limit_a: A per phase, of a DC output its A. A repeated grant for the
-    same session changes its limits."""
+    same session changes its limits. `outlet`: which of the two a plug with AC and DC shall give; a grant that does not
+    say so is refused there, and one for an outlet that the connector has not, everywhere."""
 
     epoch: Number
     connector: ConnectorNumber
@@ -235,6 +238,7 @@ class GrantIntent(_Message, frozen=True, tag="grant"):
     failsafe_limit_a: Amps = 6.0
     ride_through_s: Seconds = 120.0
     limit_w: Annotated[float, Meta(ge=0, le=5e6)] | None = None  # DC: of the output; None = what the board can
+    outlet: Literal["", "ac", "dc"] = ""
 
 
 class Revoke(_Message, frozen=True, tag="revoke"):

@@ -74,6 +74,14 @@ def with_connectors(board: str, count: int) -> str:
     return before + "\n".join(f"[[connector]]{copy}" for copy in copies)
 
 
+def kind_of(board: Path) -> str:
+    """What the plant of this board file is."""
+    tables = tomllib.loads(board.read_text())["connector"]
+    if any("ac" in connector for connector in tables):
+        return "nacs"
+    return "dc" if any(connector.get("dc", False) for connector in tables) else "ac"
+
+
 class Stack:
     """The processes of one station. `prefix` runs guard and controller inside something (ip netns exec NAME);
     `connectors`: so many of the board's one connector; `policy`: lines for its [connector.policy]."""
@@ -92,7 +100,7 @@ class Stack:
         self.board = BOARDS / f"{board}.toml"
         self.prefix = list(prefix)
         self.connectors = connectors
-        self.dc = any(connector.get("dc", False) for connector in tomllib.loads(self.board.read_text())["connector"])
+        self.kind = kind_of(self.board)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         folder.mkdir(parents=True, exist_ok=True)
         if connectors > 1 or policy:
@@ -132,7 +140,7 @@ class Stack:
     def start_plant(self) -> None:
         registers, control = self.folder / "board.registers", self.folder / "rig.sock"
         command = ["-m", "hil.plant", "--registers", str(registers), "--control", str(control)]
-        command += ["--board", "dc" if self.dc else "ac", "--connectors", str(self.connectors)]
+        command += ["--board", self.kind, "--connectors", str(self.connectors)]
         self.start("plant", command)
         self.wait("plant", lambda: "plant ready" in self.log("plant"))
 

@@ -9,14 +9,25 @@ from pathlib import Path
 from typing import Final
 
 from hal import board
-from hal.guard import Event, Guard
+from hal.guard import Guard
+from hal.mailbox import Event
+from hal.parts import Board
 from hal.sim.registers import Registers
 from hal.wire import Beat, FromGuard, Hello, Lease, Observation
 from hil.plant.commands import answer
+from hil.plant.connector import Kind
 from hil.plant.plant import Plant
 from hil.rig import JsonObject
 
 TICK_S: Final = 0.01
+
+
+def kind_of(board: Board) -> Kind:
+    """What the plant of this board is."""
+    settings = [connector.settings for connector in board.connectors]
+    if any(each.ac is not None for each in settings):
+        return "nacs"
+    return "dc" if any(each.dc for each in settings) else "ac"
 
 
 class VirtualBench:
@@ -26,15 +37,14 @@ class VirtualBench:
         self, board_file: Path, folder: Path, controller: Callable[["VirtualBench", FromGuard], None] | None = None
     ) -> None:
         """Raises hal.toml.ConfigError for a bad board file. `folder` keeps the register file."""
+        self._board_file, self._registers = board_file, folder / "registers"
         self.board = board.load(board_file)
         self.plant = Plant(
-            Registers.create(folder / "registers", len(self.board.connectors)),
-            dc=any(connector.settings.dc for connector in self.board.connectors),
+            Registers.create(self._registers, len(self.board.connectors)),
+            kind=kind_of(self.board),
         )
-        self.board.attach(folder / "registers")
         self.now = 1000.0
-        self.guard = Guard(self.board, self.now)
-        self.guard.receive(Event.CONNECTED)
+        self.start_guard()
         self.controller_alive = True
         self.epoch = 1
         self.seen: dict[int, Observation] = {}  # the latest of each connector
@@ -55,6 +65,13 @@ class VirtualBench:
             self.guard.tick(self.now)
             for message in self.guard.take():
                 self._hear(message)
+
+    def start_guard(self) -> None:
+        """A new process takes the board: nothing of an earlier guard's memory is left, what its outputs were is."""
+        self.board = board.load(self._board_file)
+        self.board.attach(self._registers)
+        self.guard = Guard(self.board, self.now)
+        self.guard.receive(Event.CONNECTED)
 
     def without_guard(self, seconds: float) -> None:
         """The guard has died: only the plant goes on."""

@@ -19,15 +19,17 @@ class Driver(SimPart):
         slots = self.slots
         if slots["meter_fault"]:
             raise self.fail("the meter does not answer")
+        side = ""
         if self.output == "dc":
+            side = "dc_"
             voltage: tuple[float, ...] = (slots["dc_present_voltage_v"],)
             current: tuple[float, ...] = (slots["dc_present_current_a"],)
         else:
             voltage = tuple(slots[name] for name in _VOLTAGES[: self.phases])
             current = tuple(slots[name] for name in _CURRENTS[: self.phases])
         return MeterReading(
-            import_wh=slots["energy_wh"],
-            power_w=slots["power_w"],
+            import_wh=slots[f"{side}energy_wh"],
+            power_w=slots[f"{side}power_w"],
             voltage_v=voltage,
             current_a=current,
             export_wh=slots["export_wh"],

@@ -17,7 +17,7 @@ from typing import Final
 
 from hal.contracts import DeviceError
 
-_MAGIC: Final = 0x50494C4F54_0003  # "PILOT", layout 3
+_MAGIC: Final = 0x50494C4F54_0004  # "PILOT", layout 4
 _HEADER: Final = 8  # slots before the first connector
 _TEXT: Final = 64  # bytes of the token text
 
@@ -79,6 +79,8 @@ SENSORS: Final = (
     "imd_self_test_ok",  # echoes imd_self_test when passed, its negative when failed
     "imd_fault",  # 1 = the monitor does not answer
     "dc_contactor_closed",
+    "dc_power_w",  # by the meter of the DC output
+    "dc_energy_wh",
     "token_count",  # counts up with every swipe; the text is in the token area
     "adc_fault",  # 1 = the pilot's converter does not answer
 )

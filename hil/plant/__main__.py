@@ -11,13 +11,14 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, get_args
 
 from hal.sim.registers import Registers
 from hil.devices.can_line import CanLine
 from hil.devices.dc_output import PlantOutput
 from hil.devices.power_modules import RACKS
 from hil.places import PlaceError, control_socket, held, register_file
+from hil.plant.connector import Kind
 from hil.plant.plant import Plant
 from hil.plant.rig_server import RigServer
 
@@ -62,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--registers", type=Path, help="register file to create (default: the rig's folder)")
     parser.add_argument("--control", type=Path, help="rig-control socket (default: the rig's folder)")
     parser.add_argument("--connectors", type=int, default=1, choices=range(1, 17), metavar="N")
-    parser.add_argument("--board", choices=("ac", "dc"), default="ac")
+    parser.add_argument("--board", choices=get_args(Kind), default="ac")
     parser.add_argument("--can-line", type=Path, help="make a serial CAN adapter here, with power modules on it")
     parser.add_argument("--power-modules", choices=RACKS, default="infypower", help="whose they are")
     options = parser.parse_args(argv)
@@ -70,20 +71,20 @@ def main(argv: list[str] | None = None) -> int:
         path = options.registers or register_file()
         control = options.control or control_socket()
         with held(control, path):
-            dc = options.board == "dc"
-            return _serve(path, control, options.connectors, options.can_line, options.power_modules, dc=dc)
+            return _serve(
+                path, control, options.connectors, options.can_line, options.power_modules, kind=options.board
+            )
     except (OSError, PlaceError) as error:
         print(f"plant: {error}", file=sys.stderr)
         return 1
 
 
-def _serve(path: Path, control: Path, connectors: int, can_line: Path | None, maker: str, *, dc: bool) -> int:
+def _serve(path: Path, control: Path, connectors: int, can_line: Path | None, maker: str, *, kind: Kind) -> int:
     """The plant's life; its files are this process' own. Raises OSError when they cannot be made."""
-    plant = Plant(Registers.create(path, connectors), dc=dc)
+    plant = Plant(Registers.create(path, connectors), kind=kind)
     try:
         server = RigServer(plant, control)
         try:
-            kind = "dc" if dc else "ac"
             with power_modules(plant, can_line, maker):
                 run(plant, server, f"plant ready: {connectors} x {kind}, registers {path}, control {control}")
         finally:

@@ -146,13 +146,16 @@ class EmergencyStop(Command, frozen=True, kw_only=True, tag="emergency_stop"):
 
 
 class Weld(Command, frozen=True, kw_only=True, tag="weld"):
-    """Weld the contactor: contacts that have met stay together. `hidden`: its mirror contact does not show it."""
+    """Weld the contactor: contacts that have met stay together. `hidden`: its mirror contact does not show it;
+    `outlet`: which, of a plug that has AC and DC."""
 
     on: bool = True
     hidden: bool = False
+    outlet: Literal["both", "ac", "dc"] = "both"
 
     def touch(self, connector: Connector) -> None:
-        for contactor in (connector.contactor, connector.power.contactor):
+        both = {"ac": connector.contactor, "dc": connector.power.contactor}
+        for contactor in both.values() if self.outlet == "both" else (both[self.outlet],):
             contactor.welded = self.on
             contactor.mirror_lies = self.on and self.hidden
 
@@ -298,10 +301,11 @@ class Heal(Command, frozen=True, kw_only=True, tag="heal"):
     """Take every fault out and the plug too: a healthy, idle connector with a fresh basic car."""
 
     def touch(self, connector: Connector) -> None:
-        healthy = Connector(connector.registers, dc=connector.dc)
+        healthy = Connector(connector.registers, connector.kind)
         for part in ("grid", "lock", "rcd", "contacts", "car"):
             setattr(connector, part, getattr(healthy, part))
         connector.power.heal()
+        connector.joined = ""
         for name in ("emergency_stop", "pe_fault", "tamper", "mains_fail", "meter_fault", "adc_fault"):
             setattr(connector, name, False)
         for contactor in (connector.contactor, connector.power.contactor):
@@ -342,6 +346,7 @@ AnyCommand = (
     | dc_commands.SupplyOverCurrent
     | dc_commands.SupplySilent
     | dc_commands.DcReversed
+    | dc_commands.DcResidual
     | dc_commands.DcShort
     | PhaseLoss
     | GridVoltage

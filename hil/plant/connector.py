@@ -1,7 +1,7 @@
 """One connector of the plant: joins the parts, reads the actuator half of its registers and writes the sensor half."""
 
 from random import Random
-from typing import Final
+from typing import Final, Literal
 
 from hal.sim.registers import PILOT_MODES, ConnectorRegisters
 from hil.plant.contactor import Contactor
@@ -13,6 +13,7 @@ from hil.plant.pilot_circuit import half_waves_v, measured_mv
 from hil.plant.rcd import ResidualCurrentMonitor
 from hil.plant.thermal import Contacts
 
+Kind = Literal["ac", "dc", "nacs"]  # nacs: both on the same contacts
 _NO_VOLTS: Final = (0.0, 0.0, 0.0)
 _PHASES: Final = ("l1", "l2", "l3")
 
@@ -20,9 +21,10 @@ _PHASES: Final = ("l1", "l2", "l3")
 class Connector:
     """The physics of one connector. `step` is all that moves it; faults are plain attributes for rig control."""
 
-    def __init__(self, registers: ConnectorRegisters, *, dc: bool = False, seed: int = 1) -> None:
+    def __init__(self, registers: ConnectorRegisters, kind: Kind = "ac", *, seed: int = 1) -> None:
         self.registers = registers
-        self.dc = dc
+        self.kind = kind
+        self.ac, self.dc = kind != "dc", kind != "ac"
         self.noise = Random(seed)
         self.grid = Grid()
         self.contactor = Contactor()
@@ -32,7 +34,8 @@ class Connector:
         self.contacts = Contacts()
         self.car = Car()
         self.cable_a = 32.0  # rating that the plug's resistor tells; -1 = a value between the windows
-        self.energy_wh = 0.0
+        self.energy_wh = self.dc_energy_wh = 0.0  # what each meter counts
+        self.joined = ""  # how AC and DC met on the contacts of one plug, "" = they never did
         self.emergency_stop = self.pe_fault = self.tamper = self.mains_fail = False
         self.meter_fault = self.adc_fault = False
         self._pilot = ("x1", 0.0)
@@ -50,8 +53,8 @@ class Connector:
         # the residual-current monitor's trip path breaks the coil supply in hardware
         self.contactor.step(dt, registers["coil"] == 1.0 and powered and not self.rcd.tripped)
         self._volts = self.grid.voltages(self.car.current_a)
-        inlet = self._volts if self.contactor.closed and not self.dc else _NO_VOLTS
-        if registers["phases_wanted"] == 1.0:
+        inlet = self._volts if self.contactor.closed and self.ac else _NO_VOLTS
+        if registers["phases_wanted"] == 1.0 or self.dc:
             inlet = (inlet[0], 0.0, 0.0)
         self.car.step(dt, *self._pilot, inlet)
         self.rcd.step(dt, self.contactor.closed, registers["rcd_test"] == 1.0, registers["rcd_reset"] == 1.0)
@@ -59,14 +62,29 @@ class Connector:
         if self.dc:
             self.power.step(dt, registers, self.car, powered=powered)
         self.contacts.step(dt, max(self.car.current_a))
-        self.energy_wh += max(0.0, self.power_w) * dt / 3600.0
+        self.energy_wh += max(0.0, self.ac_power_w) * dt / 3600.0
+        self.dc_energy_wh += max(0.0, self.power.power_w if self.dc else 0.0) * dt / 3600.0
+        self._watch_joining()
         self._write()
+
+    def _watch_joining(self) -> None:
+        """On the contacts of one plug AC must never meet DC; the first time it did stays told."""
+        if not (self.ac and self.dc and self.contactor.closed) or self.joined:
+            return
+        if self.power.contactor.closed:
+            self.joined = "both contactors closed"
+        elif self.car.dc_relay:
+            self.joined = "AC on the car's battery"
+        elif self.power.supply.voltage_v >= 60.0:
+            self.joined = f"AC closed with {self.power.supply.voltage_v:.0f} V at the DC output"
 
     @property
     def power_w(self) -> float:
         """At the connector."""
-        if self.dc:
-            return self.power.power_w
+        return self.ac_power_w + (self.power.power_w if self.dc else 0.0)
+
+    @property
+    def ac_power_w(self) -> float:
         return sum(volts * amps for volts, amps in zip(self._volts, self.car.current_a, strict=True))
 
     @property
@@ -105,20 +123,23 @@ class Connector:
         self._write_meter()
         if self.dc:
             self.power.write(registers)
+            if self.contactor.closed:  # a DC voltmeter on the mains
+                registers["dc_plug_voltage_v"] = self.noise.choice((-1.0, 1.0)) * 1.41 * self._volts[0]
 
     def _write_meter(self) -> None:
         registers = self.registers
         registers["meter_fault"] = self.meter_fault
         registers["frequency_hz"] = self.grid.frequency_hz
         volts, amps = self._volts, self.car.current_a
-        if self.dc:
+        if not self.ac:  # one meter, at the output
             supply = self.power.supply
             volts, amps = (supply.voltage_v, 0.0, 0.0), (supply.current_a, 0.0, 0.0)
         for phase, voltage, current in zip(_PHASES, volts, amps, strict=True):
             registers[f"voltage_{phase}_v"] = voltage
             registers[f"current_{phase}_a"] = current
-        registers["power_w"] = self.power_w
-        registers["energy_wh"] = self.energy_wh
+        registers["power_w"] = self.ac_power_w if self.ac else self.power_w
+        registers["energy_wh"] = self.energy_wh if self.ac else self.dc_energy_wh
+        registers["dc_power_w"], registers["dc_energy_wh"] = self.power.power_w, self.dc_energy_wh
 
     def status(self) -> dict[str, object]:
         """What the rig can see of this connector; numbers rounded for people."""
@@ -147,7 +168,8 @@ class Connector:
             "mismatch_v": round(self.power.mismatch_v, 1),
             "dc_current_a": round(self.power.supply.current_a, 2),
             "power_w": round(self.power_w, 1),
-            "energy_wh": round(self.energy_wh, 3),
+            "energy_wh": round(self.energy_wh + self.dc_energy_wh, 3),
+            "joined": self.joined,
             "temperature_c": round(self.contacts.temperature_c, 1),
             "tokens": int(self.registers["token_count"]),
             "de_energised": self.de_energised,

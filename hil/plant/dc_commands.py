@@ -75,6 +75,16 @@ class DcReversed(Command, frozen=True, kw_only=True, tag="dc_reversed"):
         connector.power.supply.reversed = self.on
 
 
+class DcResidual(Command, frozen=True, kw_only=True, tag="dc_residual"):
+    """Let this voltage stay at the output while it is off (a broken bleeder), in V; zero = it discharges."""
+
+    volts: Annotated[float, Meta(ge=0, le=1000)] = 300.0
+
+    def touch(self, connector: Connector) -> None:
+        supply = connector.power.supply
+        supply.residual_v, supply.voltage_v = self.volts, max(self.volts, supply.voltage_v)
+
+
 class DcShort(Command, frozen=True, kw_only=True, tag="dc_short"):
     """Short the poles in the cable through `ohm` (on), or take it away (off)."""
 

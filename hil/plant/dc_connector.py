@@ -21,7 +21,7 @@ class DcConnector:
     def heal(self) -> None:
         """Take every fault out; the modules go on with what they do."""
         self.supply.failed_modules = 0
-        self.supply.overshoot_v = self.supply.runaway_a = 0.0
+        self.supply.overshoot_v = self.supply.runaway_a = self.supply.residual_v = 0.0
         self.supply.silent = self.supply.reversed = False
         self.isolation.plus_ohm = self.isolation.minus_ohm = HEALTHY_OHM
         self.isolation.broken = self.isolation.silent = False
@@ -87,5 +87,6 @@ class DcConnector:
             "supply_over_current": supply.runaway_a > 0.0,
             "supply_silent": supply.silent,
             "dc_reversed": supply.reversed,
+            "dc_residual": supply.residual_v > 0.0,
             "dc_short": self.short_ohm is not None,
         }

@@ -54,6 +54,7 @@ class DcSupply:
     overshoot_v: float = 0.0
     runaway_a: float = 0.0  # ... and this much more current
     silent: bool = False  # its bus is cut: it hears nothing and says nothing
+    residual_v: float = 0.0  # a broken bleeder: what stays at the output that is off
     reversed: bool = False  # somebody has swapped the poles
     clamped: bool = False  # its own comparator has blocked it; until it is switched off
     told: tuple[float, float] = (0.0, 0.0)  # V and A as its bus tells them now
@@ -113,7 +114,7 @@ class DcSupply:
 
     def _fall(self, dt: float, load: Load | None, ramp_a_s: float) -> None:
         self.current_a = max(0.0, self.current_a - ramp_a_s * dt) if load is not None else 0.0
-        settled = load.volts + self.current_a * load.ohm if load is not None else 0.0
+        settled = load.volts + self.current_a * load.ohm if load is not None else self.residual_v
         time_s = BLEED_TIME_S if load is None else 1e-3
         self.voltage_v += (settled - self.voltage_v) * min(1.0, dt / time_s)
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from hal.sim.registers import Registers
-from hil.plant.connector import Connector
+from hil.plant.connector import Connector, Kind
 
 WATCHDOG_S: Final = 0.1  # the simulated board's watchdog: on_guard_death = "hardware_watchdog"
 LONGEST_STEP_S: Final = 0.01
@@ -12,10 +12,10 @@ LONGEST_STEP_S: Final = 0.01
 class Plant:
     """Steps the physics in whatever time the caller has: real, or as fast as a test can go."""
 
-    def __init__(self, registers: Registers, *, dc: bool = False, seed: int = 1) -> None:
+    def __init__(self, registers: Registers, *, kind: Kind = "ac", seed: int = 1) -> None:
         self.registers = registers
         self.connectors = {
-            number: Connector(registers.connector(number), dc=dc, seed=seed + number)
+            number: Connector(registers.connector(number), kind, seed=seed + number)
             for number in range(1, registers.connectors + 1)
         }
         self.time_s = 0.0

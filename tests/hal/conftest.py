@@ -13,7 +13,8 @@ import pytest
 from hal import wire
 from hal.board import load
 from hal.contracts import PilotMode
-from hal.guard import TICK_S, Event, Guard
+from hal.guard import TICK_S, Guard
+from hal.mailbox import Event
 from hal.sim.registers import PILOT_MODES, ConnectorRegisters, Registers
 
 LEVELS_MV = {"A": 12_000, "B": 9_000, "C": 6_000, "D": 3_000, "E": 0}
@@ -170,7 +171,7 @@ class Bench:
     def show(self, mode: PilotMode, duty_percent: float = 0.0) -> None:
         self.send(wire.SetPilot(self.epoch, 1, mode, duty_percent))
 
-    def grant(self, session: str = "s1", limit_a: float = 16.0, **more: float) -> None:
+    def grant(self, session: str = "s1", limit_a: float = 16.0, **more: Any) -> None:
         self.send(wire.GrantIntent(self.epoch, 1, session, limit_a, **more))
 
     def connect(self) -> None:

@@ -119,8 +119,10 @@ def test_every_contract_has_a_simulated_part() -> None:
         "sim_mains_fail",
         "sim_tamper",
         "sim_site_meter",
+        "sim_ac_meter",
+        "sim_ac_contactor",
         *(f"sim_{name}" for name in THERMOMETERS[1:]),
-    }  # the first four are one contract, sim_input; all thermometers another, and meters
+    }  # the first four are one contract, sim_input; all thermometers another, and so on
 
 
 def test_the_guard_says_the_version_of_the_package() -> None:

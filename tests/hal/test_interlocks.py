@@ -9,8 +9,10 @@ import pytest
 from hal import wire
 from hal.board_settings import ConnectorSettings
 from hal.contracts import MeterReading, PilotMode
+from hal.current_and_mains import derated_a
 from hal.faults import FAULTS
-from hal.interlocks import Inputs, Interlocks, SelfTest, derated_a, step
+from hal.interlock_state import Inputs, Interlocks, SelfTest
+from hal.interlocks import step
 
 if TYPE_CHECKING:
     from tests.hal.conftest import Bench, BenchMaker

@@ -1,8 +1,8 @@
 """Self test of the residual current monitor as part of the interlocks' step: what proves it, and what does not."""
 
-from hal import interlocks
+from hal import interlocks, residual_current
 from hal.board_settings import ConnectorSettings
-from hal.interlocks import Inputs, Interlocks, SelfTest
+from hal.interlock_state import Inputs, Interlocks, SelfTest
 
 BOARD = ConnectorSettings(id=1, kind="sType2", max_current_a=32.0)
 TICK_S = 0.01
@@ -32,7 +32,7 @@ def test_a_test_cut_short_proves_nothing_when_the_car_is_back_at_once() -> None:
 
 
 def test_a_failed_test_takes_its_current_away_and_is_not_repeated_by_itself() -> None:
-    late = int(interlocks.SELF_TEST_S / TICK_S) + 5
+    late = int(residual_current.SELF_TEST_S / TICK_S) + 5
     s = run(Interlocks(), *[inputs()] * late)
     assert {fault.code for fault in s.faults} == {"rcd_self_test"}
     assert s.self_test is SelfTest.IDLE
@@ -42,7 +42,7 @@ def test_a_failed_test_takes_its_current_away_and_is_not_repeated_by_itself() ->
 
 
 def test_a_cleared_fault_means_a_new_test() -> None:
-    late = int(interlocks.SELF_TEST_S / TICK_S) + 5
+    late = int(residual_current.SELF_TEST_S / TICK_S) + 5
     s = run(Interlocks(), *[inputs()] * late)
     s = run(s, inputs()._replace(clear=frozenset({"rcd_self_test"})), inputs(), inputs(), start=200.0)
     assert s.self_test is SelfTest.TRIPPING

@@ -24,7 +24,7 @@ class Bench:
     """Plant, its only connector, and the registers that a board would drive."""
 
     def __init__(self, dc: bool = False) -> None:
-        self.plant = Plant(Registers.create(None, 1), dc=dc)
+        self.plant = Plant(Registers.create(None, 1), kind="dc" if dc else "ac")
         self.connector: Connector = self.plant.connectors[1]
         self.registers: ConnectorRegisters = self.plant.registers.connector(1)
 
@@ -60,16 +60,19 @@ def dc_bench() -> Bench:
 class DcSession:
     """What the controller and a DC car do, at the real guard and plant, up to the phase that a test wants."""
 
+    board = "sim-dc-ccs2"
+    outlet: Literal["", "ac", "dc"] = ""
+
     def __init__(self, folder: Path) -> None:
-        self.bench = VirtualBench(BOARDS / "sim-dc-ccs2.toml", folder, self._five_percent)
+        self.duty_percent = 5.0
+        self.bench = VirtualBench(BOARDS / f"{self.board}.toml", folder, self._show)
         self.rig = Rig(self.bench, step_s=TICK_S)
         self.connector = self.bench.plant.connectors[1]
         self.bench.pass_time(1.0)
 
-    @staticmethod
-    def _five_percent(bench: VirtualBench, message: wire.FromGuard) -> None:
+    def _show(self, bench: VirtualBench, message: wire.FromGuard) -> None:
         if not isinstance(message, wire.Hello):
-            bench.guard.receive(wire.SetPilot(bench.epoch, 1, PilotMode.DUTY, 5.0))
+            bench.guard.receive(wire.SetPilot(bench.epoch, 1, PilotMode.DUTY, self.duty_percent))
 
     @property
     def seen(self) -> wire.Observation:
@@ -92,7 +95,10 @@ class DcSession:
         self.bench.guard.receive(wire.DcIntent(self.bench.epoch, 1, phase, volts, amps, ev_max_v))
 
     def grant(self, limit_a: float = 500.0, limit_w: float | None = None) -> None:
-        self.bench.guard.receive(wire.GrantIntent(self.bench.epoch, 1, "tx1", limit_a, limit_w=limit_w))
+        self.bench.guard.receive(self._grant(limit_a, limit_w, self.outlet))
+
+    def _grant(self, limit_a: float, limit_w: float | None, outlet: Literal["", "ac", "dc"]) -> wire.GrantIntent:
+        return wire.GrantIntent(self.bench.epoch, 1, "tx1", limit_a, limit_w=limit_w, outlet=outlet)
 
     def until(self, condition: Callable[[], bool], within: float) -> float:
         """Let time pass until it holds; the seconds that took."""
@@ -146,6 +152,34 @@ class DcSession:
         getattr(self, phase)()
 
 
+class NacsPlug(DcSession):
+    """The same at a plug that carries AC too."""
+
+    board = "sim-nacs"
+    outlet = "dc"
+
+    def ask_ac(self, limit_a: float = 32.0) -> None:
+        """AC at this current, by a nominal duty."""
+        self.bench.guard.receive(self._grant(limit_a, None, "ac"))
+        self.duty_percent = limit_a / 0.6
+
+    def charge_ac(self) -> None:
+        """A car that knows no digital communication draws current."""
+        self.rig.do("plug")
+        self.bench.pass_time(1.5)
+        self.ask_ac()
+        self.until(lambda: self.plant["power_w"] > 3000.0, within=10.0)
+
+    def ask_dc(self) -> None:
+        """DC at 5 %, in the plug that is in already."""
+        self.duty_percent = 5.0
+        self.grant()
+        self.ask("cable_check")
+
+    def stop(self) -> None:
+        self.bench.guard.receive(wire.Revoke(self.bench.epoch, 1, "test"))
+
+
 @pytest.fixture
 def dc(tmp_path: Path) -> Iterator[DcSession]:
     session = DcSession(tmp_path)
@@ -153,3 +187,12 @@ def dc(tmp_path: Path) -> Iterator[DcSession]:
     session.bench.controller_alive = False
     session.rig.check_healthy()
     session.bench.close()
+
+
+@pytest.fixture
+def nacs(tmp_path: Path) -> Iterator[NacsPlug]:
+    plug = NacsPlug(tmp_path)
+    yield plug
+    plug.bench.controller_alive = False
+    assert plug.plant["joined"] == ""
+    plug.bench.close()
