@@ -111,9 +111,10 @@ class Bench:
         return self.guard
 
     def connect(self) -> Controller:
-        self.controller = Controller(self.socket)
-        self.until(lambda: self.controller is not None and self.controller.seen is not None)
-        return self.controller
+        """A guard that was faster than copper has seen a short at its start: no grant before that is over."""
+        link = self.controller = Controller(self.socket)
+        self.until(lambda: link.seen is not None and not link.seen.faults)
+        return link
 
     def until(self, condition: Callable[[], bool], within_s: float = 15.0) -> None:
         until = time.monotonic() + within_s
