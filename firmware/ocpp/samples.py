@@ -6,6 +6,7 @@ from firmware.ocpp.dialect import Shape
 from firmware.station.facts import Sample, Transaction
 
 CLOCK = "Sample.Clock"
+BEGIN = "Transaction.Begin"
 
 
 class Reading(NamedTuple):
@@ -24,6 +25,7 @@ class Wanted(NamedTuple):
     aligned: tuple[str, ...]
     signed: bool = False
     aligned_signed: bool = False
+    begun: tuple[str, ...] = ()  # of values taken where the transaction began, in an event that is not its first
 
     @classmethod
     def of(cls, fact: Transaction, shape: Shape) -> "Wanted":
@@ -31,7 +33,7 @@ class Wanted(NamedTuple):
         if fact.kind == "Ended":
             return cls(shape.ended, shape.aligned_ended, shape.signed, shape.aligned_signed)
         sampled = shape.started if fact.kind == "Started" else shape.updated
-        return cls(sampled, shape.aligned, shape.signed, shape.aligned_signed)
+        return cls(sampled, shape.aligned, shape.signed, shape.aligned_signed, shape.started)  # E01.FR.17
 
     @classmethod
     def outside(cls, shape: Shape) -> "Wanted":
@@ -41,7 +43,8 @@ class Wanted(NamedTuple):
 def wanted_readings(sample: Sample, wanted: Wanted) -> list[Reading]:
     """The readings of this sample that the configuration asks for."""
     aligned = sample.context == CLOCK
-    found = readings(sample, wanted.aligned if aligned else wanted.sampled)
+    sampled = wanted.begun if wanted.begun and sample.context == BEGIN else wanted.sampled
+    found = readings(sample, wanted.aligned if aligned else sampled)
     if sample.signed is None or not (wanted.aligned_signed if aligned else wanted.signed):
         return found
     return [each._replace(signed=sample.signed) if each.measurand.startswith("Energy.") else each for each in found]

@@ -84,6 +84,10 @@ async def swipe(station: "Station", id_token: IdToken, number: int) -> Outcome:
     for evse in within:
         if evse.transaction_id is not None and evse.owns(id_token, group):
             return _stop_by_token(evse, id_token)
+    for evse in within:
+        if not evse.plugged and evse.may_take_cable(id_token, group):
+            evse.free_cable()
+            return Outcome("Accepted", "the cable is free")
     evse = choose(station.reservations.suited(within, id_token, group), for_token=id_token)
     if evse.transaction_id is not None and len(within) == 1 and _is_free(station, evse):
         return _stop_by_token(evse, id_token)
@@ -93,6 +97,8 @@ async def swipe(station: "Station", id_token: IdToken, number: int) -> Outcome:
         evse.withdraw()
         return Outcome("Accepted", "authorization withdrawn")
     refusal = cannot_start(evse, anew=_may_begin_anew(evse, shared_reader=number == 0 and len(within) > 1))
+    if evse.keeps_cable and not evse.may_take_cable(id_token, group):
+        refusal = "somebody's cable is locked in here; whose it is must take it first"
     if refusal:
         station.refuse(evse, id_token, Verdict("Invalid", source="station", reason=refusal))
         return Outcome("Rejected", refusal)
@@ -144,6 +150,8 @@ def _master(station: "Station", id_token: IdToken) -> Outcome:
     running = [evse for evse in station.evses.values() if evse.transaction_id is not None]
     for evse in running:
         evse.stop(stop)
+    for evse in station.evses.values():
+        evse.free_cable()
     return Outcome("Accepted", "charging stops everywhere" if running else "a master pass begins no transaction")
 
 
@@ -264,6 +272,7 @@ async def unlock(station: "Station", command: Unlock) -> Outcome:
         return Outcome("NotSupported", "this connector has no lock")
     if not await until(evse.changed, lambda: evse.at_rest, _OPEN_S):
         return Outcome("UnlockFailed", "the contactor did not open")
+    evse.free_cable()
     evse.release_lock()
     tried = False
 

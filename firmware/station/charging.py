@@ -79,6 +79,7 @@ class Inputs:
     ride_through_s: float = 0.0
     digital: Digital | None = None
     has_lock: bool = False
+    keeps_cable: bool = False  # the car is gone, its cable stays locked until its owner comes (E09.FR.03, E10.FR.01)
 
     @property
     def plugged(self) -> bool:
@@ -169,8 +170,8 @@ def _dc(grant: Grant | None, inputs: Inputs) -> DcWish:
 def _lock(state: Charging, inputs: Inputs) -> bool:
     """Locked in C and D and while a transaction runs; free only after the contactor is confirmed open. A driver who
     ended the transaction gets the cable even from a car that still asks for current."""
-    if not inputs.has_lock:
-        return False
+    if not inputs.has_lock or inputs.keeps_cable:
+        return inputs.has_lock
     wanted = (inputs.level in {"C", "D"} and not inputs.ended) or (inputs.session is not None and inputs.level != "A")
     return wanted or (state.lock and inputs.closed)
 
@@ -204,7 +205,7 @@ def _detail(charging_state: ChargingState, inputs: Inputs) -> str:
         return charging_state if charging_state in {"Charging", "SuspendedEV", "SuspendedEVSE"} else "Preparing"
     if not inputs.operative:
         return "Unavailable"
-    if inputs.ended and inputs.plugged:
+    if (inputs.ended and inputs.plugged) or inputs.keeps_cable:
         return "Finishing"
     if inputs.reserved and not inputs.authorised:
         return "Reserved"

@@ -58,6 +58,9 @@ class Surroundings(Office, Protocol):
     @property
     def waits_for_replug(self) -> bool: ...
 
+    @property
+    def frees_cables(self) -> bool: ...
+
     def emit(self, fact: AnyFact) -> None: ...
 
     def may_begin(self, evse: int, connector: int) -> bool: ...
@@ -106,6 +109,7 @@ class EvseState:
         self.share_a: float | None = None  # of the station's budget; None = there is none
         self._station = station
         self._paused_key = f"evse/{self.id}/paused"
+        self._cable_key = f"evse/{self.id}/cable"  # whose it is, of one that is kept
         self._verdict = Verdict()
         self._remote_start_id: int | None = None
         self._away_since: float | None = None  # state A, on the guard's clock; not yet believed
@@ -213,6 +217,16 @@ class EvseState:
     @property
     def has_lock(self) -> bool:
         return self.capability is not None and self.capability.lock
+
+    @property
+    def locks_cables(self) -> bool:
+        """A driver's own cable is locked into a socket here: pulled at the car it cannot be taken away."""
+        return self.has_lock and self.capability is not None and self.capability.socket
+
+    @property
+    def keeps_cable(self) -> bool:
+        """Somebody's cable stays locked here although the transaction is over: only its owner gets it (E09.FR.03)."""
+        return self.has_lock and bool(self._station.variable(self._cable_key))
 
     @property
     def resuming(self) -> bool:

@@ -6,12 +6,21 @@ Between `evse_state`, what is known, and `evse_transaction`. Who is accepted is 
 import logging
 from dataclasses import replace
 
+import msgspec
+
 from firmware.station.authorization import Verdict, same_token
 from firmware.station.evse_state import EvseState
 from firmware.station.facts import IdToken
 from firmware.station.transaction import STOPS, Stop
 
 log = logging.getLogger(__name__)
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Whose a cable is that stays locked."""
+
+    id_token: IdToken
+    group: IdToken | None = None
 
 
 class EvseTokens(EvseState):
@@ -31,6 +40,7 @@ class EvseTokens(EvseState):
             self._station.share_out()
         else:
             self._remote_start_id = remote_start_id
+        self.free_cable()
         self._advance()
 
     def refuse(self, reason: str) -> None:
@@ -45,15 +55,15 @@ class EvseTokens(EvseState):
             self._advance()
 
     def deauthorise(self, *, stop: bool, energy_wh: float) -> None:
-        """The back office takes its word back: at once or, where it grants some energy, after that much (E05, C12)."""
+        """The back office takes its word back. The transaction ends (E05.FR.09, FR.10), or it stays without energy: at
+        once, or when what is granted is drawn (E05.FR.02, FR.03)."""
         sample = self.sample()
-        if energy_wh > 0 and sample is not None and self.transaction is not None:
-            self._energy_left_wh, self._energy_from_wh = energy_wh, sample.energy_wh
-            self._ledger.tell("Deauthorized", self.charging_state)
-        elif stop:
+        if stop:
             self.stop(STOPS["DeAuthorized"])
+        elif energy_wh > 0 and sample is not None and self.transaction is not None:
+            self._energy_left_wh, self._energy_from_wh = energy_wh, sample.energy_wh
         else:
-            self.set_bound("authorization", 0.0)  # E05.FR.02: energy stops, the transaction stays
+            self.set_bound("authorization", 0.0)
 
     def _follow_energy(self) -> None:
         """MaxEnergyOnInvalidId: has it been drawn?"""
@@ -62,10 +72,7 @@ class EvseTokens(EvseState):
             return
         if sample.energy_wh - self._energy_from_wh >= self._energy_left_wh:
             self._energy_left_wh = None
-            if self._station.stops_invalid:
-                self._ledger.stop(STOPS["DeAuthorized"], self._station.clock.mono())
-            else:
-                self.bounds["authorization"] = 0.0
+            self.bounds["authorization"] = 0.0
 
     def stop(self, stop: Stop) -> None:
         """End the transaction: no more current; the fact follows when the contactor is confirmed open."""
@@ -84,6 +91,26 @@ class EvseTokens(EvseState):
         if mine is None:
             return same_token(self.id_token, id_token)
         return same_token(mine.id_token, id_token) or (group is not None and same_token(mine.group, group))
+
+    def may_take_cable(self, id_token: IdToken, group: IdToken | None) -> bool:
+        """Is it this token's (or group's) cable that is kept here?"""
+        kept = self._station.variable(self._cable_key)
+        if not kept:
+            return False
+        try:
+            owner = msgspec.json.decode(kept, type=Owner)
+        except msgspec.MsgspecError:
+            return True  # nobody knows any more whose it is
+        return same_token(owner.id_token, id_token) or (group is not None and same_token(owner.group, group))
+
+    def free_cable(self) -> None:
+        """Whoever may have the cable is here: no lock holds it any more."""
+        if self._station.variable(self._cable_key):
+            self._station.set_variable(self._cable_key, "")
+            self._advance()
+
+    def _keep_cable(self, id_token: IdToken, group: IdToken | None) -> None:
+        self._station.set_variable(self._cable_key, msgspec.json.encode(Owner(id_token, group)).decode())
 
     def _drop_token(self) -> None:
         self.id_token = self.authorised_at = self._remote_start_id = None

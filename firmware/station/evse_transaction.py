@@ -167,9 +167,13 @@ class EvseTransaction(EvseTokens):
         return self._meter.at < self._opened_at and now - self._opened_at < _READ_BY_S
 
     def _end(self, stop: Stop, sample: Sample | None) -> None:
+        over = self.transaction
         self._ledger.end(stop, "EVConnected" if self.plugged else "Idle", self._signing.sign(sample))
+        unplugged_here = stop.reason == "EVDisconnected" and self.locks_cables and not self._station.frees_cables
+        if unplugged_here and over is not None and over.id_token is not None:
+            self._keep_cable(over.id_token, over.group)
         self._held = False
-        self._opened_at = None
+        self._opened_at = self._unplugged_since = None
         self._drop_token()
         self.bounds.pop("transaction", None)
         self.bounds.pop("authorization", None)
@@ -184,8 +188,9 @@ class EvseTransaction(EvseTokens):
         free = self._station.free_token
         if self.plugged and self._plugged_at is None:
             self._plugged_at = now
-        if self.plugged:
-            self._unplugged_since = None
+        if self.plugged and self._unplugged_since is not None:
+            self._unplugged_since = None  # the same car, it is trusted; it must ask for current anew
+            self.wishes = replace(self.wishes, charged=False, offered_since=None)
         if self.plugged and self.transaction is not None and not self.transaction.connected:
             self._ledger.connect(
                 self.connector, self.charging_state if self.charging_state != "Idle" else "EVConnected"
@@ -204,7 +209,8 @@ class EvseTransaction(EvseTokens):
 
     def _unplugged(self, now: float) -> None:
         """The car is gone: the end, or only a pause where the operator trusts that the same one comes back (E09, E10).
-        It is not waited for longer than for a first plug (E10.FR.02)."""
+        It is not waited for longer than for a first plug (E10.FR.02), unless its cable is locked in here: somebody
+        will come for that (E10.FR.01)."""
         if not self._station.waits_for_replug or self.stop_wanted is not None:
             self._ledger.stop(STOPS["EVDisconnected"], now)
             return
@@ -213,8 +219,14 @@ class EvseTransaction(EvseTokens):
             self._held = False
             self._ledger.follow("Idle", now, "EVCommunicationLost")
             self._state_trigger = "CablePluggedIn"
-        elif now - self._unplugged_since >= self._station.connection_timeout_s:
-            self._ledger.stop(STOPS["EVDisconnected"], now)
+        elif not self.locks_cables and now - self._unplugged_since >= self._station.connection_timeout_s:
+            self._ledger.stop(STOPS["Timeout"], now)
+
+    @property
+    def _awaits_car(self) -> bool:
+        """The transaction waits for its car to be plugged in again; a cable in our socket waits with it."""
+        waits = self.transaction is not None and self.stop_wanted is None
+        return waits and self._unplugged_since is not None and self.locks_cables
 
     def _follow_faults(self, now: float) -> None:
         reason = connector_status.stop_reason(self.faults)

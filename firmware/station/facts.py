@@ -164,6 +164,8 @@ class Transaction(Fact, frozen=True, kw_only=True, tag="transaction"):
     time_spent_charging_s: float | None = None
     reservation_id: int | None = None  # in the first event, where one was used
     unclaimed: bool = False  # nobody was authorised yet (TxStartPoint EVConnected)
+    placed: bool = True  # False: at which EVSE the plug will come is not known yet
+    phases_used: int | None = None  # that carry current, where that is news
 
 
 ReservationOutcome = Literal["Expired", "Removed", "NoTransaction"]

@@ -160,8 +160,12 @@ class Ledger:
     def connect(self, connector: int, state: ChargingState) -> None:
         """The plug came to a transaction that began without it."""
         if self.open is not None and not self.open.connected:
-            self.open = msgspec.structs.replace(self.open, connected=True, connector=connector)
-            self._update("CablePluggedIn", state, self._sample())
+            if not self.open.told:
+                self._keep(msgspec.structs.replace(self.open, connected=True, connector=connector))
+                return
+            moment = self._office.moment()
+            self.open, connected = transaction.connect(self.open, moment, connector, state, self._sample())
+            self._office.record(connected, self.open, connected.transaction_id)
 
     def tell_stop(self, state: ChargingState) -> None:
         """Energy has ended, the transaction has not: its stop point is still to come (F03.FR.02, E05.FR.09)."""

@@ -30,6 +30,8 @@ def why(evse: "EvseState", now: float, connection_timeout_s: float) -> str:
         return "out of service, set by the operator"
     if evse.reserved and evse.id_token is None:
         return f"reserved: waiting for the driver who reserved it{_last_refusal(evse)}"
+    if evse.keeps_cable and not evse.plugged:
+        return "a cable is locked in: its driver's token frees it"
     if evse.id_token is not None and not evse.plugged:
         left = connection_timeout_s - (now - evse.authorised_at if evse.authorised_at is not None else 0.0)
         return f"authorised, waiting for the plug ({max(0.0, left):.0f} s left)"

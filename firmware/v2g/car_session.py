@@ -162,7 +162,7 @@ class CarSession:
         self._facts.session_ended(self._id, self.wish, ending.outcome, ending.reason)
         transaction = self._evse.transaction_id
         if ending.outcome is Session.TERMINATED and transaction is not None and self._evse.stop_wanted is None:
-            reason = "Other" if self._car.unfit else "StoppedByEV"  # a car that obeyed did not want to stop
+            reason = "Other" if self._car.unfit else "SessionStop"  # a car that obeyed did not want to stop
             stop = StopTransaction(by="car", transaction_id=transaction, reason=reason)
             self._keep(asyncio.ensure_future(self._station.do(stop)))
         self._changed()

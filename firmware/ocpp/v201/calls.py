@@ -14,12 +14,11 @@ from firmware.ocpp.v201 import calls_smart_charging, firmware, logs, messages, m
 from firmware.ocpp.v201.id_token import told_token
 from firmware.station import fact, facts
 
-_CARRIES_A: Final = 0.5  # less is a meter's noise
 _SIGNED_SIZE: Final = 2500  # SignedMeterValueType.signedMeterData
 
 
 def transaction(fact: facts.Transaction, shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
-    with_place = fact.kind == "Started" or fact.trigger == "CablePluggedIn"  # E01.FR.16
+    with_place = (fact.kind == "Started" and fact.placed) or fact.trigger == "CablePluggedIn"  # E01.FR.16
     payload = messages.TransactionEventRequest(
         event_type=fact.kind,
         timestamp=stamp(fact.at),
@@ -35,7 +34,7 @@ def transaction(fact: facts.Transaction, shape: Shape, _: str | None) -> tuple[O
             remote_start_id=fact.remote_start_id if fact.remote_start_id is not None else UNSET,
         ),
         evse=types.Evse(id=fact.evse, connector_id=fact.connector) if with_place else UNSET,
-        number_of_phases_used=told(_phases_used(fact)),
+        number_of_phases_used=told(fact.phases_used),
         reservation_id=told(fact.reservation_id),
         id_token=told_token(fact.id_token) if fact.id_token is not None else UNSET,
         meter_value=_meter_values(fact.samples, Wanted.of(fact, shape)) or UNSET,
@@ -104,15 +103,6 @@ def triggered_meter_values(evse: int, sample: facts.Sample, measurands: tuple[st
 def _trigger(trigger: str) -> types.TriggerReasonEnum:
     known = trigger in get_args(types.TriggerReasonEnum)
     return cast(types.TriggerReasonEnum, trigger if known else "AbnormalCondition")
-
-
-def _phases_used(fact: facts.Transaction) -> int | None:
-    """Phases that carry current when charging begins or is told of anew (E02.FR.18, FR.19); None where DC flows, or
-    nothing does."""
-    told_of = fact.trigger in {"ChargingStateChanged", "ChargingRateChanged"} and fact.charging_state == "Charging"
-    if not told_of or not fact.samples or len(fact.samples[-1].current_a) < len(fact.samples[-1].voltage_v):
-        return None
-    return sum(amps > _CARRIES_A for amps in fact.samples[-1].current_a) or None
 
 
 def _reason(fact: facts.Transaction) -> types.ReasonEnum | UnsetType:

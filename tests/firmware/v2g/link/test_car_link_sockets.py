@@ -44,7 +44,7 @@ def test_a_session_from_discovery_to_the_end(on_site: Any) -> None:
         assert await site.discover(site.long_s) is not None  # findable again at once
         await site.hang_up()
         await site.until(lambda: bool(site.desk.commands))
-        assert site.desk.commands == [StopTransaction(by="car", transaction_id="tx1", reason="StoppedByEV")]
+        assert site.desk.commands == [StopTransaction(by="car", transaction_id="tx1", reason="SessionStop")]
 
     on_site(test)
 
