@@ -15,9 +15,11 @@ from typing import Final
 from hal import __version__, notify, realtime
 from hal import board as boards
 from hal.contracts import DeviceError
-from hal.guard import Event, Guard, Ticker
+from hal.guard import Guard
 from hal.link import Allowed, Link
+from hal.mailbox import Event
 from hal.parts import Board
+from hal.ticker import Ticker
 from hal.toml import ConfigError
 
 DEFAULT_SOCKET: Final = Path("/run/pilotline/guard.sock")

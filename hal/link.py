@@ -12,7 +12,8 @@ import struct
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from hal.guard import Event, Guard
+from hal.guard import Guard
+from hal.mailbox import Event
 from hal.wire import MAX_PACKET, FromGuard, Hello, WireError, decode_from_controller, encode
 
 PACKETS_PER_TURN: Final = 64  # then the other side of the link is looked after

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hal.board import load
-from hal.guard import Guard, Ticker
+from hal.guard import Guard
+from hal.ticker import Ticker
 from hil.devices.chargebyte_safety import SafetyController
 from hil.devices.mcu import Mcu
 from hil.devices.openevse import OpenEvse

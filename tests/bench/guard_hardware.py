@@ -22,8 +22,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hal.board import load
-from hal.guard import Guard, Ticker
+from hal.guard import Guard
 from hal.sim.registers import Registers
+from hal.ticker import Ticker
 from hil.devices.can_line import CanLine
 from hil.devices.dc_output import BenchOutput
 from hil.devices.http_meters import LemDcbm

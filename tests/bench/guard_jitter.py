@@ -20,8 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hal.board import load
-from hal.guard import Guard, Ticker
+from hal.guard import Guard
 from hal.sim.registers import Registers
+from hal.ticker import Ticker
 
 BOARD = Path(__file__).parents[2] / "board-configs" / "sim-ac-type2.toml"
 

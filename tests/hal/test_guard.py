@@ -12,7 +12,8 @@ import pytest
 
 from hal import wire
 from hal.contracts import DeviceError, LockState, PilotMode
-from hal.guard import Event, Ticker
+from hal.mailbox import Event
+from hal.ticker import Ticker
 
 if TYPE_CHECKING:
     from tests.hal.conftest import Bench, BenchMaker

@@ -13,8 +13,9 @@ import pytest
 
 from hal import wire
 from hal.contracts import Light
-from hal.guard import TICK_S, Event
+from hal.guard import TICK_S
 from hal.link import Allowed, Link, Peer, peer_of
+from hal.mailbox import Event
 
 if TYPE_CHECKING:
     from tests.hal.conftest import Bench, BenchMaker
@@ -131,7 +132,7 @@ def test_a_flood_of_intents_is_dropped_and_delays_no_tick(bench: Bench) -> None:
     bench.connect()
     for _ in range(100_000):
         bench.guard.receive(wire.LockIntent(bench.epoch, 1, True))
-    assert bench.guard.counters.flooded > 90_000
+    assert bench.guard.mailbox.flooded > 90_000
     bench.run(0.2)
     assert bench.guard.ticks > 0 and bench.guard.lease.epoch == 1
 
@@ -141,7 +142,7 @@ def test_a_flood_of_bad_packets_is_bounded_and_delays_no_order_to_end(bench: Ben
     for _ in range(100_000):
         bench.guard.receive(Event.BAD_FRAME)
     bench.guard.receive(Event.STOP)
-    assert bench.guard.counters.flooded > 90_000
+    assert bench.guard.mailbox.flooded > 90_000
     bench.run(0.2)
     assert not bench.guard.lease.held
     bench.wiring.car = "B"

@@ -9,7 +9,7 @@ import pytest
 
 from hal import realtime
 from hal.faults import FAULTS
-from hal.guard import LATE_S, OVERRUN_WINDOW_S, OVERRUNS
+from hal.overruns import LATE_S, OVERRUN_WINDOW_S, OVERRUNS
 
 if TYPE_CHECKING:
     from tests.hal.conftest import Bench
@@ -48,10 +48,10 @@ def test_memory_is_locked_where_the_limit_allows_it_and_the_guard_says_so() -> N
 
 def test_one_late_tick_is_counted_and_told_but_is_no_fault(bench: "Bench") -> None:
     bench.connect()
-    bench.guard.note_late(LATE_S * 1.1, bench.now)
-    bench.guard.note_late(LATE_S * 0.9, bench.now)
+    bench.guard.overruns.note(LATE_S * 1.1, bench.now)
+    bench.guard.overruns.note(LATE_S * 0.9, bench.now)
     bench.run(0.3)
-    assert bench.guard.counters.overruns == 1
+    assert bench.guard.overruns.count == 1
     assert bench.beats[-1].overruns == 1
     assert not bench.faults
 
@@ -59,7 +59,7 @@ def test_one_late_tick_is_counted_and_told_but_is_no_fault(bench: "Bench") -> No
 def test_a_guard_that_keeps_coming_late_opens_and_stays_open_until_cleared(bench: "Bench") -> None:
     bench.charge()
     for _ in range(OVERRUNS):
-        bench.guard.note_late(LATE_S * 1.1, bench.now)
+        bench.guard.overruns.note(LATE_S * 1.1, bench.now)
     bench.tick()
     assert bench.faults == {"tick_overrun"}
     assert not bench.closed
@@ -71,7 +71,7 @@ def test_a_guard_that_keeps_coming_late_opens_and_stays_open_until_cleared(bench
 def test_overruns_far_apart_are_no_fault(bench: "Bench") -> None:
     bench.charge()
     for _ in range(OVERRUNS * 2):
-        bench.guard.note_late(LATE_S * 1.1, bench.now)
+        bench.guard.overruns.note(LATE_S * 1.1, bench.now)
         bench.run(OVERRUN_WINDOW_S / OVERRUNS * 1.2)
     assert not bench.faults
     assert bench.closed
