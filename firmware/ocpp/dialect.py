@@ -205,7 +205,11 @@ class Dialect(Protocol):
     def learn(self, response: Payload) -> Learnt: ...
 
     def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> Outgoing | None:
-        """The CALL that has a certificate of ours signed; its answer has a `status`. None: not in this version."""
+        """The CALL that has a certificate of ours signed. None: not in this version."""
+        ...
+
+    def will_sign(self, response: Payload) -> bool:
+        """Does the answer to it promise one?"""
         ...
 
     async def answer(self, request: Payload, office: Office) -> Answer:

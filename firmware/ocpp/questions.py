@@ -56,7 +56,7 @@ class Questions:
         outgoing = self._dialect.sign_certificate(csr, use, request_id, root)
         if outgoing is None:
             return False
-        return getattr(await self._ask(outgoing, urgent=False), "status", "") == "Accepted"
+        return self._dialect.will_sign(await self._ask(outgoing, urgent=False))
 
     async def _ask(self, outgoing: Outgoing, *, urgent: bool = True, hurried: bool = False) -> Payload:
         """Make a CALL and wait for its answer. Raises Unreachable. `urgent`: ahead of everything that waits; `hurried`:

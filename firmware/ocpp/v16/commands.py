@@ -11,9 +11,11 @@ from firmware.ocpp.dialect import Answer, Office, Refusal
 from firmware.ocpp.payload import Payload, given, told
 from firmware.ocpp.v16 import (
     configuration,
+    contracts,
     firmware,
     local_list,
     logs,
+    plug_and_charge,
     reservation,
     security,
     smart_charging,
@@ -111,6 +113,8 @@ async def clear_cache(request: v16.ClearCache, office: Office) -> Answer:
 
 
 async def data_transfer(request: v16.DataTransfer, office: Office) -> Answer:
+    if request.vendor_id == contracts.VENDOR:
+        return Answer(await plug_and_charge.answer(given(request.message_id) or "", given(request.data) or "", office))
     asked = office.station.data_transfers.answer(
         request.vendor_id, given(request.message_id) or "", given(request.data)
     )

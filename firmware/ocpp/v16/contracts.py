@@ -10,6 +10,7 @@ from firmware.ocpp.checking import Violation, check
 from firmware.ocpp.dialect import Outgoing
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.v16 import messages as v16
+from firmware.ocpp.v201 import certificates
 from firmware.ocpp.v201 import messages as v201
 from firmware.ocpp.v201.contracts import Contracts201
 from firmware.ocpp.v201.id_token import verdict_of
@@ -50,6 +51,19 @@ class Contracts16:
     def status_of(self, response: Payload) -> bytes | None:
         answer = _unwrapped(response, v201.GetCertificateStatusResponse)
         return self._inside.status_of(answer) if answer is not None else None
+
+
+def sign_certificate(csr: str) -> Outgoing:
+    """Our certificate for cars (-2)."""
+    return _wrapped(certificates.sign_certificate(csr, "V2G"))
+
+
+def will_sign(response: Payload) -> bool:
+    """The answer to it, or to the same request for our own link, which is 1.6's own message."""
+    if isinstance(response, v16.DataTransferResponse):
+        inside = _unwrapped(response, v201.SignCertificateResponse)
+        return inside is not None and certificates.will_sign(inside)
+    return certificates.will_sign(response)
 
 
 def _wrapped(call: Outgoing) -> Outgoing:

@@ -7,9 +7,8 @@ from msgspec import UNSET
 from firmware.ocpp import ocpp_j
 from firmware.ocpp.dialect import Answer, Contracts, Learnt, Office, Outgoing, Registration, Shape
 from firmware.ocpp.payload import Payload, moment
-from firmware.ocpp.v16 import calls, commands, security
+from firmware.ocpp.v16 import calls, commands, contracts, security
 from firmware.ocpp.v16 import messages as v16
-from firmware.ocpp.v16.contracts import Contracts16
 from firmware.ocpp.v16.id_tag import id_tag as told_tag
 from firmware.ocpp.v16.id_tag import verdict_of
 from firmware.station.authorization import Verdict
@@ -27,7 +26,7 @@ class V16:
     known = commands.KNOWN
 
     def __init__(self) -> None:
-        self.contracts: Contracts = Contracts16()
+        self.contracts: Contracts = contracts.Contracts16()
 
     def boot(self, station: Station, reason: str, firmware: str) -> Outgoing:
         return calls.boot_notification(station.settings.station, firmware)  # 1.6 tells no reason
@@ -72,7 +71,12 @@ class V16:
         return Learnt()
 
     def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> Outgoing | None:
-        return security.sign_certificate(csr, use)
+        if use == "ChargingStation":
+            return security.sign_certificate(csr)
+        return contracts.sign_certificate(csr) if use == "V2G" else None  # the note is older than ISO 15118-20
+
+    def will_sign(self, response: Payload) -> bool:
+        return contracts.will_sign(response)
 
     async def answer(self, request: Payload, office: Office) -> Answer:
         return await commands.COMMANDS[type(request)](request, office)

@@ -14,7 +14,7 @@ from firmware.ocpp.network_profiles import HEX, Secret, refuses_password
 from firmware.ocpp.payload import Payload, stamp
 from firmware.ocpp.v16 import messages as v16
 from firmware.station import fact, facts, security_events
-from firmware.station.certificates import HashData, OwnUse, RootUse
+from firmware.station.certificates import HashData, RootUse
 
 #: 2.x's name of a security event -> the whitepaper's (chapter 8), where it has another
 EVENT_NAMES: Final = {
@@ -83,10 +83,7 @@ async def signed(request: v16.CertificateSigned, office: Office) -> Answer:
     return Answer(v16.CertificateSignedResponse(status="Accepted" if accepted else "Rejected"))
 
 
-def sign_certificate(csr: str, use: OwnUse) -> Outgoing | None:
-    """None: the whitepaper knows no certificates for cars."""
-    if use != "ChargingStation":
-        return None
+def sign_certificate(csr: str) -> Outgoing:
     return Outgoing("SignCertificate", v16.SignCertificate(csr=csr), v16.SignCertificateResponse)
 
 

@@ -111,6 +111,10 @@ def sign_certificate(csr: str, use: OwnUse) -> Outgoing:
     return Outgoing("SignCertificate", payload, messages.SignCertificateResponse)
 
 
+def will_sign(response: Payload) -> bool:
+    return getattr(response, "status", "") == "Accepted"
+
+
 COMMANDS: Final[dict[type[Payload], Callable[[Any, Office], Awaitable[Answer]]]] = {
     messages.InstallCertificateRequest: install,
     messages.GetInstalledCertificateIdsRequest: installed,

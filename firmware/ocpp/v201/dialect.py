@@ -76,5 +76,8 @@ class V201:
     def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> Outgoing | None:
         return certificates.sign_certificate(csr, use)
 
+    def will_sign(self, response: Payload) -> bool:
+        return certificates.will_sign(response)
+
     async def answer(self, request: Payload, office: Office) -> Answer:
         return await commands.COMMANDS[type(request)](request, office)
