@@ -45,6 +45,8 @@ class Http(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         files = self.files
         files.asked.append(f"GET {self.path}")
+        if files.stalled.is_set():
+            files.released.wait(20)
         if self.path in files.redirect:
             self._answer(302, b"", Location=files.redirect[self.path])
             return

@@ -18,7 +18,8 @@ _SIGNED_SIZE: Final = 2500  # SignedMeterValueType.signedMeterData
 
 
 def transaction(fact: facts.Transaction, shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
-    with_place = (fact.kind == "Started" and fact.placed) or fact.trigger == "CablePluggedIn"  # E01.FR.16
+    asked = fact.kind == "Started" or fact.trigger == "Trigger"  # part 6, TC_F_14
+    with_place = (asked and fact.placed) or fact.trigger == "CablePluggedIn"  # E01.FR.16
     payload = messages.TransactionEventRequest(
         event_type=fact.kind,
         timestamp=stamp(fact.at),
