@@ -4,7 +4,6 @@ Nothing is decided here: `hal/connector.py` hands these inputs to the pure steps
 themselves, and how they are talked to, are `hal/connector_parts.py`'s.
 """
 
-import contextlib
 import math
 from typing import Final, NamedTuple
 
@@ -24,6 +23,7 @@ METER_SETTLE_S: Final = 1.0  # an AC meter averages over less than this
 UNLOADED_A: Final = 0.5  # per phase: what a car's electronics draw at most while its charger is off
 PLUG_SETTLE_S: Final = 0.1  # from AC off to a DC voltage at the plug that is believed
 WANTS: Final = (pilot.Level.C, pilot.Level.D)
+RESTS: Final = (pilot.Level.A, pilot.Level.B)
 PLUGGED: Final = (pilot.Level.B, pilot.Level.C, pilot.Level.D)
 
 
@@ -49,6 +49,7 @@ class ConnectorState(ConnectorParts):
         self.granted = grants.Granted()
         self.sample = PilotSample(0, 0)
         self.sample_at = now
+        self._missed = False  # the last reading of the pilot failed
         self.feedback: bool | None = None
         self.plug: Plug | None = None
         self.rating_a = self.board.cable_rating_a or 0.0
@@ -90,13 +91,17 @@ class ConnectorState(ConnectorParts):
 
     @property
     def resting(self) -> bool:
-        """No car, nothing granted, nothing closed, nothing wrong: there is nothing that a tick could be late for."""
-        p = self.pilot
+        """The contactor is open and nothing is under way that could close it or that ends at a certain moment: the car
+        is away, not ready, or not granted. No tick can be late for anything then."""
+        p, i = self.pilot, self.interlocks
         return (
-            p.level is p.pending is pilot.Level.A
-            and not (p.closed or self.feedback)
-            and self.granted.grant is None
-            and not self.interlocks.faults
+            not (p.closed or p.waiting or self.feedback or self._missed)
+            and p.level is p.pending
+            and (p.level in RESTS or (p.level in WANTS and self.granted.grant is None))
+            and i.healthy
+            and i.self_test is interlock_state.SelfTest.IDLE
+            and self.phase.step == "rest"
+            and (self.dc is None or self.dc.wish.phase == "idle")
         )
 
     @property
@@ -137,8 +142,7 @@ class ConnectorState(ConnectorParts):
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def _read(self, now: float, station: StationInputs, failed_before: str) -> interlock_state.Inputs:
-        with contextlib.suppress(DeviceError):  # the sample grows old: the pilot step's fault
-            self.sample, self.sample_at = self._control_pilot.read(), now
+        self._read_pilot(now)
         if not self._contactors:  # else the changeover has read them in this tick
             self.feedback = self._try(self._contactor.closed, None)
         self._read_plug()
@@ -179,6 +183,16 @@ class ConnectorState(ConnectorParts):
             worn=worn(self.wear.counts, self.board.policy.contactor_life),
             clear=self._clear,
         )
+
+    def _read_pilot(self, now: float) -> None:
+        try:
+            self.sample, self.sample_at = self._control_pilot.read(), now
+        except DeviceError:  # it grows old: the pilot step's fault
+            if self.resting:  # which one failure is not, and the sample before it is a whole rest ago
+                self.sample_at = now - pilot.FRESH_S / 2
+            self._missed = True
+        else:
+            self._missed = False
 
     def _silent(self) -> str:
         """A part without whose word nothing may close, and which has not been heard since the start."""

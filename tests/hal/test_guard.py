@@ -6,14 +6,15 @@ import gc
 import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from hal import wire
-from hal.contracts import DeviceError, LockState, PilotMode
+from hal.contracts import DeviceError, LockState, PilotMode, PilotSample
+from hal.guard import TICK_S
 from hal.mailbox import Event
-from hal.ticker import Ticker
+from hal.ticker import RESTING_TICK_S, Ticker
 
 if TYPE_CHECKING:
     from tests.hal.conftest import Bench, BenchMaker
@@ -321,19 +322,74 @@ def test_a_guard_that_is_asked_to_end_lets_the_car_go(bench: Bench) -> None:
     assert bench.guard.idle
 
 
-def test_the_guard_rests_only_without_a_car_and_without_anything_to_watch(bench: Bench) -> None:
+def test_the_guard_rests_while_the_car_is_away_or_not_ready_and_nothing_is_under_way(bench: Bench) -> None:
     bench.connect()
     bench.run(2.0)
     assert bench.guard.resting
     bench.wiring.car = "B"
     bench.run(0.01)
     assert not bench.guard.resting  # with the first raw sample
-    bench.wiring.car = "A"
+    bench.run(0.1)
+    assert bench.guard.resting
+    bench.show(PilotMode.DUTY, NOMINAL_16A)
+    bench.grant()
+    bench.run(1.0)
+    assert bench.shown == "duty"
+    assert bench.guard.resting
+    bench.wiring.car = "C"
+    for _ in range(round(3.0 / TICK_S)):
+        bench.tick()
+        assert not bench.guard.resting  # self test, lock, closing; then closed
+    assert bench.closed
+    bench.wiring.car = "B"
     bench.run(1.0)
     assert bench.guard.resting
     bench.slots["emergency_stop"] = 1.0
     bench.run(0.05)
     assert not bench.guard.resting
+
+
+@pytest.mark.parametrize(("failing", "fault"), [(2, False), (5, True)])
+def test_a_reading_that_fails_after_a_rest_is_a_fault_only_when_the_next_ones_fail_too(
+    make_bench: BenchMaker, failing: int, fault: bool
+) -> None:
+    made: list[Unread] = []
+
+    def around(part: Any) -> Unread:
+        made.append(Unread(part))
+        return made[-1]
+
+    bench = make_bench(wrap={"pilot": around})
+    bench.connect()
+    bench.wiring.car = "B"
+    bench.show(PilotMode.DUTY, NOMINAL_16A)
+    bench.grant()
+    bench.run(1.0)
+    assert bench.guard.resting
+    made[0].failing = failing
+    bench.now += RESTING_TICK_S - TICK_S
+    for _ in range(failing):
+        bench.tick()
+        assert not bench.guard.resting
+    assert ("pilot_stale" in bench.faults) is fault
+    assert bench.session == ("" if fault else "s1")
+
+
+class Unread:
+    """A pilot whose next readings fail."""
+
+    def __init__(self, part: Any) -> None:
+        self._part = part
+        self.failing = 0
+
+    def read(self) -> PilotSample:
+        if self.failing:
+            self.failing -= 1
+            raise DeviceError("converter does not answer")
+        return cast("PilotSample", self._part.read())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._part, name)
 
 
 class Surprising:
