@@ -2,6 +2,7 @@
 ended. When one may be sent is left to `session`.
 """
 
+import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,7 @@ from firmware.ocpp.payload import Payload
 from firmware.ocpp.rpc import Answered, Refused, Rpc, Silent
 from firmware.station.clock import Clock
 
+MAX_ANNOUNCED: Final = 32  # answers that announced CALLs which are not made yet; a flood of triggers waits behind them
 HURRIED_S: Final = 1.0  # so long a CALL in flight may still be answered when a car with its own time limit waits
 
 
@@ -44,6 +46,8 @@ class OwnCalls:
         self._wake = wake
         self._waiting: deque[Job] = deque()
         self._announced: deque[Iterator[Job]] = deque()  # by answers of ours; made when they can be sent
+        self._room = asyncio.Event()
+        self._room.set()
         self._in_flight: Job | None = None
         self.hurried = False  # what is in flight is given up early, and said again
 
@@ -63,6 +67,12 @@ class OwnCalls:
     def announce(self, jobs: Iterable[Job]) -> None:
         """They follow once nothing else waits."""
         self._announced.append(iter(jobs))
+        if len(self._announced) >= MAX_ANNOUNCED:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Wait until more may be announced."""
+        await self._room.wait()
 
     @property
     def urgent(self) -> bool:
@@ -77,6 +87,7 @@ class OwnCalls:
             if job is not None:
                 return job
             self._announced.popleft()
+            self._room.set()
         return None
 
     def start(self, job: Job) -> None:

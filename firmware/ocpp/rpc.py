@@ -145,6 +145,11 @@ class Rpc:
     def is_open(self, message_id: str) -> bool:
         return message_id in self._open
 
+    @property
+    def unsent(self) -> int:
+        """Frames that wait for `frames`."""
+        return len(self._out)
+
     def frames(self) -> list[Frame]:
         """What is to be written to the socket now, in order."""
         out = list(self._out)

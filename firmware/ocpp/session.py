@@ -31,6 +31,7 @@ from firmware.station.station import Station
 
 log = logging.getLogger(__name__)
 
+MAX_UNSENT: Final = 32  # frames; a back office that asks and does not read is not read either
 NO_PING_S: Final = 10.0  # how soon a ping interval is noticed after it was 0
 
 
@@ -72,6 +73,7 @@ class Session:
         self._settled: deque[Answered | Refused | Silent] = deque()
         self._all_settled = asyncio.Event()
         self._all_settled.set()
+        self._flushed = asyncio.Event()
         self._last_answer = station.clock.mono()
         self._dropped = 0
 
@@ -126,6 +128,9 @@ class Session:
                 case Dropped():
                     self._on_dropped(event, frame)
             self.wake()
+            while self._rpc.unsent >= MAX_UNSENT:
+                self._flushed.clear()
+                await self._flushed.wait()
 
     def _on_dropped(self, event: Dropped, frame: str | bytes) -> None:
         self._dropped += 1
@@ -138,6 +143,7 @@ class Session:
         while True:
             call = await self._called.get()
             await self._all_settled.wait()  # what was answered before it asks counts (1.6: the transaction's number)
+            await self._calls.room()
             await self._answer(call)
             self.wake()
 
@@ -252,6 +258,7 @@ class Session:
         for frame in self._rpc.frames():
             await self._link.send(frame.text)
             self._log("sent", frame.kind, frame.name, frame.text)
+        self._flushed.set()
 
     async def _keep_alive(self) -> None:
         """Ping, and expect the pong within the interval (part 4, 5.2)."""
