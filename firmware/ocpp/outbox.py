@@ -17,10 +17,11 @@ from typing import Final
 import msgspec
 
 from firmware.ocpp import outbox_tables as tables
+from firmware.ocpp.answer_mark import AnswerMark
 from firmware.ocpp.dating import dated
 from firmware.ocpp.dialect import Dialect, Learnt, Outgoing, Shape
 from firmware.ocpp.ocpp_j import Sent, encode_call
-from firmware.ocpp.outbox_tables import Frame, Tx
+from firmware.ocpp.outbox_tables import Frame, Stored, Tx
 from firmware.ocpp.payload import Payload
 from firmware.station.clock import Clock
 from firmware.station.facts import AnyFact, Transaction
@@ -38,9 +39,8 @@ class Outbox:
     """The queue's head and what is known about it. One reader at a time; every change is in the file when a call
     returns. After a JournalError or a cancelled call, `forget`: the file counts.
 
-    Of a backlog, the next AHEAD frames are stored at once. What is answered of them is in the file before the next one
-    is sent, but flushed to the disk with the next commit that has something new: kill -9 costs one identical resend at
-    most, a power cut AHEAD of them.
+    Of a backlog, the next AHEAD frames are stored in one commit; that one of them was answered is only marked before
+    the next one is sent. A kill costs one identical resend at most, a power cut AHEAD of them.
 
     `on_learnt` hears what the answer to a fact's CALL tells, or that there was none. `pointless`: facts that nobody
     needs to hear of any more.
@@ -63,6 +63,7 @@ class Outbox:
         self._loaded = False
         self._went_offline = True  # nothing is connected yet
         self._offline_until = 0  # number of the newest fact from before the connection
+        self._mark = AnswerMark(journal.path)
         self._frames: dict[int, Frame] = {}  # by number of the fact; in the file
         self._unsent: set[int] = set()  # whose frames this process has made, but not sent
         self._wanted = Shape()
@@ -76,8 +77,9 @@ class Outbox:
         """Read what is on disk. Raises JournalError."""
         self._facts.clear()
         self._calls.clear()
-        self._last = await self._journal.cursor(READER)
-        stored = await self._journal.execute_in_writer(tables.load)
+        cursor = await self._journal.cursor(READER)
+        stored, marked = await self._journal.execute_in_writer(self._stored)
+        self._last = max(cursor, marked)
         self._frames = {number: frame for number, frame in stored.frames.items() if number > self._last}
         if self._went_offline:
             self._went_offline, self._offline_until = False, stored.newest
@@ -90,6 +92,10 @@ class Outbox:
         await self._fill()
         self._loaded = True
         await self._reshape()
+
+    def _stored(self, connection: sqlite3.Connection) -> tuple[Stored, int]:
+        stored = tables.load(connection)
+        return stored, self._mark.open(stored.journal_id, stored.newest)
 
     def lost(self) -> None:
         """The connection is gone: what waits now is told as offline, unless it was on the wire already (E11.FR.07)."""
@@ -279,18 +285,19 @@ class Outbox:
         self._calls.pop(number, None)
         self._frames.pop(number, None)
         ready = self._dialect is not None and bool(self._facts) and self._is_ready(self._facts[0][0], self._dialect)
-        ahead = self._written_ahead(self._dialect) if self._dialect is not None and not ready else {}
+        if ready and tx is None and over is None and self._mark.note(number):
+            return
+        ahead = self._written_ahead(self._dialect) if self._dialect is not None else {}
 
         def also(connection: sqlite3.Connection) -> None:
             if tx is not None:
                 tables.name(connection, tx)
             if over is not None:
                 tables.end(connection, over)
-            if not ready:
-                tables.forget(connection, number)
-                tables.store(connection, ahead)
+            tables.forget(connection, number)
+            tables.store(connection, ahead)
 
-        await self._journal.advance(READER, number, also, lazily=ready)
+        await self._journal.advance(READER, number, also)
         self._frames.update(ahead)
 
     def _named(self, fact: AnyFact, learnt: Learnt) -> Tx | None:

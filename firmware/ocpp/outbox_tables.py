@@ -3,6 +3,7 @@ the journal's writer thread.
 
 `ocpp_frame`: frames as they go over the wire, stored before they are first sent. `ocpp_shape`: the configuration that
 shaped the facts after a number. `ocpp_transaction`: what the back office was told of and has not seen the end of.
+`ocpp_journal`: the name of this file, for `answer_mark`.
 """
 
 import sqlite3
@@ -16,6 +17,8 @@ CREATE TABLE IF NOT EXISTS ocpp_frame (
     attempts INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS ocpp_shape (after INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS ocpp_transaction (id TEXT PRIMARY KEY, version TEXT NOT NULL, remote_id TEXT);
+CREATE TABLE IF NOT EXISTS ocpp_journal (id BLOB NOT NULL);
+INSERT INTO ocpp_journal SELECT randomblob(16) WHERE NOT EXISTS (SELECT 1 FROM ocpp_journal);
 """
 
 
@@ -40,12 +43,13 @@ class Tx(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What is in the file: frames by number of the fact, shapes as (after which fact, text), number of the last fact."""
+    """What is in the file. `frames` by number of the fact; `shapes`: (after which fact, text); `newest`: last fact."""
 
     frames: dict[int, Frame]
     shapes: list[tuple[int, bytes]]
     transactions: list[Tx]
     newest: int
+    journal_id: bytes
 
 
 def load(connection: sqlite3.Connection) -> Stored:
@@ -56,7 +60,9 @@ def load(connection: sqlite3.Connection) -> Stored:
     shapes = connection.execute("SELECT after, body FROM ocpp_shape ORDER BY after").fetchall()
     transactions = connection.execute("SELECT id, version, remote_id FROM ocpp_transaction ORDER BY rowid").fetchall()
     newest = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'fact'").fetchone()
-    return Stored(frames, shapes, [Tx(*row) for row in transactions], newest[0] if newest is not None else 0)
+    (journal_id,) = connection.execute("SELECT id FROM ocpp_journal").fetchone()
+    last = newest[0] if newest is not None else 0
+    return Stored(frames, shapes, [Tx(*row) for row in transactions], last, journal_id)
 
 
 def store(connection: sqlite3.Connection, frames: Mapping[int, Frame]) -> None:

@@ -77,11 +77,11 @@ class Journal:
         # after close() it waits for the next start(): nothing that happened is dropped
         self._jobs.put(Append(tuple(facts), tuple(changes), then))
 
-    def execute_in_writer(self, fn: Callable[[sqlite3.Connection], T], *, lazily: bool = False) -> asyncio.Future[T]:
+    def execute_in_writer(self, fn: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Run `fn` in the writer thread inside a database transaction; the future gets its result after the commit.
 
         The future raises what `fn` raised (only its own changes are rolled back), or JournalError when the disk
-        refuses. `fn` must not commit, must be quick, and may be run again if the commit failed; `lazily` as in `advance`.
+        refuses. `fn` must not commit, must be quick, and may be run again if the commit failed.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
@@ -96,7 +96,7 @@ class Journal:
         if self._closed:
             future.set_exception(JournalError("the journal is closed"))
         else:
-            self._jobs.put(Call(fn, done, lazily))
+            self._jobs.put(Call(fn, done))
         return future
 
     def facts_after(self, number: int, limit: int = 100) -> asyncio.Future[list[tuple[int, AnyFact]]]:
@@ -112,25 +112,18 @@ class Journal:
         return self.execute_in_writer(tables.unread)
 
     def advance(
-        self,
-        reader: str,
-        number: int,
-        also: Callable[[sqlite3.Connection], object] = lambda connection: None,
-        *,
-        lazily: bool = False,
+        self, reader: str, number: int, also: Callable[[sqlite3.Connection], object] = lambda connection: None
     ) -> asyncio.Future[None]:
         """`reader` is done with all facts up to `number`; those that all readers are done with are dropped.
 
-        `also` runs in the same database transaction: what the reader learnt from the fact and must not lose. `lazily`:
-        in the file, but not waited for until it is on the disk, and nothing is dropped yet: a kill cannot undo it, a
-        power cut can. The next commit of another kind makes up for it.
+        `also` runs in the same database transaction: what the reader learnt from the fact and must not lose.
         """
 
         def both(connection: sqlite3.Connection) -> None:
             also(connection)
-            (tables.note if lazily else tables.advance)(connection, reader, number)
+            tables.advance(connection, reader, number)
 
-        return self.execute_in_writer(both, lazily=lazily)
+        return self.execute_in_writer(both)
 
     def _in_loop(self, call: Callable[[], None]) -> None:
         if self._loop is not None:

@@ -122,11 +122,6 @@ def advance(connection: sqlite3.Connection, reader: str, number: int) -> None:
     connection.execute("DELETE FROM fact WHERE number <= (SELECT min(number) FROM cursor)")
 
 
-def note(connection: sqlite3.Connection, reader: str, number: int) -> None:
-    """How far a reader is; what is dropped for it is dropped with its next `advance`."""
-    connection.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (reader, number))
-
-
 def unread(connection: sqlite3.Connection) -> int:
     found = connection.execute("SELECT count(*) FROM fact WHERE number > (SELECT min(number) FROM cursor)")
     count: int = found.fetchone()[0]

@@ -62,7 +62,6 @@ class Call:
 
     run: Callable[[sqlite3.Connection], object]
     done: Callable[[object, BaseException | None], None]
-    lazily: bool = False  # its commit need not reach the disk yet
 
 
 Job = Append | Call
@@ -90,7 +89,6 @@ class Writer:
         self._refused = ""
         self._lost = 0
         self._appends = 0
-        self._flushed = True  # commits reach the disk: synchronous=FULL
 
     def run(self) -> None:
         self._try_to_open()
@@ -185,10 +183,6 @@ class Writer:
     def _write(self, connection: sqlite3.Connection, jobs: list[Job]) -> list[Callable[[], None]]:
         told: list[Callable[[], None]] = []
         look = False
-        flushed = not all(isinstance(job, Call) and job.lazily for job in jobs)
-        if flushed != self._flushed:
-            connection.execute(f"PRAGMA synchronous={'FULL' if flushed else 'NORMAL'}")
-            self._flushed = flushed
         connection.execute("BEGIN IMMEDIATE")
         for job in jobs:
             if isinstance(job, Append):
@@ -255,7 +249,6 @@ class Writer:
             connection.close()
             raise
         self._connection = connection
-        self._flushed = True
 
     def _set_aside(self, text: str) -> None:
         """Move the corrupt file away with its WAL, keep what can still be read of it, go on with a fresh one."""

@@ -10,7 +10,7 @@ import pytest
 
 from firmware.ocpp.dialect import Dialect, Learnt, Shape
 from firmware.ocpp.ocpp_j import Sent
-from firmware.ocpp.outbox import Outbox
+from firmware.ocpp.outbox import AHEAD, Outbox
 from firmware.ocpp.payload import moment
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v16.dialect import V16
@@ -375,3 +375,68 @@ def test_what_waits_when_the_connection_is_lost_is_told_as_offline_but_not_what_
         assert '"offline":true' in second.frame
 
     with_journal(test)
+
+
+def test_of_a_backlog_only_what_was_in_flight_comes_again_after_a_kill(
+    with_journal: Life, whole_transaction: Whole
+) -> None:
+    sent: list[Sent | None] = []
+
+    async def first_life(journal: Journal) -> None:
+        outbox = await opened(journal)
+        await append(journal, whole_transaction("tx-1", updates=30))
+        outbox.wake()
+        await deliver(outbox, V201(), at_most=6)
+        sent.append(await outbox.next(V201()))
+
+    async def second_life(journal: Journal) -> None:
+        outbox = await opened(journal)
+        assert await outbox.next(V201()) == sent[0]
+        assert [f[3]["seqNo"] for f in await deliver(outbox, V201())] == list(range(6, 32))
+
+    with_journal(first_life)
+    with_journal(second_life)
+
+
+def test_after_a_power_cut_a_few_frames_of_a_backlog_come_again_unchanged(
+    with_journal: Life, whole_transaction: Whole
+) -> None:
+    told: list[Any] = []
+
+    async def first_life(journal: Journal) -> None:
+        outbox = await opened(journal)
+        await append(journal, whole_transaction("tx-1", updates=60))
+        outbox.wake()
+        told.extend(await deliver(outbox, V201(), at_most=40))
+
+    async def second_life(journal: Journal) -> None:
+        journal.path.with_suffix(".answered").unlink()  # the kernel had no time to write it
+        again = await deliver(await opened(journal, Shape()), V201())
+        first = again[0][3]["seqNo"]
+        assert 40 - AHEAD <= first <= 40
+        assert again[: 40 - first] == told[first:]
+        assert again[-1][3]["seqNo"] == 61
+
+    with_journal(first_life)
+    with_journal(second_life)
+
+
+def test_a_mark_of_another_journal_hides_nothing(with_journal: Life, whole_transaction: Whole) -> None:
+    async def first_life(journal: Journal) -> None:
+        outbox = await opened(journal)
+        await append(journal, whole_transaction("tx-1", updates=20))
+        outbox.wake()
+        await deliver(outbox, V201(), at_most=12)
+
+    async def second_life(journal: Journal) -> None:
+        await journal.close()
+        for suffix in (".sqlite", ".sqlite-wal", ".sqlite-shm"):  # set aside as corrupt, or lost
+            journal.path.with_suffix(suffix).unlink(missing_ok=True)
+        await journal.start()
+        outbox = await opened(journal)
+        await append(journal, whole_transaction("tx-2", updates=20))
+        outbox.wake()
+        assert [f[3]["seqNo"] for f in await deliver(outbox, V201())] == list(range(22))
+
+    with_journal(first_life)
+    with_journal(second_life)
