@@ -150,6 +150,7 @@ def test_a_log_goes_by_sftp_and_a_changed_host_key_is_a_security_event(on_site: 
 
 @VERSIONS
 @pytest.mark.ocpp("2.x:N01.FR.12", "2.x:N01.FR.20", "2.0.1:TC_N_36", "1.6:N01.FR.11", "2.0.1:TC_F_16")
+@pytest.mark.ocpp("2.x:F06.FR.14")
 def test_a_second_request_cancels_the_first_upload(on_site: OnSite, serve: Any, files: Any, version: str) -> None:
     async def test(site: Any) -> None:
         await site.told("BootNotification")
@@ -160,6 +161,9 @@ def test_a_second_request_cancels_the_first_upload(on_site: OnSite, serve: Any, 
         async with asyncio.timeout(15):
             while not files.asked:  # noqa: ASYNC110 - the server has no event for us
                 await asyncio.sleep(0.02)
+        trigger = "ExtendedTriggerMessage" if version == "1.6" else "TriggerMessage"
+        assert (await site.csms.ask(trigger, requested_message="LogStatusNotification")).status == "Accepted"
+        await site.csms.heard("LogStatusNotification", 2, status="Uploading", requestId=5)
         files.stalled.clear()
         second = await get_log(site, url, request_id=6)
         assert second.status == "AcceptedCanceled"

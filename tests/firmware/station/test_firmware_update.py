@@ -88,7 +88,7 @@ def test_running_transactions_end_first_and_no_new_ones_begin(
     play(scenario())
 
 
-@pytest.mark.ocpp("2.x:L01.FR.15", "2.x:L01.FR.32", "2.x:L01.FR.33", "2.x:L01.FR.10", "2.x:L02.FR.21")
+@pytest.mark.ocpp("2.x:L01.FR.32", "2.x:L01.FR.33", "2.x:L01.FR.10", "2.x:L02.FR.21")
 def test_an_order_goes_on_after_the_restart_it_asked_for(
     bench: Any, play: Any, csms_settings: Any, tmp_path: Path, order: UpdateOrder
 ) -> None:

@@ -84,24 +84,30 @@ class Order:
     url: str
     by: Maker
     image: bytes = IMAGE
+    lab: Any = None  # with a guard, for what happens beside charging
 
     async def install_root(self) -> None:
         kind = {"certificate_type": "ManufacturerRootCertificate", "certificate": self.by.root_pem}
         assert (await self.site.csms.ask("InstallCertificate", **kind)).status == "Accepted"
 
-    async def give(self, request_id: int = 7, retries: int = 0, signature: str | None = None, **times: str) -> str:
-        firmware = {
-            "location": self.url,
-            "retrieveDateTime": times.pop("retrieve", at(-7200)),
-            "signingCertificate": self.by.signer_pem,
-            "signature": signature or self.by.sign(self.image),
-        }
+    async def give(
+        self, request_id: int = 7, retries: int = 0, signature: str | None = None, signed: bool = True, **times: str
+    ) -> str:
+        firmware = {"location": self.url, "retrieveDateTime": times.pop("retrieve", at(-7200))}
+        if signed:
+            firmware["signingCertificate"] = self.by.signer_pem
+            firmware["signature"] = signature or self.by.sign(self.image)
         if "install" in times:
             firmware["installDateTime"] = times["install"]
         action = "SignedUpdateFirmware" if self.version == "1.6" else "UpdateFirmware"
         order = {"request_id": request_id, "firmware": firmware, "retries": retries, "retry_interval": 0}
         status: str = (await self.site.csms.ask(action, **order)).status
         return status
+
+    async def trigger(self) -> str:
+        action = "ExtendedTriggerMessage" if self.version == "1.6" else "TriggerMessage"
+        answer = await self.site.csms.ask(action, requested_message="FirmwareStatusNotification")
+        return str(answer.status)
 
     async def heard(self, status: str, request_id: int = 7) -> None:
         action = "SignedFirmwareStatusNotification" if self.version == "1.6" else "FirmwareStatusNotification"
@@ -116,25 +122,36 @@ Ordering = Callable[..., None]
 
 
 @pytest.fixture
-def ordering(on_site: OnSite, serve: Any, files: Any, tmp_path: Path) -> Ordering:
+def ordering(on_site: OnSite, at_plug: OnSite, serve: Any, files: Any, tmp_path: Path) -> Ordering:
     """Run a test with an order at hand; its image is on a file server, the manufacturer's root is installed."""
 
     def run(
-        test: Any, version: str = "2.0.1", *, image: bytes = IMAGE, by: Maker | None = None, unsigned: bool = False
+        test: Any,
+        version: str = "2.0.1",
+        *,
+        image: bytes = IMAGE,
+        by: Maker | None = None,
+        unsigned: bool = False,
+        charging: bool = False,
     ) -> None:
         files.files["/image"] = image
         url = f"http://127.0.0.1:{serve()}/image"
         installer = (sys.executable, "-m", "hil.updater", str(tmp_path / "slots"))
 
-        async def ready(site: Any) -> None:
+        async def ready(here: Any) -> None:
+            site, lab = (here.site, here) if charging else (here, None)
             await site.told("StatusNotification", 2)
             site.station.set_variable("OCPPCommCtrlr.HeartbeatInterval", "86400")  # nobody sets a moved clock back
-            order = Order(site, version, url, by or maker(), image)
+            order = Order(site, version, url, by or maker(), image, lab)
             await order.install_root()
             await test(order)
 
         update = UpdateSettings(installer=installer, unsigned=unsigned)
-        on_site(ready, version=version, is_managed=True, update=update)
+        more = {"is_managed": True, "update": update}
+        if charging:
+            at_plug(ready, version, **more)
+        else:
+            on_site(ready, version=version, **more)
 
     return run
 
@@ -156,9 +173,7 @@ def test_signed_software_is_fetched_checked_and_installed(
         await order.site.csms.heard("SecurityEventNotification", type="FirmwareUpdated")
         assert (tmp_path / "slots" / "slot-b").read_bytes() == IMAGE
         assert not (tmp_path / "update" / "image").exists()
-        trigger = "ExtendedTriggerMessage" if version == "1.6" else "TriggerMessage"
-        answer = await order.site.csms.ask(trigger, requested_message="FirmwareStatusNotification")
-        assert answer.status == "Accepted"
+        assert await order.trigger() == "Accepted"
         signed = "Signed" if version == "1.6" else ""
         await order.site.csms.heard(f"{signed}FirmwareStatusNotification", status="Idle")
 
@@ -182,7 +197,7 @@ def test_an_invalid_signer_is_refused_before_anything_is_fetched(
 
 
 @VERSIONS
-@pytest.mark.ocpp("2.x:L01.FR.03", "2.0.1:TC_L_06", "1.6:TC_081")
+@pytest.mark.ocpp("2.x:L01.FR.03", "2.x:L01.FR.09", "2.0.1:TC_L_06", "1.6:TC_081")
 def test_a_changed_image_is_not_installed(ordering: Ordering, tmp_path: Path, version: str) -> None:
     async def test(order: Order) -> None:
         assert await order.give(signature=order.by.sign(b"another image")) == "Accepted"
@@ -194,16 +209,17 @@ def test_a_changed_image_is_not_installed(ordering: Ordering, tmp_path: Path, ve
     ordering(test, version)
 
 
-@pytest.mark.ocpp("2.x:L01.FR.30", "2.0.1:TC_L_07", "1.6:TC_044_2")
-def test_a_download_is_tried_so_often_and_no_more(ordering: Ordering, files: Any) -> None:
+@pytest.mark.ocpp("2.x:L01.FR.30", "2.x:L02.FR.19", "2.0.1:TC_L_07", "1.6:TC_044_2")
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_download_is_tried_so_often_and_no_more(ordering: Ordering, files: Any, signed: bool) -> None:
     async def test(order: Order) -> None:
         order.url = order.url.replace("image", "missing")
-        assert await order.give(retries=2) == "Accepted"
+        assert await order.give(retries=2, signed=signed) == "Accepted"
         await order.heard("DownloadFailed")
         assert order.told() == ["Downloading", "DownloadFailed"]
         assert files.asked == ["GET /missing"] * 3
 
-    ordering(test)
+    ordering(test, unsigned=not signed)
 
 
 def test_software_comes_by_sftp_with_breaks_and_not_with_a_wrong_password(
@@ -241,7 +257,7 @@ def test_it_waits_for_the_times_of_the_order(ordering: Ordering) -> None:
     async def test(order: Order) -> None:
         assert await order.give(retrieve=at(3600), install=at(7200)) == "Accepted"
         await order.heard("DownloadScheduled")
-        await order.site.csms.ask("TriggerMessage", requested_message="FirmwareStatusNotification")
+        assert await order.trigger() == "Accepted"
         await order.site.csms.heard("FirmwareStatusNotification", 2, status="DownloadScheduled", requestId=7)
         assert order.told() == ["DownloadScheduled"]
         order.site.clock.now += 3700
@@ -267,14 +283,133 @@ def test_a_new_order_takes_the_place_of_one_that_waits(ordering: Ordering, versi
     ordering(test, version)
 
 
-@pytest.mark.ocpp("2.0.1:TC_L_18", "2.x:L01.FR.11")
-def test_software_without_a_signature_is_refused(ordering: Ordering) -> None:
+@pytest.mark.ocpp("2.0.1:TC_L_18", "2.x:L01.FR.09", "2.x:L01.FR.11")
+def test_software_without_a_signature_is_refused(ordering: Ordering, files: Any) -> None:
     async def test(order: Order) -> None:
-        plain = {"location": order.url, "retrieveDateTime": at(0)}
-        answer = await order.site.csms.ask("UpdateFirmware", request_id=1, firmware=plain)
-        assert answer.status == "Rejected"
+        assert await order.give(signed=False) == "Rejected"
+        assert files.asked == []
 
     ordering(test)
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+@pytest.mark.ocpp("2.x:L02.FR.01", "2.x:L02.FR.02", "2.x:L02.FR.06", "2.x:L02.FR.07", "2.x:L02.FR.10", "2.x:L02.FR.14")
+@pytest.mark.ocpp("2.x:L02.FR.16", "2.x:L02.FR.17", "2.x:L02.FR.20")
+def test_unsigned_software_where_the_operator_takes_it(ordering: Ordering, tmp_path: Path, version: str) -> None:
+    async def test(order: Order) -> None:
+        csms = order.site.csms
+        assert await order.give(signed=False, retrieve=at(3600), install=at(7200)) == "Accepted"
+        await order.heard("DownloadScheduled")
+        assert await order.trigger() == "Accepted"
+        await csms.heard("FirmwareStatusNotification", 2, status="DownloadScheduled", requestId=7)
+        order.site.clock.now += 3700
+        await order.heard("InstallScheduled")
+        assert not (tmp_path / "slots" / "slot-b").exists()
+        order.site.clock.now += 3700
+        await order.heard("Installed")
+        assert (tmp_path / "slots" / "slot-b").read_bytes() == IMAGE
+        assert await order.trigger() == "Accepted"
+        assert "requestId" not in await csms.heard("FirmwareStatusNotification", status="Idle")
+        said = [payload for name, payload in csms.calls if name == "FirmwareStatusNotification"]
+        assert [each["status"] for each in said if each.get("requestId") == 7] == [
+            "DownloadScheduled",
+            "DownloadScheduled",  # asked for
+            "Downloading",
+            "Downloaded",
+            "InstallScheduled",
+            "Installing",
+            "Installed",
+        ]
+
+    ordering(test, version, unsigned=True)
+
+
+# --- beside charging ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.ocpp("2.x:L01.FR.06", "2.x:L01.FR.10", "2.x:L01.FR.20", "2.0.1:TC_L_14", "2.x:L02.FR.03")
+def test_new_sessions_may_begin_while_it_waits_where_that_is_wanted(
+    ordering: Ordering, version: str, signed: bool
+) -> None:
+    async def test(order: Order) -> None:
+        lab = order.lab
+        order.site.station.set_variable("ChargingStation.AllowNewSessionsPendingFirmwareUpdate", "true")
+        await lab.charge("FIRST", 1)
+        assert await order.give(signed=signed, install=at(-7200)) == "Accepted"
+        await order.heard("InstallScheduled")
+        await lab.charge("SECOND", 2)
+        await leave(lab, "FIRST", 1)
+        assert order.told()[-1] == "InstallScheduled", "the second one still charges"
+        await leave(lab, "SECOND", 2)
+        await order.heard("Installed")
+        verified = ["SignatureVerified"] if signed else []
+        before = ["Downloading", "Downloaded", *verified, "InstallScheduled"]
+        assert order.told() == [*before, "Installing", "Installed"]
+        await order.site.csms.heard("SecurityEventNotification", type="FirmwareUpdated")
+
+    ordering(test, version, unsigned=not signed, charging=True)
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.ocpp("2.x:L01.FR.07", "2.x:L01.FR.33", "2.0.1:TC_L_15")
+@pytest.mark.ocpp("2.x:L02.FR.03", "2.x:L02.FR.04", "2.x:L02.FR.21", "2.x:L02.FR.22")
+def test_nothing_new_begins_until_the_new_software_runs(ordering: Ordering, version: str, signed: bool) -> None:
+    async def test(order: Order) -> None:
+        lab, csms = order.lab, order.site.csms
+        await lab.charge("FIRST", 1)
+        assert await order.give(signed=signed) == "Accepted"
+        await order.heard("InstallScheduled")
+        await csms.heard("StatusNotification", evseId=2, connectorStatus="Unavailable")
+        assert not (await lab.swipe("SECOND", 2)).accepted
+        assert lab.station.evses[1].closed, "who charges is not disturbed"
+        await leave(lab, "FIRST", 1)
+        await csms.heard("StatusNotification", evseId=1, connectorStatus="Unavailable")
+        await order.heard("InstallRebooting")
+        lab.guard.held = False
+        before = len(csms.calls)
+        await order.site.reboot()
+        await order.heard("Installed")
+        boot = next(payload for name, payload in csms.calls[before:] if name == "BootNotification")
+        assert boot["reason"] == "FirmwareUpdate"
+        for evse in (1, 2):
+            await lab.until(lambda: told_last(csms, evse) == "Available")  # noqa: B023 - awaited here
+        verified = ["SignatureVerified"] if signed else []
+        first = ["Downloading", "Downloaded", *verified, "InstallScheduled"]
+        assert order.told() == [*first, "Installing", "InstallRebooting", "Installed"]
+
+    ordering(test, version, image=b"needs a restart", unsigned=not signed, charging=True)
+
+
+async def leave(lab: Any, card: str, evse: int) -> None:
+    await lab.swipe(card, evse)
+    lab.move(evse, level="A")
+    await lab.until(lambda: lab.station.evses[evse].transaction_id is None)
+
+
+def told_last(csms: Any, evse: int) -> str:
+    said = [payload for name, payload in csms.calls if name == "StatusNotification" and payload["evseId"] == evse]
+    return str(said[-1]["connectorStatus"])
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+@pytest.mark.ocpp("2.0.1:TC_F_19", "2.x:L01.FR.26", "2.x:F06.FR.10")
+def test_who_asks_during_a_download_hears_of_it(ordering: Ordering, files: Any, version: str) -> None:
+    async def test(order: Order) -> None:
+        files.stalled.set()
+        assert await order.give() == "Accepted"
+        await order.heard("Downloading")
+        assert await order.trigger() == "Accepted"
+        await order.site.csms.heard("FirmwareStatusNotification", 2, status="Downloading", requestId=7)
+        files.released.set()
+        await order.heard("Installed")
+
+    ordering(test, version)
+
+
+# --- 1.6 ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.ocpp("1.6:L01.FR.20")
@@ -287,7 +422,7 @@ def test_16_unsigned_software_is_not_supported(ordering: Ordering) -> None:
     ordering(test, "1.6")
 
 
-@pytest.mark.ocpp("1.6:UpdateFirmware", "1.6:FirmwareStatusNotification", "1.6:TC_044_1", "2.x:L02.FR.01")
+@pytest.mark.ocpp("1.6:UpdateFirmware", "1.6:FirmwareStatusNotification", "1.6:TC_044_1")
 def test_16_unsigned_software_where_the_operator_takes_it(ordering: Ordering) -> None:
     async def test(order: Order) -> None:
         await order.site.csms.ask("UpdateFirmware", location=order.url, retrieve_date=at(0))
