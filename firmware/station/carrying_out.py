@@ -102,7 +102,8 @@ async def swipe(station: "Station", id_token: IdToken, number: int) -> Outcome:
     if refusal:
         station.refuse(evse, id_token, Verdict("Invalid", source="station", reason=refusal))
         return Outcome("Rejected", refusal)
-    return await _authorise(station, evse, id_token)
+    anywhere = number == 0 and len(within) > 1 and not evse.plugged
+    return await _authorise(station, evse, id_token, anywhere=anywhere)
 
 
 async def identify(station: "Station", id_token: IdToken, number: int) -> Outcome:
@@ -171,9 +172,15 @@ async def _foreign_token(station: "Station", evse: Evse, id_token: IdToken) -> O
 
 
 async def _authorise(
-    station: "Station", evse: Evse, id_token: IdToken, remote_start_id: int | None = None, limit_a: float | None = None
+    station: "Station",
+    evse: Evse,
+    id_token: IdToken,
+    remote_start_id: int | None = None,
+    limit_a: float | None = None,
+    *,
+    anywhere: bool = False,
 ) -> Outcome:
-    """Ask, then look again: the world went on meanwhile."""
+    """Ask, then look again: the world went on meanwhile. `anywhere`: it counts where the next plug comes."""
     if evse.id in station.asking:
         return Outcome("Rejected", "a token is being checked already")
     station.asking.add(evse.id)
@@ -191,7 +198,7 @@ async def _authorise(
         station.refuse(evse, id_token, verdict)
         return Outcome("Rejected", verdict.reason)
     evse.set_bound("transaction", limit_a)
-    station.accept(evse, id_token, verdict, remote_start_id)
+    station.accept(evse, id_token, verdict, remote_start_id, anywhere=anywhere)
     return Outcome("Accepted", transaction_id=evse.transaction_id)
 
 

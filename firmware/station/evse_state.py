@@ -3,7 +3,7 @@
 The base of `evse.Evse`, which moves it. Nothing here starts or ends anything.
 """
 
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from firmware.config import BudgetSettings, EvseSettings
 from firmware.station import bounds, connector_status
@@ -23,6 +23,9 @@ from firmware.station.transaction import Open, Stop
 from hal.contracts import PilotMode
 from hal.duty import current_for
 from hal.wire import ConnectorCapability, Fault, MeterSample, Observation
+
+if TYPE_CHECKING:
+    from firmware.station.evse_tokens import Roaming
 
 
 class Surroundings(Office, Protocol):
@@ -65,6 +68,8 @@ class Surroundings(Office, Protocol):
 
     def may_begin(self, evse: int, connector: int) -> bool: ...
 
+    def roaming(self, plugged: int) -> "Roaming | None": ...
+
     def share_out(self) -> None: ...
 
     def variable(self, name: str, default: str = "") -> str: ...
@@ -89,7 +94,7 @@ class EvseState:
         self.id = settings.id
         self.settings = settings
         self.board_connector = settings.connectors[0]
-        self.capability: ConnectorCapability | None = None
+        self.hardware: ConnectorCapability | None = None  # as the guard reported it
         self.seen: Observation | None = None
         self.id_token: IdToken | None = None
         self.limit = Limit(0.0, "hardware")
@@ -119,6 +124,7 @@ class EvseState:
         self._soc_percent: float | None = None  # what the car in the plug told last, also after its session
         self._unread_since: float | None = None  # a transaction could begin, but the meter was not read yet
         self._token_last = False  # the token came after the plug
+        self._anywhere = False  # the token counts at whichever EVSE the plug comes to
         self._energy_left_wh: float | None = None  # what a token that is no longer good may still draw, from ...
         self._energy_from_wh = 0.0
         self._unplugged_since: float | None = None  # of a transaction that waits for its car to come back
@@ -208,6 +214,21 @@ class EvseState:
     @property
     def charging_state(self) -> ChargingState:
         return self.wishes.charging_state
+
+    @property
+    def capability(self) -> ConnectorCapability | None:
+        """What the connector gives now: of a plug that has AC and DC the AC, until its car's session wants DC."""
+        can = self.hardware
+        if can is None or can.ac is None or (self.digital is not None and self.digital.dc is not None):
+            return can
+        return can.ac
+
+    @property
+    def outlet(self) -> Literal["", "ac", "dc"]:
+        """Which half of a plug that has AC and DC a grant is for; "" where there is nothing to say."""
+        if self.hardware is None or self.hardware.ac is None:
+            return ""
+        return "dc" if self.dc else "ac"
 
     @property
     def dc(self) -> bool:

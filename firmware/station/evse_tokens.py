@@ -5,13 +5,14 @@ Between `evse_state`, what is known, and `evse_transaction`. Who is accepted is 
 
 import logging
 from dataclasses import replace
+from typing import NamedTuple
 
 import msgspec
 
 from firmware.station.authorization import Verdict, same_token
 from firmware.station.evse_state import EvseState
 from firmware.station.facts import IdToken
-from firmware.station.transaction import STOPS, Stop
+from firmware.station.transaction import STOPS, Open, Stop
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +24,24 @@ class Owner(msgspec.Struct, frozen=True):
     group: IdToken | None = None
 
 
+class Roaming(NamedTuple):
+    """Somebody authorised who has not plugged in yet, and the transaction that began with it, if one did."""
+
+    id_token: IdToken
+    verdict: Verdict
+    authorised_at: float | None
+    transaction: Open | None
+
+
 class EvseTokens(EvseState):
     """The token of one EVSE."""
 
-    def authorise(self, id_token: IdToken, verdict: Verdict, remote_start_id: int | None = None) -> None:
-        """This token may charge here, from plug-in on or from now on."""
+    def authorise(
+        self, id_token: IdToken, verdict: Verdict, remote_start_id: int | None = None, *, anywhere: bool = False
+    ) -> None:
+        """This token may charge here, from plug-in on or from now on; `anywhere`: or where the next plug comes."""
         self.id_token = id_token
+        self._anywhere = anywhere
         self.refusal = ""
         self.ended = None  # a remote start may begin anew with the plug still in
         self.authorised_at = self._station.clock.mono()
@@ -42,6 +55,33 @@ class EvseTokens(EvseState):
             self._remote_start_id = remote_start_id
         self.free_cable()
         self._advance()
+
+    @property
+    def roams(self) -> bool:
+        """Somebody is authorised who may plug in at another EVSE as well."""
+        stays = self.transaction is not None and (self.transaction.connected or self.transaction.stop is not None)
+        return self._anywhere and self.id_token is not None and not self.plugged and not stays
+
+    @property
+    def group(self) -> IdToken | None:
+        return self._verdict.group
+
+    def hand_over(self) -> Roaming | None:
+        """They plugged in elsewhere."""
+        if self.id_token is None:
+            return None
+        found = Roaming(self.id_token, self._verdict, self.authorised_at, self._ledger.release())
+        self._drop_token()
+        self._advance()
+        return found
+
+    def take_over(self, roaming: Roaming) -> None:
+        """They plugged in here."""
+        self.id_token, self._verdict, self.authorised_at, opened = roaming
+        self._token_last = self._anywhere = False
+        self.ended, self.refusal = None, ""
+        if opened is not None:
+            self._ledger.resume(msgspec.structs.replace(opened, evse=self.id, connector=self.connector))
 
     def refuse(self, reason: str) -> None:
         """A token was refused here: the answer to "why is it not charging?" until another one is accepted."""
@@ -114,4 +154,5 @@ class EvseTokens(EvseState):
 
     def _drop_token(self) -> None:
         self.id_token = self.authorised_at = self._remote_start_id = None
+        self._anywhere = False
         self._verdict = Verdict()

@@ -89,6 +89,7 @@ class EvseTransaction(EvseTokens):
             cable_a=self.seen.cable_rating_a if self.seen is not None else 0.0,
             told=told,
             connected=self.plugged,
+            placed=self.plugged or not self._anywhere,
             last=self._last_sample(),
         )
         self._station.share_out()
@@ -191,6 +192,10 @@ class EvseTransaction(EvseTokens):
         if self.plugged and self._unplugged_since is not None:
             self._unplugged_since = None  # the same car, it is trusted; it must ask for current anew
             self.wishes = replace(self.wishes, charged=False, offered_since=None)
+        if self.plugged and self.id_token is None and self.transaction is None and self.ended is None:
+            roaming = self._station.roaming(self.id) if self.operative and not self._forbidden else None
+            if roaming is not None:
+                self.take_over(roaming)
         if self.plugged and self.transaction is not None and not self.transaction.connected:
             self._ledger.connect(
                 self.connector, self.charging_state if self.charging_state != "Idle" else "EVConnected"

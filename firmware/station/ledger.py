@@ -104,6 +104,7 @@ class Ledger:
         cable_a: float,
         told: bool = True,
         connected: bool = True,
+        placed: bool = True,
         last: Sample | None = None,
     ) -> None:
         """A new transaction, told and kept in one commit; not told where its start point is still to come. `last`: what
@@ -120,6 +121,7 @@ class Ledger:
             remote_start_id=remote_start_id,
             told=told,
             connected=connected,
+            placed=placed,
         )
         started: Transaction | None = None
         self._cable_a = cable_a
@@ -184,6 +186,12 @@ class Ledger:
         self._stop_since = now.mono if kept.stop is not None else None
         log.info("EVSE %d: transaction %s goes on", self._evse, kept.transaction_id)
 
+    def release(self) -> Open | None:
+        """The transaction goes on in the books of another EVSE."""
+        released, self.open = self.open, None
+        self._stop_since = self._charging_since = None
+        return released
+
     def stop(self, stop: Stop, now: float) -> None:
         """It shall end, for this reason; the first reason stands."""
         if self.open is not None and self.open.stop is None:
@@ -220,7 +228,8 @@ class Ledger:
         if self.open is None:
             return
         sample = self._sample()
-        going_on = sample is not None and self.open.stop is None and self.open.told
+        counts = self.open.told and self.open.placed
+        going_on = sample is not None and self.open.stop is None and counts
         if self._ended_due.due(now, self._office.ended_interval_s) and sample is not None and going_on:
             self.open = transaction.collect(self.open, sample)
         if self._sample_due.due(now, self._office.sample_interval_s):

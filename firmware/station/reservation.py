@@ -138,6 +138,11 @@ class Reservations:
         self._used[evse.id] = mine.id
         self._mark()
 
+    def moved(self, before: int, to: int) -> None:
+        """Who used a reservation at one EVSE has plugged in at another."""
+        if before in self._used:
+            self._used[to] = self._used.pop(before)
+
     def stamp(self, event: Transaction) -> Transaction:
         """H01.FR.15, E02.FR.03: the next event after the reservation was used names it, the first of its transaction or
         the one that tells of the token."""

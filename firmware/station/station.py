@@ -23,6 +23,7 @@ from firmware.station.commands import Command, Outcome, SwipeToken
 from firmware.station.data_transfer import DataTransfers
 from firmware.station.displayed import Displayed
 from firmware.station.evse import Evse
+from firmware.station.evse_tokens import Roaming
 from firmware.station.facts import (
     AnyFact,
     Authorized,
@@ -226,10 +227,28 @@ class Station(Values):
     def token_presented(self, id_token: IdToken, evse: int) -> None:
         self.emit(TokenPresented(**self._stamp(), evse=evse, id_token=id_token))
 
-    def accept(self, evse: Evse, id_token: IdToken, verdict: Verdict, remote_start_id: int | None = None) -> None:
+    def accept(
+        self,
+        evse: Evse,
+        id_token: IdToken,
+        verdict: Verdict,
+        remote_start_id: int | None = None,
+        *,
+        anywhere: bool = False,
+    ) -> None:
         self._authorized(evse, id_token, verdict)
         self.reservations.use(evse, id_token, verdict.group)
-        evse.authorise(id_token, verdict, remote_start_id)
+        evse.authorise(id_token, verdict, remote_start_id, anywhere=anywhere)
+
+    def roaming(self, plugged: int) -> Roaming | None:
+        """Who showed a token at a reader of several EVSEs and plugs in at this one now, with all that is theirs."""
+        for evse in self.evses.values():
+            if evse.id == plugged or evse.id_token is None or not evse.roams:
+                continue
+            if not self.reservations.refusal(self.evses[plugged], evse.id_token, evse.group):
+                self.reservations.moved(evse.id, plugged)
+                return evse.hand_over()
+        return None
 
     def refuse(self, evse: Evse, id_token: IdToken, verdict: Verdict, *, running: bool = False) -> None:
         """Tell everybody why not; `running`: the EVSE itself goes on with somebody else."""

@@ -118,7 +118,7 @@ def update(
     remote_start_id: int | None = None,
 ) -> tuple[Open, Transaction]:
     """Something changed or a sample is due. `id_token`: the one that was authorised, or that stopped it."""
-    sample = _never_less(transaction, sample)
+    sample = _never_less(transaction, sample) if transaction.placed else None
     transaction = msgspec.structs.replace(
         transaction, charging_state=charging_state, last=sample if sample is not None else transaction.last
     )
@@ -153,7 +153,7 @@ def end(
     What the meter signed at the start is told again here (signed meter values 1.0, 4.1.2)."""
     final = _never_less(transaction, sample if sample is not None else transaction.last)
     samples: tuple[Sample, ...] = ()
-    if final is not None:
+    if final is not None and transaction.placed:
         first = () if transaction.first is None else (transaction.first,)
         samples = (*first, *transaction.collected, msgspec.structs.replace(final, context="Transaction.End"))
     transaction = msgspec.structs.replace(transaction, charging_state=charging_state)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from firmware.config import EvseSettings
 from firmware.station.authorization import Verdict
-from firmware.station.commands import StartTransaction, StopTransaction
+from firmware.station.commands import StartTransaction, StopTransaction, SwipeToken
 from firmware.station.facts import IdToken, MeterValues
 
 CARD = "04A2"
@@ -19,6 +20,9 @@ def points(start: str, stop: str, **more: str) -> Any:
     return prepare
 
 
+TWO = (EvseSettings(id=1, connectors=(1,)), EvseSettings(id=2, connectors=(2,)))
+
+
 @pytest.fixture
 def charge(bench: Any, play: Any, parts: Any, csms_settings: Any) -> Any:
     """Run `story(bench)` at a station with a good card and these variables."""
@@ -28,12 +32,13 @@ def charge(bench: Any, play: Any, parts: Any, csms_settings: Any) -> Any:
         start: str = "PowerPathClosed",
         stop: str = "EVConnected,Authorized",
         fixed_cable: bool = False,
+        evse: tuple[EvseSettings, ...] = (EvseSettings(id=1),),
         **more: str,
     ) -> None:
         async def scenario() -> None:
             office = parts.Office(answers={CARD: Verdict()})
             prepare = points(start, stop, **more)
-            async with bench(office=office, prepare=prepare, lock=not fixed_cable, **csms_settings) as b:
+            async with bench(office=office, prepare=prepare, lock=not fixed_cable, evse=evse, **csms_settings) as b:
                 await story(b)
 
         play(scenario())
@@ -108,6 +113,42 @@ def test_authorized_begins_with_the_token_and_the_plug_comes_later(charge: Any) 
         assert b.story()[1:] == ["Updated 1 CablePluggedIn EVConnected", "Updated 2 ChargingStateChanged Charging"]
 
     charge(story, "Authorized")
+
+
+@pytest.mark.ocpp("2.0.1:E01.FR.17", "2.0.1:E02.FR.21", "2.0.1:E03.FR.11", "2.0.1:E04.FR.11", "2.0.1:E05.FR.08")
+def test_a_token_at_the_reader_of_all_counts_where_the_plug_comes(charge: Any) -> None:
+    async def story(b: Any) -> None:
+        await b.station.do(SwipeToken(id_token=IdToken(CARD)))
+        await b.settle()
+        await b.pass_time(70, step=10.0)
+        (begun,) = b.transactions()
+        assert (begun.kind, begun.placed, begun.samples) == ("Started", False, ())
+        await b.move(2, level="B", energy_wh=700.0)
+        plugged = b.transactions()[1]
+        assert (plugged.trigger, plugged.evse, plugged.transaction_id) == ("CablePluggedIn", 2, begun.transaction_id)
+        (first,) = plugged.samples
+        assert (first.context, first.energy_wh) == ("Transaction.Begin", 700.0)
+        await b.move(2, level="C", current_a=16.0, energy_wh=900.0)
+        assert b.station.evses[1].id_token is None and b.station.evses[2].closed
+        await b.move(2, level="A")
+        ended = b.transactions()[-1]
+        assert (ended.kind, ended.seq_no, ended.evse) == ("Ended", 3, 2)
+        assert [each.energy_wh for each in ended.samples] == [700.0, 900.0]
+
+    charge(story, "Authorized", evse=TWO, **{"TxCtrlr.EVConnectionTimeOut": "100"})
+
+
+def test_a_token_at_the_reader_of_all_waits_for_the_first_plug(charge: Any) -> None:
+    async def story(b: Any) -> None:
+        await b.station.do(SwipeToken(id_token=IdToken(CARD)))
+        await b.move(2, level="B")
+        assert b.story() == ["Started 0 CablePluggedIn EVConnected"]
+        assert (b.transactions()[0].evse, b.transactions()[0].id_token) == (2, IdToken(CARD))
+        await b.move(1, level="B")
+        await b.pass_time(3)
+        assert b.station.evses[1].transaction is None
+
+    charge(story, evse=TWO)
 
 
 @pytest.mark.ocpp("2.0.1:E03.FR.05", "2.0.1:F02.FR.07", "2.0.1:TC_E_05_CS")
