@@ -5,6 +5,7 @@ Tokens keep their end, passwords nothing; a frame that held one is noted without
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -21,8 +22,9 @@ from firmware.station.station import Station
 log = logging.getLogger(__name__)
 
 MAX_FILE: Final = 512 * 1024  # bytes; a connection that says more goes on in another file
-WAITING: Final = 1024 * 1024  # characters kept while the disk is busy; older frames are dropped and counted
-PAUSE_S: Final = 1.0  # frames are written together, at most this often
+WAITING: Final = 256 * 1024  # characters kept while the disk is busy; older frames are dropped and counted
+ENOUGH: Final = 0.25  # of that: written at once,
+PAUSE_S: Final = 1.0  # fewer together with what comes within this time
 
 
 class FrameLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,6 +51,7 @@ class FrameLog:
         self._size = 0  # characters waiting
         self._missed = 0
         self._wake = asyncio.Event()
+        self._enough = asyncio.Event()
 
     async def run(self) -> None:
         """Raises whatever a fault of our own raises; a disk that refuses is logged, and tried again."""
@@ -57,7 +60,9 @@ class FrameLog:
         try:
             while True:
                 await self._wake.wait()
-                await asyncio.sleep(PAUSE_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PAUSE_S):
+                        await self._enough.wait()
                 await asyncio.to_thread(self._disk.write, *self._take())
         finally:
             unsubscribe()
@@ -76,12 +81,15 @@ class FrameLog:
             self._size -= _size(old)
             self._missed += old is not None
         self._wake.set()
+        if self._size > WAITING * ENOUGH:
+            self._enough.set()
 
     def _take(self) -> tuple[list[BackOfficeMessage | None], int]:
         taken, missed = list(self._waiting), self._missed
         self._waiting.clear()
         self._size = self._missed = 0
         self._wake.clear()
+        self._enough.clear()
         return taken, missed
 
 
