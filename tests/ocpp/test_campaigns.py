@@ -1,4 +1,5 @@
-"""The crash matrix, small: the campaign's own command with few kills. Its figures come from the long run."""
+"""The campaigns, small: their own commands with few kills, few transactions, few ways to misbehave. Their figures come
+from the long runs."""
 
 import subprocess
 import sys
@@ -24,3 +25,12 @@ def test_a_backlog_is_delivered_whole() -> None:
     done = subprocess.run([*command, "--version", "1.6"], capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "'StopTransaction': 3" in done.stdout
+
+
+@pytest.mark.timeout(180)
+def test_a_misbehaving_back_office_stops_nobody_and_fills_no_memory() -> None:
+    command = [sys.executable, str(CAMPAIGNS / "bad_back_office.py"), "--together", "--seconds", "3"]
+    command += ["--case", "1,000 calls/s unread", "--case", "garbage"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("| holds |") == 2
