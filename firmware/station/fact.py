@@ -5,8 +5,8 @@
 import msgspec
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="fact"):
-    """Base of every fact: when it happened."""
+class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="fact", omit_defaults=True):
+    """Base of every fact: when it happened. Written without what it does not say: the journal is half as big."""
 
     at: float
     mono: float = 0.0

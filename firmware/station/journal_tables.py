@@ -17,7 +17,7 @@ from firmware.station.facts import AnyFact, MeterValues, Transaction
 log = logging.getLogger(__name__)
 
 _SCHEMA_VERSION: Final = 1
-_MAX_FACTS: Final = 20_000  # while a reader is behind: about 12 MB, months of a busy EVSE offline
+_MAX_FACTS: Final = 120_000  # while a reader is behind: about 45 MB, a week of samples each 6 s
 _MAX_UNREAD: Final = 2_000  # when nobody reads at all
 _AT_ONCE: Final = 1_000
 
@@ -130,8 +130,12 @@ def unread(connection: sqlite3.Connection) -> int:
 
 def bound(connection: sqlite3.Connection) -> int:
     """Keep the fact table bounded; returns how many undelivered facts were given up for it."""
-    (count,) = connection.execute("SELECT count(*) FROM fact").fetchone()
     (readers,) = connection.execute("SELECT count(*) FROM cursor").fetchone()
+    span = "SELECT (SELECT max(number) FROM fact) - (SELECT min(number) FROM fact) + 1"
+    (at_most,) = connection.execute(span).fetchone()  # counting them reads them all
+    if (at_most or 0) <= (_MAX_FACTS if readers else _MAX_UNREAD):
+        return 0
+    (count,) = connection.execute("SELECT count(*) FROM fact").fetchone()
     if readers == 0:
         if count > _MAX_UNREAD:  # nobody was promised anything
             connection.execute(
