@@ -100,7 +100,7 @@ class LogStatus(Fact, frozen=True, kw_only=True, tag="log_status"):
 # --- tokens and authorization ---------------------------------------------------------------------------------------
 
 
-class IdToken(msgspec.Struct, frozen=True):
+class IdToken(msgspec.Struct, frozen=True, omit_defaults=True):
     """`kind` is IdTokenEnumType: Central eMAID ISO14443 ISO15693 KeyCode Local MacAddress NoAuthorization."""
 
     token: str
@@ -128,7 +128,7 @@ class Authorized(Fact, frozen=True, kw_only=True, tag="authorized"):
 ChargingState = Literal["EVConnected", "Charging", "SuspendedEV", "SuspendedEVSE", "Idle"]
 
 
-class Sample(msgspec.Struct, frozen=True):
+class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     """One meter sample with everything that was measured at that instant. `context`: ReadingContextEnumType."""
 
     at: float
@@ -184,6 +184,14 @@ class MeterValues(Fact, frozen=True, kw_only=True, tag="meter_values"):
 
     evse: int
     samples: tuple[Sample, ...]
+
+
+class VendorMessage(Fact, frozen=True, kw_only=True, tag="vendor_message"):
+    """What only one vendor's back offices know and must hear of (DataTransfer); `data` as they agreed on it."""
+
+    vendor_id: str
+    message_id: str
+    data: str
 
 
 class MonitorEvent(msgspec.Struct, frozen=True):
@@ -271,6 +279,7 @@ AnyFact = (
     | Transaction
     | ReservationEnded
     | MeterValues
+    | VendorMessage
     | MonitorEvents
     | LimitChanged
     | ChargingLimit
