@@ -80,6 +80,10 @@ class Connector(NamedTuple):
         as_ac = self.settings.as_ac
         return self._able(self.settings, None if as_ac is None else self._able(as_ac))
 
+    @property
+    def _signs(self) -> bool:
+        return "meter" in self.parts and contracts.signs(self.parts["meter"].driver)
+
     def _able(self, s: ConnectorSettings, ac: ConnectorCapability | None = None) -> ConnectorCapability:
         return ConnectorCapability(
             connector=s.id,
@@ -99,7 +103,7 @@ class Connector(NamedTuple):
             ventilation=s.ventilation,
             token_reader="token_reader" in self.parts,
             phase_switch="phase_switch" in self.parts,
-            signs="meter" in self.parts and contracts.signs(self.parts["meter"].driver),
+            signs=self._signs and (s.dc or "ac_meter" not in self.parts),
             ac=ac,
         )
 

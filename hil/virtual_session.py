@@ -7,7 +7,7 @@ while a session wants energy, the pilot shows 5 % until it is over, then X1. The
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from firmware.config import EvseSettings
 from firmware.station.charging import DC_IDLE, DcWish
@@ -16,9 +16,11 @@ from firmware.station.limits import Limit
 from firmware.v2g.ac_station import AcStation
 from firmware.v2g.conversation import Conversation
 from firmware.v2g.dc_station import DcStation
+from firmware.v2g.either_station import EitherStation
 from firmware.v2g.ending import Ending, Resume
+from firmware.v2g.ev_station import EvStation
 from firmware.v2g.evse_link import Session
-from firmware.v2g.offers import Ground, Transport, offers
+from firmware.v2g.offers import AnyStation, Ground, Transport, offers
 from firmware.v2g.peer import Peer
 from firmware.v2g.sessions.handshake import agree_on_protocol
 from hal.contracts import PilotMode
@@ -37,11 +39,18 @@ class Outlet:
 
     def __init__(self) -> None:
         self.settings = EvseSettings(id=1)
-        self.capability: ConnectorCapability | None = None
+        self.hardware: ConnectorCapability | None = None
+        self.dc_chosen = False  # at a plug that has AC too
         self.seen: Observation | None = None
         self.id_token: IdToken | None = IdToken("04A2B3C4D5E680", "ISO14443")
         self.power_limit: Limit | None = None
         self.stop_wanted: str | None = None
+
+    @property
+    def capability(self) -> ConnectorCapability | None:
+        """What it gives now, as `firmware.station.evse_state` has it."""
+        can = self.hardware
+        return can if can is None or can.ac is None or self.dc_chosen else can.ac
 
     @property
     def level(self) -> str:
@@ -78,16 +87,17 @@ class VirtualStation:
         at_once = folder / "board.toml"  # the lock's driver waits in real time, which does not pass here
         at_once.write_text(patient.replace('driver = "sim_lock"', 'driver = "sim_lock"\nreach_s = 0'))
         self.bench = VirtualBench(at_once, folder, self._hear)
-        self._station = self._new_station()
+        self._station: EvStation = self._new_station()
         self.rig = Rig(self.bench, step_s=TICK_S)
         self.bench.pass_time(1.0)
         self._station = self._new_station()  # by what the guard said of its connector
 
     def line(self, paused: Resume | None = None, protocols: Sequence[str] = ("iso2", "din")) -> "VirtualLine":
         """A car connects."""
-        self._station, self.ending = self._new_station(), None
+        fresh = self._new_station()
+        self._station, self.ending = fresh, None
         ground = Ground(Transport.PLAIN, paused)
-        here = offers(tuple(name for name in ("iso2", "din") if name in protocols), self._station, ground)
+        here = offers(tuple(name for name in ("iso2", "din") if name in protocols), fresh, ground)
 
         async def talk(ev: Peer) -> Ending:
             agreement = await agree_on_protocol(ev, here)
@@ -95,7 +105,7 @@ class VirtualStation:
                 return Ending(Session.REFUSED, "no common protocol")
             return await agreement.offer.script(ev, agreement.answer)
 
-        self._conversation = Conversation(talk, Peer(self._station.release), self.bench.now)
+        self._conversation = Conversation(talk, Peer(self._release), self.bench.now)
         self._tell()
         return VirtualLine(self)
 
@@ -125,15 +135,24 @@ class VirtualStation:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _new_station(self) -> AcStation | DcStation:
-        capability = self.outlet.capability
-        if capability is not None and capability.dc:
+    def _new_station(self) -> AnyStation:
+        can = self.outlet.hardware
+        self.outlet.dc_chosen = False
+        if can is not None and can.ac is not None:
+            return EitherStation(self.outlet, self._tell, self._chose, lambda: self.bench.now)
+        if can is not None and can.dc:
             return DcStation(self.outlet, self._tell, lambda: self.bench.now)
         return AcStation(self.outlet, self._tell)
 
+    def _chose(self, station: EvStation) -> None:
+        self._station, self.outlet.dc_chosen = station, isinstance(station, DcStation)
+
+    def _release(self) -> None:
+        self._station.release()
+
     def _hear(self, _: VirtualBench, message: FromGuard) -> None:
         if isinstance(message, Hello):
-            self.outlet.capability = message.connectors[0]
+            self.outlet.hardware = message.connectors[0]
         if isinstance(message, Beat) and message.held:
             self._held = True  # intents before are dropped
         if not isinstance(message, Observation):
@@ -159,7 +178,9 @@ class VirtualStation:
         new = Sent(wish.energise, wish.dc or DC_IDLE, pilot)
         old, self._sent = self._sent, new
         if new.energise and not old.energise:
-            guard.receive(GrantIntent(epoch, 1, GRANTED, self.outlet.limit.amps))
+            both = self.outlet.hardware is not None and self.outlet.hardware.ac is not None
+            outlet: Literal["", "ac", "dc"] = "" if not both else "dc" if self.outlet.dc_chosen else "ac"
+            guard.receive(GrantIntent(epoch, 1, GRANTED, self.outlet.limit.amps, outlet=outlet))
         if new.pilot != old.pilot:
             guard.receive(SetPilot(epoch, 1, new.pilot, FIVE_PERCENT if new.pilot is PilotMode.DUTY else 0.0))
         if new.dc != old.dc and new.energise:

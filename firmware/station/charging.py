@@ -55,6 +55,7 @@ class Grant:
     failsafe_limit_a: float
     ride_through_s: float
     limit_w: float | None = None  # of a DC output
+    outlet: Literal["", "ac", "dc"] = ""  # of a plug that has both
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Inputs:
     limit_a: float = 0.0
     limit_w: float | None = None  # of a DC output
     dc: bool = False
+    outlet: Literal["", "ac", "dc"] = ""
     failsafe_limit_a: float = MIN_A
     ride_through_s: float = 0.0
     digital: Digital | None = None
@@ -157,7 +159,8 @@ def _grant(state: Charging, inputs: Inputs, now: float) -> Grant | None:
         return None  # nothing runs yet
     limit = state.grant.limit_a if paused and state.grant is not None and not inputs.dc else inputs.limit_a
     failsafe = min(limit, inputs.failsafe_limit_a)
-    return Grant(inputs.session, limit, failsafe, inputs.ride_through_s, inputs.limit_w if inputs.dc else None)
+    watts = inputs.limit_w if inputs.dc else None
+    return Grant(inputs.session, limit, failsafe, inputs.ride_through_s, watts, inputs.outlet)
 
 
 def _dc(grant: Grant | None, inputs: Inputs) -> DcWish:

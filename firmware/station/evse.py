@@ -82,7 +82,7 @@ class Evse(EvseRestart):
 
     def hello(self, capabilities: Sequence[ConnectorCapability]) -> None:
         """The guard reported what the board can do."""
-        self.capability = next((each for each in capabilities if each.connector == self.board_connector), None)
+        self.hardware = next((each for each in capabilities if each.connector == self.board_connector), None)
         self._lost_since = None
 
     def resend(self) -> None:
@@ -217,6 +217,7 @@ class Evse(EvseRestart):
             limit_a=self.limit.amps,
             limit_w=self.power_limit.amps if self.power_limit is not None else None,
             dc=self.dc,
+            outlet=self.outlet,
             failsafe_limit_a=self._station.budget_settings.failsafe_current_a,
             ride_through_s=self._station.budget_settings.ride_through_s,
             digital=self.digital,

@@ -96,6 +96,7 @@ class Orders:
                         grant.failsafe_limit_a,
                         grant.ride_through_s,
                         grant.limit_w,
+                        grant.outlet,
                     )
                 )
         elif old is not None and old.grant is not None:

@@ -17,11 +17,12 @@ from firmware.v2g.ac_station import AcStation
 from firmware.v2g.car_facts import CarFacts
 from firmware.v2g.conversation import Conversation
 from firmware.v2g.dc_station import DcStation
+from firmware.v2g.either_station import EitherStation
 from firmware.v2g.ending import Ending, Resume
-from firmware.v2g.ev_station import Wish
+from firmware.v2g.ev_station import EvStation, Wish
 from firmware.v2g.evse_link import Session
 from firmware.v2g.link_security import LinkSecurity
-from firmware.v2g.offers import Ground, offers, transport_of
+from firmware.v2g.offers import AnyStation, Ground, offers, transport_of
 from firmware.v2g.peer import Exchanged, Peer
 from firmware.v2g.recording.tap import Tap
 from firmware.v2g.server import CarConnection
@@ -58,7 +59,8 @@ class CarSession:
         self._terms = self._make_terms()
         self._autocharge = Autocharge(station, evse)
         self.car_mac = ""  # of the modem that is matched; the link's to set
-        self._car = self._new_car()
+        self._fresh = self._new_car()
+        self._car: EvStation = self._fresh  # once the car of a plug with AC and DC has chosen, its choice
         self._used = False
         self._id = ""  # once the car was told one
         self._resume: Resume | None = None
@@ -75,7 +77,8 @@ class CarSession:
             self._connection.abort()  # a finished session whose car never closed
         self.state = Session.RUNNING
         self._id = ""
-        self._car, self._used = self._new_car(), True
+        self._fresh = self._new_car()
+        self._car, self._used = self._fresh, True
         wire = self._security.wire()
         self._connection = CarConnection(self._converse, self._said, self._ended, wire, tap=tap.stream())
         self._changed()
@@ -107,11 +110,20 @@ class CarSession:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _new_car(self) -> AcStation | DcStation:
+    def _new_car(self) -> AnyStation:
         """By what the connector gives; a guard that has not spoken yet is an AC one's until it does."""
-        capability = self._evse.capability
-        make = DcStation if capability is not None and capability.dc else AcStation
+        can = self._evse.hardware
+        if can is not None and can.ac is not None:
+            return EitherStation(self._evse, self._changed, self._chose)
+        make = DcStation if can is not None and can.dc else AcStation
         return make(self._evse, self._changed)
+
+    def _chose(self, car: EvStation) -> None:
+        self._car = car
+
+    def _release(self) -> None:
+        """Of whatever the car has chosen by now."""
+        self._car.release()
 
     def _make_terms(self) -> Callable[[], Terms]:
         """What each connection may offer besides energy. Contracts are loaded only where TLS may carry them."""
@@ -147,8 +159,8 @@ class CarSession:
         """The wire is open."""
         self._facts.tls(wire)
         ground = Ground(transport_of(wire), self._paused(), self._terms())
-        here = offers(self._settings.protocols, self._car, ground)
-        return Conversation(lambda ev: _talk(ev, here), Peer(self._car.release), now)
+        here = offers(self._settings.protocols, self._fresh, ground)
+        return Conversation(lambda ev: _talk(ev, here), Peer(self._release), now)
 
     def _ended(self, ending: Ending) -> None:
         if self.state is not Session.RUNNING:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from firmware.config import V2gProtocol
 from firmware.v2g.ac_station import AcStation
 from firmware.v2g.dc_station import DcStation
+from firmware.v2g.either_station import EitherStation
 from firmware.v2g.ending import Ending, Resume
 from firmware.v2g.language import DIN, ISO2, Language
 from firmware.v2g.messages.app_protocol import SupportedAppProtocolRes
@@ -54,6 +55,8 @@ class Ground:
 
 AcScript = Callable[[Peer, AcStation, SupportedAppProtocolRes, Ground], Session]
 DcScript = Callable[[Peer, DcStation, SupportedAppProtocolRes, Ground], Session]
+EitherScript = Callable[[Peer, EitherStation, SupportedAppProtocolRes, Ground], Session]
+AnyStation = AcStation | DcStation | EitherStation
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Protocol:
     over: frozenset[Transport]
     ac: AcScript | None = None
     dc: DcScript | None = None
+    either: EitherScript | None = None  # of a plug that has both: the car chooses in the session
 
 
 def _iso2_ac(ev: Peer, station: AcStation, greeting: SupportedAppProtocolRes, ground: Ground) -> Session:
@@ -78,13 +82,21 @@ def _iso2_dc(ev: Peer, station: DcStation, greeting: SupportedAppProtocolRes, gr
     return iso2.charge_dc(ev, station, greeting, ground.paused, ground.terms)
 
 
+def _iso2_either(ev: Peer, station: EitherStation, greeting: SupportedAppProtocolRes, ground: Ground) -> Session:
+    return iso2.charge_either(ev, station, greeting, ground.paused, ground.terms)
+
+
+def _din_either(ev: Peer, station: EitherStation, greeting: SupportedAppProtocolRes, _: Ground) -> Session:
+    return din.charge_dc(ev, station.choose_dc(), greeting)
+
+
 def _din_dc(ev: Peer, station: DcStation, greeting: SupportedAppProtocolRes, _: Ground) -> Session:
     return din.charge_dc(ev, station, greeting)
 
 
 PROTOCOLS: Final = (
-    Protocol("iso2", iso2.NAMESPACE, 2, 0, ISO2, EVERY, ac=_iso2_ac, dc=_iso2_dc),
-    Protocol("din", din.NAMESPACE, 2, 0, DIN, PLAIN_ONLY, dc=_din_dc),
+    Protocol("iso2", iso2.NAMESPACE, 2, 0, ISO2, EVERY, ac=_iso2_ac, dc=_iso2_dc, either=_iso2_either),
+    Protocol("din", din.NAMESPACE, 2, 0, DIN, PLAIN_ONLY, dc=_din_dc, either=_din_either),
 )
 
 
@@ -96,7 +108,7 @@ def transport_of(wire: Wire) -> Transport:
     return Transport.BOTH_SHOWN if secured.mutual else Transport.STATION_SHOWN
 
 
-def offers(wanted: Sequence[V2gProtocol], station: AcStation | DcStation, ground: Ground) -> list[Offer]:
+def offers(wanted: Sequence[V2gProtocol], station: AnyStation, ground: Ground) -> list[Offer]:
     """What can be served here. `wanted`: `protocols` of station.toml."""
     found = []
     for each in PROTOCOLS:
@@ -107,10 +119,12 @@ def offers(wanted: Sequence[V2gProtocol], station: AcStation | DcStation, ground
 
 
 def _script(
-    protocol: Protocol, station: AcStation | DcStation, ground: Ground
+    protocol: Protocol, station: AnyStation, ground: Ground
 ) -> Callable[[Peer, SupportedAppProtocolRes], Session] | None:
     """The script that goes with this connector, ready for its peer."""
-    ac, dc = protocol.ac, protocol.dc
+    ac, dc, either = protocol.ac, protocol.dc, protocol.either
+    if isinstance(station, EitherStation):
+        return None if either is None else lambda ev, greeting: either(ev, station, greeting, ground)
     if isinstance(station, DcStation):
         return None if dc is None else lambda ev, greeting: dc(ev, station, greeting, ground)
     return None if ac is None else lambda ev, greeting: ac(ev, station, greeting, ground)

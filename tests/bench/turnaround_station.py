@@ -47,7 +47,7 @@ class Desk:
 class Outlet:
     """A 16 A outlet with an authorised car in C, whose contactor obeys at once."""
 
-    capability = ConnectorCapability(connector=1, kind="cType2", max_current_a=32.0)
+    capability = hardware = ConnectorCapability(connector=1, kind="cType2", max_current_a=32.0)
     limit = Limit(16.0, "hardware")
     seen: Observation | None = None
     level = "C"

@@ -107,6 +107,24 @@ def test_dc_until_the_energy_is_reached(at: At, protocol: str) -> None:
     assert seen["de_energised"] and seen["plug_v"] < 60.0
 
 
+@pytest.mark.parametrize("kinds", [("iso2-ac", "iso2-dc", "iso2-ac"), ("din", "iso2-ac", "din")])
+def test_at_a_plug_with_ac_and_dc_the_cars_choice_decides(at: At, kinds: tuple[str, ...]) -> None:
+    """NACS: one car after the other, over one pilot, one EVSE and the same two contacts."""
+    station = at("sim-nacs")
+    for kind in kinds:
+        _, protocol, wish = KINDS[kind]
+        before = station.rig.status()["energy_wh"]
+        drive = Drive(station, protocol)
+        assert drive.charge(wish) == "energy reached"
+        assert ("CableCheck" in drive.said, "ChargingStatus" in drive.said) == (wish is DC, wish is AC)
+        assert station.ending is not None and station.ending.outcome is Session.TERMINATED
+        seen, outlet = station.rig.status(), station.bench.seen[1].outlet
+        assert (outlet, seen["joined"], seen["de_energised"]) == (wish.energy, "", True)
+        assert seen["energy_wh"] - before == pytest.approx(wish.energy_wh, rel=0.25)
+        station.rig.do("unplug", force=True)
+        station.pass_time(1.0)
+
+
 def test_of_two_protocols_the_cars_favourite_is_spoken(at: At) -> None:
     drive = Drive(at("sim-dc-ccs2"), "urn:example:2030:MsgDef", "din", "iso2")
     drive.charge(replace(DC, energy_wh=5.0))

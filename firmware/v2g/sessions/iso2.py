@@ -4,10 +4,13 @@
 `EvStops`. The phases are functions: `iso2_setup` (both), `iso2_contract` (Plug & Charge), `iso2_ac`, `iso2_dc`.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from firmware.v2g.ac_station import AcStation
 from firmware.v2g.dc_station import DcStation
+from firmware.v2g.either_station import EitherStation
 from firmware.v2g.ending import Ending, Resume
 from firmware.v2g.ev_station import EvStation
 from firmware.v2g.evse_link import Session
@@ -16,6 +19,7 @@ from firmware.v2g.messages.declare import Request
 from firmware.v2g.messages.iso2 import (
     ChargeParameterDiscoveryReq,
     ChargingSession,
+    EnergyTransferMode,
     ResponseCode,
     SessionStopReq,
     SessionStopRes,
@@ -39,16 +43,8 @@ async def charge_ac(
     terms: Terms = PLAIN,
 ) -> Ending:
     """The session; `greeting` is the handshake's answer, `paused` what an earlier session left behind."""
-    deal = Deal(terms, paused)
-    try:
-        request: Request = await until_authorised(ev, station, greeting, iso2_ac.energy_transfer_modes(station), deal)
-        while isinstance(request, ChargeParameterDiscoveryReq):  # a renegotiation comes back here
-            request = await iso2_ac.charge(ev, station, deal, request)
-        return await stop_session(ev, station, deal, request)
-    except EvStops as stop:
-        return await stop_session(ev, station, deal, stop.request)
-    finally:
-        leave(station, terms)
+    deal, modes = Deal(terms, paused), iso2_ac.energy_transfer_modes(station)
+    return await _session(ev, station, greeting, deal, modes=modes, charge=partial(iso2_ac.charge, ev, station, deal))
 
 
 async def charge_dc(
@@ -59,16 +55,47 @@ async def charge_dc(
     terms: Terms = PLAIN,
 ) -> Ending:
     """As `charge_ac`, with cable check and pre-charge before the loop and welding detection after it."""
-    deal = Deal(terms, paused)
+    deal, modes = Deal(terms, paused), dc_modes(station)
+    return await _session(ev, station, greeting, deal, modes=modes, charge=partial(iso2_dc.charge, ev, station, deal))
+
+
+async def charge_either(
+    ev: Peer,
+    station: EitherStation,
+    greeting: SupportedAppProtocolRes,
+    paused: Resume | None = None,
+    terms: Terms = PLAIN,
+) -> Ending:
+    """As `charge_ac` or `charge_dc`, by the energy transfer mode of the first ChargeParameterDiscoveryReq."""
+    deal, modes = Deal(terms, paused), (*dc_modes(station.dc), *iso2_ac.energy_transfer_modes(station.ac))
+
+    async def charge(request: ChargeParameterDiscoveryReq) -> Request:
+        chosen = station.choose(dc=request.requested_energy_transfer_mode in dc_modes(station.dc))
+        if isinstance(chosen, DcStation):
+            return await iso2_dc.charge(ev, chosen, deal, request)
+        return await iso2_ac.charge(ev, chosen, deal, request)
+
+    return await _session(ev, station, greeting, deal, modes=modes, charge=charge)
+
+
+async def _session(
+    ev: Peer,
+    station: EvStation,
+    greeting: SupportedAppProtocolRes,
+    deal: Deal,
+    *,
+    modes: tuple[EnergyTransferMode, ...],
+    charge: Callable[[ChargeParameterDiscoveryReq], Awaitable[Request]],
+) -> Ending:
     try:
-        request: Request = await until_authorised(ev, station, greeting, dc_modes(station), deal)
-        while isinstance(request, ChargeParameterDiscoveryReq):
-            request = await iso2_dc.charge(ev, station, deal, request)
+        request: Request = await until_authorised(ev, station, greeting, modes, deal)
+        while isinstance(request, ChargeParameterDiscoveryReq):  # a renegotiation comes back here
+            request = await charge(request)
         return await stop_session(ev, station, deal, request)
     except EvStops as stop:
         return await stop_session(ev, station, deal, stop.request)
     finally:
-        leave(station, terms)
+        leave(station, deal.terms)
 
 
 async def stop_session(ev: Peer, station: EvStation, deal: Deal, request: Request) -> Ending:

@@ -33,7 +33,8 @@ COMBO: Final = (
     EnergyTransferMode.DC_combo_core,
     EnergyTransferMode.DC_core,
 )
-MODES: Final = {"cCCS1": COMBO, "cCCS2": COMBO, "cType1": (EnergyTransferMode.DC_core,)}
+#: NACS cars speak the protocols of CCS, and ask for its modes
+MODES: Final = {"cTesla": COMBO, "cCCS1": COMBO, "cCCS2": COMBO, "cType1": (EnergyTransferMode.DC_core,)}
 MODES_OF_OTHERS: Final = (EnergyTransferMode.DC_unique,)
 
 STATUS_CODES: Final = {

@@ -44,7 +44,7 @@ def test_a_dc_connector_is_faulted_until_the_modem_is_back(bench: Any, play: Any
     async def scenario() -> None:
         async with bench() as b:
             evse = b.station.evses[1]
-            evse.capability = msgspec.structs.replace(evse.capability, dc=True)
+            evse.hello((msgspec.structs.replace(evse.capability, dc=True),))
             evse.set_modem_fault(TEXT)
             await b.settle()
             status = told(b, ConnectorStatus)[-1]

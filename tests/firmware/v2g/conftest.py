@@ -57,6 +57,10 @@ class Bay:
         return ConnectorCapability(connector=1, kind="cType2", max_current_a=32.0, phases=self.phases)
 
     @property
+    def hardware(self) -> ConnectorCapability:
+        return self.capability
+
+    @property
     def seen(self) -> Observation:
         meter = None
         if self.meter_wh is not None:
