@@ -79,6 +79,7 @@ class Records:
     boot_status: str = "Accepted"
     told: dict[str, list[JsonObject]] = field(default_factory=dict)  # answers to give instead, by action, one by one
     heartbeat_s: int = 300
+    plans: int = 0  # charging profiles made for cars that told their needs
     stations: dict[str, JsonObject] = field(default_factory=dict)
     connectors: dict[str, JsonObject] = field(default_factory=dict)
     transactions: dict[str, Transaction] = field(default_factory=dict)

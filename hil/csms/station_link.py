@@ -10,6 +10,7 @@ from ocpp.exceptions import NotImplementedError as OcppNotImplemented
 from ocpp.exceptions import OCPPError
 from ocpp.messages import Call, CallError, CallResult, unpack, validate_payload
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
 
 from hil.csms import v16, v201
 from hil.csms.records import JsonObject, Records
@@ -27,6 +28,9 @@ class Dialect(Protocol):
 
     @property
     def ANSWERS(self) -> dict[str, v16.Answer]: ...
+
+    @property
+    def FOLLOWS(self) -> dict[str, v16.Follow]: ...
 
     def remote_start(self, token: str, evse: int, number: int) -> tuple[str, JsonObject]: ...
 
@@ -52,6 +56,7 @@ class StationLink:
         self._records = records
         self._tell = tell
         self._waiting: dict[str, tuple[str, asyncio.Future[JsonObject]]] = {}
+        self._following: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Serve until the station goes."""
@@ -107,6 +112,18 @@ class StationLink:
             return
         self._message("sent", "result", call.action, result.payload)
         await self._socket.send(result.to_json())
+        follow = self.dialect.FOLLOWS.get(call.action)
+        if follow is not None:
+            task = asyncio.create_task(self._follow(follow(self._records, self.name, call.payload)))
+            self._following.add(task)
+            task.add_done_callback(self._following.discard)
+
+    async def _follow(self, calls: list[tuple[str, JsonObject]]) -> None:
+        for action, payload in calls:
+            try:
+                await self.call(action, payload)
+            except (CallRefused, ConnectionClosed) as refused:
+                self._tell("refused", station=self.name, action=action, why=str(refused))
 
     async def _serve_as_told(self, call: Any, how: JsonObject) -> bool:
         """Answer late, with this payload, an error, nonsense or not at all. False: as usual after all."""

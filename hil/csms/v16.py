@@ -8,6 +8,7 @@ from hil.csms import contracts
 from hil.csms.records import JsonObject, Records, now_text
 
 Answer = Callable[[Records, str, JsonObject], JsonObject]
+Follow = Callable[[Records, str, JsonObject], list[tuple[str, JsonObject]]]
 
 
 def boot(records: Records, station: str, call: JsonObject) -> JsonObject:
@@ -85,7 +86,7 @@ def accepted(records: Records, station: str, call: JsonObject) -> JsonObject:
 
 
 def rejected(records: Records, station: str, call: JsonObject) -> JsonObject:
-    """Nobody here signs certificates or plans a charge."""
+    """Nobody here signs certificates."""
     return {"status": "Rejected"}
 
 
@@ -110,6 +111,8 @@ ANSWERS: Final[dict[str, Answer]] = {
     "SignCertificate": rejected,
     "SignedFirmwareStatusNotification": nothing,
 }
+
+FOLLOWS: Final[dict[str, Follow]] = {}  # what is asked right behind an answer
 
 
 def remote_start(token: str, evse: int, number: int) -> tuple[str, JsonObject]:

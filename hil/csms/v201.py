@@ -3,9 +3,9 @@ JSON objects; the schemas of the `ocpp` package check them on the link."""
 
 from typing import Final
 
-from hil.csms import contracts
+from hil.csms import charging_plan, contracts
 from hil.csms.records import JsonObject, Records, now_text
-from hil.csms.v16 import ENERGY, Answer, accepted, heartbeat, nothing, rejected
+from hil.csms.v16 import ENERGY, Answer, Follow, accepted, heartbeat, nothing, rejected
 
 
 def boot(records: Records, station: str, call: JsonObject) -> JsonObject:
@@ -74,7 +74,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "NotifyChargingLimit": nothing,
     "NotifyCustomerInformation": nothing,
     "NotifyDisplayMessages": nothing,
-    "NotifyEVChargingNeeds": rejected,
+    "NotifyEVChargingNeeds": charging_plan.answer,
     "NotifyEVChargingSchedule": accepted,
     "NotifyPriorityCharging": nothing,
     "PublishFirmwareStatusNotification": nothing,
@@ -87,6 +87,8 @@ ANSWERS: Final[dict[str, Answer]] = {
     "LogStatusNotification": nothing,
     "ReservationStatusUpdate": nothing,
 }
+
+FOLLOWS: Final[dict[str, Follow]] = {"NotifyEVChargingNeeds": charging_plan.follow}
 
 
 def remote_start(token: str, evse: int, number: int) -> tuple[str, JsonObject]:

@@ -114,6 +114,41 @@ def event(number: int, kind: str, trigger: str, energy_wh: float, **about: objec
     }
 
 
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+@pytest.mark.parametrize(
+    ("needs", "unit", "limit"),
+    [
+        (
+            {
+                "requestedEnergyTransfer": "AC_three_phase",
+                "acChargingParameters": {"energyAmount": 9, "evMinCurrent": 6, "evMaxCurrent": 16, "evMaxVoltage": 400},
+            },
+            "A",
+            16.0,
+        ),
+        (
+            {"requestedEnergyTransfer": "DC", "dcChargingParameters": {"evMaxCurrent": 100, "evMaxVoltage": 400}},
+            "W",
+            40_000.0,
+        ),
+    ],
+    ids=["AC", "DC"],
+)
+def test_a_car_that_tells_its_needs_gets_a_plan(version: str, needs: JsonObject, unit: str, limit: float) -> None:
+    async def script(csms: Csms, station: Station) -> None:
+        told = {"evseId": 1, "chargingNeeds": needs}
+        assert (await station.call("NotifyEVChargingNeeds", told))["status"] == "Rejected"  # nothing runs
+        await station.call("TransactionEvent", event(0, "Started", "CablePluggedIn", 100.0))
+        assert (await station.call("NotifyEVChargingNeeds", told))["status"] == "Accepted"
+        action, asked = await station.serve({"status": "Accepted"})
+        assert (action, asked["evseId"]) == ("SetChargingProfile", 1)
+        assert asked["chargingProfile"]["transactionId"] == "tx1"
+        (schedule,) = asked["chargingProfile"]["chargingSchedule"]
+        assert (schedule["chargingRateUnit"], schedule["chargingSchedulePeriod"][0]["limit"]) == (unit, limit)
+
+    assert '"event": "invalid"' not in with_station(version, script)
+
+
 def test_a_whole_transaction_in_2_0_1() -> None:
     async def script(csms: Csms, station: Station) -> None:
         about = {"vendorName": "P", "model": "M"}
