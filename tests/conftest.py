@@ -1,9 +1,13 @@
-"""Which tests must not run beside each other, and what is begun first.
+"""Which tests must not run beside each other, and what is begun first; the npm back office's folder.
 
 Each group keeps one worker, since its tests share ports, plug and times; the groups mostly wait for real processes and
 come first, then the workers share everything else. (xdist's own marks for this are lost on pytest 9.2.)
 """
 
+import os
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -19,6 +23,7 @@ GROUPS: Final = {
         "tests/hal/bringup/",
         "tests/hal/controllers/test_with_guard.py",
         "tests/hal/devices/",
+        "tests/firmware/ocpp/driver/test_strict_office.py",
         "tests/hil/test_workbench.py",
         "tests/interop/",
     ),
@@ -53,3 +58,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = [*GROUPS, None]
     items.sort(key=lambda item: order.index(_group(item.nodeid)))
+
+
+@pytest.fixture(scope="session")
+def ocpp_rpc() -> Path:
+    """The npm server's folder with its locked packages, installed once (node_modules is not kept in git)."""
+    here = Path(__file__).parent / "interop" / "ocpp_rpc"
+    for tool in ("node", "npm"):
+        if shutil.which(tool) is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"CI needs {tool}")
+            pytest.skip(f"{tool} is not installed")
+    lock = here / "node_modules" / ".package-lock.json"
+    if not lock.exists() or lock.stat().st_mtime < (here / "package-lock.json").stat().st_mtime:
+        command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+        done = subprocess.run(command, cwd=here, timeout=180, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return here

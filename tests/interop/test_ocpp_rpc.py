@@ -4,9 +4,7 @@ The station is real: plant, guard and controller as processes; a car is plugged 
 """
 
 import json
-import os
 import queue
-import shutil
 import signal
 import subprocess
 import threading
@@ -26,23 +24,6 @@ pytestmark = pytest.mark.interop
 
 SHOWN = {"id": 1, "priority": "NormalCycle", "message": {"format": "UTF8", "content": "Good day", "language": "en"}}
 TOKEN = {"idToken": CARD, "type": "ISO14443"}
-HERE = Path(__file__).with_name("ocpp_rpc")
-
-
-@pytest.fixture(scope="session")
-def installed() -> Path:
-    """The server's folder with its locked packages, installed once (node_modules is not kept in git)."""
-    for tool in ("node", "npm"):
-        if shutil.which(tool) is None:
-            if os.environ.get("CI") == "true":
-                pytest.fail(f"CI needs {tool}")
-            pytest.skip(f"{tool} is not installed")
-    lock = HERE / "node_modules" / ".package-lock.json"
-    if not lock.exists() or lock.stat().st_mtime < (HERE / "package-lock.json").stat().st_mtime:
-        command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        done = subprocess.run(command, cwd=HERE, timeout=180, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-    return HERE
 
 
 class StrictCsms:
@@ -55,7 +36,7 @@ class StrictCsms:
             ["node", "server.js", version], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         threading.Thread(target=self._read, daemon=True).start()
-        self.port = self.wait(lambda event: event["event"] == "ready")["port"]
+        self.port = self.wait(lambda event: event["event"] == "ready")["ports"][0]
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -104,8 +85,8 @@ class StrictCsms:
 
 
 @pytest.fixture
-def csms(installed: Path, request: pytest.FixtureRequest) -> Iterator[StrictCsms]:
-    server = StrictCsms(installed, request.param)
+def csms(ocpp_rpc: Path, request: pytest.FixtureRequest) -> Iterator[StrictCsms]:
+    server = StrictCsms(ocpp_rpc, request.param)
     yield server
     server.close()
 

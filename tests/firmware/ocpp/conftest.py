@@ -511,9 +511,12 @@ def on_site(tmp_path: Path) -> OnSite:
         more: dict[str, Any] | None = None,
         update: UpdateSettings | None = None,
         is_managed: bool = False,
+        office: Any = None,
     ) -> None:
+        """`office`: another back office than ours, with `url`, `open` and `close`."""
+
         async def life() -> None:
-            csms = Csms(served)
+            csms = office or Csms(served)
             opening(csms)
             await csms.open()
             ocpp = OcppSettings(
