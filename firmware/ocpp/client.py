@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from firmware.config import OcppSettings
 from firmware.ocpp import network_rows, ocpp_j, quirks, start_values
@@ -19,7 +19,6 @@ from firmware.ocpp.dialect import Dialect, Learnt, Shape
 from firmware.ocpp.link import Connection, LinkError
 from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.outbox import Outbox
-from firmware.ocpp.pricing import Pricing
 from firmware.ocpp.questions import Questions
 from firmware.ocpp.registration import Memory
 from firmware.ocpp.session import Session
@@ -33,6 +32,9 @@ from firmware.station.journal import Journal, JournalError
 from firmware.station.signal import until
 from firmware.station.station import DURABLE, Station
 from hal import __version__
+
+if TYPE_CHECKING:
+    from firmware.ocpp.pricing import Pricing
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ class BackOfficeClient:
         self._model.changed.append(self._on_variable)
         self._monitors = Monitors(station, self._model)
         self._cost = CostDesk(station, self._model)
-        self._pricing = Pricing(station, self._cost)
+        self._pricing = self._prices_in_16()
         self._outbox = Outbox(journal, station.clock, self._on_learnt, self._pointless)
         self._memory = Memory()
         self._backoff = Backoff()
@@ -66,6 +68,14 @@ class BackOfficeClient:
         station.displayed = self._cost.displayed
         station.subscribe(self._on_fact)
         station.authorizer.on_conflict.append(self._on_conflict)
+
+    def _prices_in_16(self) -> "Pricing | None":
+        """Later versions have messages of their own for it."""
+        if "1.6" not in self._settings.versions:
+            return None
+        from firmware.ocpp.pricing import Pricing  # noqa: PLC0415
+
+        return Pricing(self._station, self._model, self._cost)
 
     @property
     def connected(self) -> bool:
@@ -88,9 +98,11 @@ class BackOfficeClient:
         """What an OCSP responder says of a certificate, in DER. Raises Unreachable when it is not to be had."""
         return await self._present().certificate_status(request)
 
-    async def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> bool:
+    async def sign_certificate(
+        self, csr: str, use: OwnUse, request_id: int, root: HashData | None, *, asked: bool
+    ) -> bool:
         """Have a certificate of ours signed. Raises Unreachable."""
-        return await self._present().sign_certificate(csr, use, request_id, root)
+        return await self._present().sign_certificate(csr, use, request_id, root, asked=asked)
 
     def _present(self) -> Questions:
         if self._session is None:
@@ -105,6 +117,8 @@ class BackOfficeClient:
         await self._uplink.begin()
         await self._use_start_values()
         self._cost.load()
+        if self._pricing is not None:
+            self._pricing.load()
         self._outbox.want(Shape.of(self._model))
         with contextlib.suppress(JournalError):  # a disk that refuses: the outbox tries again, the rest goes on
             await self._outbox.load()
@@ -114,11 +128,14 @@ class BackOfficeClient:
         await self.begin()
         await until(self._station.changed, self._all_seen, self._first_look_s)
         self._monitors.load()
-        watching = asyncio.create_task(self._monitors.run(), name="monitors")
+        watching = [asyncio.create_task(self._monitors.run(), name="monitors")]
+        if self._pricing is not None:
+            watching.append(asyncio.create_task(self._pricing.run(), name="prices"))
         try:
             await self._keep_connected()
         finally:
-            watching.cancel()
+            for task in watching:
+                task.cancel()
 
     async def _keep_connected(self) -> None:
         while True:
@@ -244,7 +261,7 @@ class BackOfficeClient:
     def _on_learnt(self, fact: AnyFact, learnt: Learnt) -> None:
         """What the answer to a fact's CALL tells."""
         self._cost.on_answer(fact, learnt.cost, learnt.personal)
-        if isinstance(fact, Transaction) and learnt.remote_id is not None:
+        if isinstance(fact, Transaction) and learnt.remote_id is not None and self._pricing is not None:
             self._pricing.named(fact, learnt.remote_id)
         match fact:
             case Transaction() if learnt.verdict is not None and fact.id_token is not None:

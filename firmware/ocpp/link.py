@@ -10,11 +10,11 @@ import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from socket import SOCK_STREAM, getaddrinfo
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from firmware.ocpp.ocpp_j import MAX_FRAME
@@ -115,6 +115,7 @@ async def dial(
         credentials = base64.b64encode(identity.encode() + b":" + password).decode()
         headers["Authorization"] = f"Basic {credentials}"
     context: ssl.SSLContext | None = None
+    connection = _listening()
     try:
         if url.startswith("wss:"):
             context = await asyncio.to_thread(_tls, material or LinkMaterial())
@@ -131,9 +132,14 @@ async def dial(
             close_timeout=CLOSE_S,
             ping_interval=None,  # `session` pings: the interval may change while connected
             proxy=None,
+            create_connection=connection,
         )
     except (OSError, TimeoutError, EOFError, WebSocketException) as error:
         trouble = trouble_of(error)
+        if trouble == "unreachable" and connection.last_words is not None:
+            trouble = trouble_of(connection.last_words)
+        if trouble == "unreachable" and isinstance(error, InvalidMessage) and material is not None and material.chain:
+            trouble = "client_certificate"  # TLS stands, and the server hangs up before a word of HTTP
         if trouble == "unreachable" and context is not None and isinstance(error, ConnectionResetError | EOFError):
             trouble = await asyncio.to_thread(probe, url)
         raise LinkError(f"{type(error).__name__}: {error}", trouble) from None
@@ -150,6 +156,24 @@ def is_private(host: str) -> bool:
     except (OSError, UnicodeError) as error:
         raise LinkError(f"{host}: {error}") from None
     return all(ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_private for each in found)
+
+
+def _listening() -> "type[_Listening]":
+    """A kind of connection that remembers why it was lost: in TLS 1.3 our certificate is refused after the handshake,
+    and `websockets` tells no more of it than that nothing came."""
+
+    class Listening(_Listening):
+        last_words = None
+
+    return Listening
+
+
+class _Listening(ClientConnection):
+    last_words: ClassVar[BaseException | None] = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        type(self).last_words = exc
+        super().connection_lost(exc)
 
 
 def _tls(material: LinkMaterial) -> ssl.SSLContext:

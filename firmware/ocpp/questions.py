@@ -51,17 +51,22 @@ class Questions:
             raise Unreachable("the back office has no OCSP response")
         return response
 
-    async def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> bool:
+    async def sign_certificate(
+        self, csr: str, use: OwnUse, request_id: int, root: HashData | None, *, asked: bool
+    ) -> bool:
         """Have a certificate of ours signed; False: refused, or unknown to this version. Raises Unreachable."""
         outgoing = self._dialect.sign_certificate(csr, use, request_id, root)
         if outgoing is None:
             return False
-        return self._dialect.will_sign(await self._ask(outgoing, urgent=False))
+        return self._dialect.will_sign(await self._ask(outgoing, urgent=False, triggered=asked))
 
-    async def _ask(self, outgoing: Outgoing, *, urgent: bool = True, hurried: bool = False) -> Payload:
+    async def _ask(
+        self, outgoing: Outgoing, *, urgent: bool = True, hurried: bool = False, triggered: bool = False
+    ) -> Payload:
         """Make a CALL and wait for its answer. Raises Unreachable. `urgent`: ahead of everything that waits; `hurried`:
-        a CALL in flight that gets no answer must not use up the time that a car gives us."""
-        if not self._registrar.accepted:
+        a CALL in flight that gets no answer must not use up the time that a car gives us; `triggered`: the back office
+        asked for it, perhaps before it accepts us (B02.FR.02, A00.FR.429)."""
+        if not self._registrar.accepted and not (triggered and self._registrar.status == "Pending"):
             raise Unreachable("not registered at the back office")
         answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
 
@@ -73,7 +78,7 @@ class Questions:
             if not answer.done():
                 answer.set_exception(Unreachable(why))
 
-        job = Job(outgoing, done, failed, urgent=urgent)
+        job = Job(outgoing, done, failed, triggered=triggered, urgent=urgent)
         if hurried:
             self._calls.hurry()
         self._calls.put(job)

@@ -6,6 +6,7 @@ Which key, which subject is `office`'s; how a request is sent is the signer's.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from firmware.station.authorization import Unreachable
@@ -32,16 +33,16 @@ class Renewal:
         self._ids: list[int] = []
         self._next_id = 1
 
-    def begin(self, use: OwnUse) -> None:
-        """Somebody asks for it (A02)."""
+    def begin(self, use: OwnUse, *, asked: bool = True) -> None:
+        """`asked`: the back office wants it (A02)."""
         self.done(use)
-        self._running[use] = asyncio.create_task(self._carry_out(use), name=f"certificate {use}")
+        self._running[use] = asyncio.create_task(self._carry_out(use, asked), name=f"certificate {use}")
 
     def begin_by_itself(self, use: OwnUse) -> None:
         """The present one ends soon (A03): not while a request is under way, not after one was given up."""
         running = self._running.get(use)
         if use not in self._given_up and (running is None or running.done()):
-            self.begin(use)
+            self.begin(use, asked=False)
 
     def done(self, use: OwnUse) -> None:
         """It came."""
@@ -62,7 +63,7 @@ class Renewal:
     def knows(self, request_id: int) -> bool:
         return request_id in self._ids
 
-    async def _carry_out(self, use: OwnUse) -> None:
+    async def _carry_out(self, use: OwnUse, asked: bool) -> None:
         try:
             csr, root = await self._make(use)
         except OSError as error:
@@ -70,10 +71,11 @@ class Renewal:
             return
         request_id, self._next_id = self._next_id, self._next_id + 1
         self._ids = [*self._ids[-KNOWN + 1 :], request_id]
+        sign = partial(self._sign, csr, use, request_id, root, asked=asked)
         pause = self._station.number("SecurityCtrlr.CertSigningWaitMinimum", WAIT_S)
         doublings = int(self._station.number("SecurityCtrlr.CertSigningRepeatTimes", REPEATS))
         for attempt in range(doublings + 2):
-            if not await self._send(csr, use, request_id, root):
+            if not await self._send(use, sign):
                 break
             if attempt <= doublings:
                 await asyncio.sleep(pause * (1 << attempt))
@@ -81,16 +83,20 @@ class Renewal:
             log.warning("no %s certificate came; the back office must ask for it again", use)
         self._given_up.add(use)
 
-    async def _send(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> bool:
+    async def _sign(self, csr: str, use: OwnUse, request_id: int, root: HashData | None, *, asked: bool) -> bool:
+        if self._station.signer is None:
+            return False
+        return await self._station.signer.sign_certificate(csr, use, request_id, root, asked=asked)
+
+    async def _send(self, use: OwnUse, sign: Callable[[], Awaitable[bool]]) -> bool:
         """Hand the request over, as soon as somebody can be reached. False: there is no point in going on."""
-        while self._station.signer is not None:
+        while True:
             try:
-                accepted = await self._station.signer.sign_certificate(csr, use, request_id, root)
+                accepted = await sign()
             except Unreachable as error:
                 log.info("request for a %s certificate waits: %s", use, error)
                 await asyncio.sleep(self._station.number("SecurityCtrlr.CertSigningWaitMinimum", WAIT_S))
-                continue
-            if not accepted:
-                log.warning("the back office refuses to have a %s certificate signed", use)
-            return accepted
-        return False
+            else:
+                if not accepted:
+                    log.warning("the back office refuses to have a %s certificate signed", use)
+                return accepted

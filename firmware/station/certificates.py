@@ -70,8 +70,11 @@ class Choice:
 class Signer(Protocol):
     """Who has certificate requests signed: a back office. `station.signer`; None there: nobody."""
 
-    async def sign_certificate(self, csr: str, use: OwnUse, request_id: int, root: HashData | None) -> bool:
-        """Hand over a request (PEM). False: it is refused. Raises firmware.station.authorization.Unreachable."""
+    async def sign_certificate(
+        self, csr: str, use: OwnUse, request_id: int, root: HashData | None, *, asked: bool
+    ) -> bool:
+        """Hand over a request (PEM); `asked`: the back office wants it. False: it is refused. Raises
+        firmware.station.authorization.Unreachable."""
         ...
 
 

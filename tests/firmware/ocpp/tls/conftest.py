@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+NOON = datetime(2027, 1, 15, 12, tzinfo=UTC)  # the station's clock
+NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME
+
 
 class Ca:
     """A root and what it signs, valid both by the station's clock (2027) and by that of the TLS library."""
@@ -39,16 +42,27 @@ class Ca:
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
     def _sign(
-        self, issuer: "Ca", subject: x509.Name, public: Any, *, ca: bool = False, ip: str = "", days: int = 3650
+        self,
+        issuer: "Ca",
+        subject: x509.Name,
+        public: Any,
+        *,
+        ca: bool = False,
+        ip: str = "",
+        days: int = 3650,
+        valid: tuple[datetime, datetime] | None = None,
     ) -> x509.Certificate:
+        """`days` from today on; or `valid` from and until."""
+        now = datetime.now(UTC)
+        begins, ends = valid or (now - timedelta(days=4000), now + timedelta(days=days))
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(issuer.name)
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(datetime.now(UTC) - timedelta(days=4000))
-            .not_valid_after(datetime.now(UTC) + timedelta(days=days))
+            .not_valid_before(begins)
+            .not_valid_after(ends)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
         )
@@ -61,29 +75,48 @@ class Ca:
     def server(self, ip: str = "127.0.0.1", days: int = 3650) -> Path:
         """A server's certificate with its key, in one file."""
         key = ec.generate_private_key(ec.SECP256R1())
-        made = self._sign(
-            self, x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, ip)]), key.public_key(), ip=ip, days=days
-        )
+        made = self._sign(self, named(ip), key.public_key(), ip=ip, days=days)
         path = self.folder / f"server-{made.serial_number:x}.pem"
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        path.write_bytes(pem + made.public_bytes(Encoding.PEM))
+        path.write_bytes(plain(key) + made.public_bytes(Encoding.PEM))
         return path
 
-    def answer(self, csr: str, days: int = 3650) -> str:
-        """The certificate that a request asks for (PEM)."""
+    def client(self, *, ends_in_days: float) -> dict[str, str]:
+        """The station's certificate and key as [ocpp] names them; the days count by the station's clock."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        valid = (NOON - timedelta(days=4000), NOON + timedelta(days=ends_in_days))
+        made = self._sign(self, named("S-1", "Pilotline"), key.public_key(), valid=valid)
+        chain, secret = self.folder / "client.pem", self.folder / "client.key"
+        chain.write_bytes(made.public_bytes(Encoding.PEM))
+        secret.write_bytes(plain(key))
+        return {"client_certificate": str(chain), "client_key": str(secret)}
+
+    def answer(self, csr: str, days: int = 3650, **more: Any) -> str:
+        """The certificate that a request asks for (PEM); `subject`: for somebody else, `valid`: at other times."""
         request = x509.load_pem_x509_csr(csr.encode())
         assert request.is_signature_valid
-        return self._sign(self, request.subject, request.public_key(), days=days).public_bytes(Encoding.PEM).decode()
+        subject = more.pop("subject", request.subject)
+        return self._sign(self, subject, request.public_key(), days=days, **more).public_bytes(Encoding.PEM).decode()
+
+
+def named(common_name: str, organisation: str = "") -> x509.Name:
+    owner = [x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organisation)] if organisation else []
+    return x509.Name([*owner, x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
+
+
+def plain(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def serving(server: Path, ca: Ca | None = None, **limits: Any) -> Callable[[Any], None]:
-    """A TLS back office; with `ca` it wants our certificate."""
+    """A TLS back office; with `ca` it wants our certificate, however old (what a test asks of times it asks by the
+    station's clock)."""
 
     def opening(csms: Any) -> None:
         csms.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         csms.tls.load_cert_chain(server)
         if ca is not None:
             csms.tls.verify_mode = ssl.CERT_REQUIRED
+            csms.tls.verify_flags |= NO_CHECK_TIME
             csms.tls.load_verify_locations(ca.file)
         for name, value in limits.items():
             if name == "ciphers":
