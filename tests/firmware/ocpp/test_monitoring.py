@@ -1,4 +1,4 @@
-"""Monitors on variables and what they tell (block N), what a customer may know, reports by criteria (B08)."""
+"""Monitors on variables and what they tell (block N), reports by criteria (B08)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.monitoring import Monitors
 from firmware.ocpp.variables import Variable
-from firmware.station.facts import IdToken, MonitorEvents
+from firmware.station.facts import MonitorEvents
 
 OnSite = Callable[..., None]
 HEARTBEAT = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "HeartbeatInterval"}}
@@ -246,37 +246,6 @@ def test_monitors_and_their_alarms_outlive_a_restart_until_the_base_is_set(own: 
         assert {each.origin for each in again} == {"HardWiredMonitor"}
 
     own(test)
-
-
-@pytest.mark.ocpp(
-    "2.0.1:N09.FR.02",
-    "2.0.1:N09.FR.06",
-    "2.0.1:N09.FR.07",
-    "2.0.1:N09.FR.09",
-    "2.0.1:N10.FR.03",
-    "2.0.1:TC_N_27_CS",
-    "2.0.1:TC_N_28_CS",
-    "2.0.1:TC_N_30_CS",
-)
-def test_customer_information_is_told_and_forgotten(on_2x: OnSite) -> None:
-    async def test(site: Any) -> None:
-        token = {"id_token": "04AABBCCDD", "type": "ISO14443"}
-        asking = {"request_id": 1, "report": True, "clear": False}
-        invalid = await site.csms.ask("CustomerInformation", **asking)
-        assert invalid.status == "Invalid"
-        nothing = await site.csms.ask("CustomerInformation", request_id=1, report=False, clear=False, id_token=token)
-        assert nothing.status == "Rejected"
-        await site.csms.ask("CustomerInformation", **asking, id_token=token)
-        assert (await site.csms.heard("NotifyCustomerInformation"))["data"] == "no data"
-        await site.station.authorizer.check(IdToken("04AABBCCDD"), 1, site.client)
-        await site.csms.ask("CustomerInformation", request_id=2, report=True, clear=True, id_token=token)
-        told = await site.csms.heard("NotifyCustomerInformation", 2)
-        assert (told["requestId"], told["seqNo"]) == (2, 0)
-        assert "authorization cache" in told["data"]
-        await site.csms.ask("CustomerInformation", **asking, id_token=token)
-        assert (await site.csms.heard("NotifyCustomerInformation", 3))["data"] == "no data"
-
-    on_2x(test)
 
 
 @pytest.mark.ocpp("2.0.1:B07.FR.07", "2.0.1:B07.FR.09", "2.0.1:B07.FR.10", "2.0.1:TC_B_12_CS")
