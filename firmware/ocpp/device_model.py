@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 from firmware.config import OcppSettings
 from firmware.ocpp import quirks
-from firmware.ocpp.components import TABLE, charging, hardware
+from firmware.ocpp.components import TABLE, board, charging, hardware
 from firmware.ocpp.variables import Attribute, Variable
 from firmware.station.station import Station
 
@@ -30,16 +30,42 @@ class DeviceModel:
         self._rows: dict[_Identity, Variable] = {}
         self._keys: dict[str, Variable] = {}
         self.add(*(self._from_file(row, settings) for row in TABLE), *hardware.rows(station, settings))
-        self.add(*charging.rows(station))
+        self.add(*charging.rows(station), *board.wiring(station), *board.idle_only(station))
+        self.signs = True
+        self._follow_board()
+        station.guard.on_hello.append(lambda _: self._follow_board())
 
     def add(self, *rows: Variable) -> None:
         """More rows, or others in their place: of what only another part of the firmware knows."""
         for row in rows:
-            self._rows[_identity(row)] = row
+            if row.component:
+                self._rows[_identity(row)] = row
             if row.key:
                 self._keys[row.key.lower()] = row
             if row.read is None:
                 self._station.defaults[row.stored_as] = row.default
+
+    def drop(self, *rows: Variable) -> None:
+        """Such a thing is not here."""
+        for row in rows:
+            self._rows.pop(_identity(row), None)
+            self._keys.pop(row.key.lower(), None)
+
+    def _follow_board(self) -> None:
+        """The guard told what the board can do."""
+        self.add(*board.cables(self._station))
+        before, self.signs = self.signs, board.signs(self._station)
+        rows = board.signing(self._station)
+        if self.signs:
+            self.add(*rows)
+        else:
+            self.drop(*rows)
+        for callback in tuple(self.changed) if before != self.signs else ():
+            callback(rows[0].stored_as)
+
+    def keys(self) -> Iterator[Variable]:
+        """All variables that 1.6 knows."""
+        return iter(self._keys.values())
 
     def __iter__(self) -> Iterator[Variable]:
         return iter(self._rows.values())

@@ -3,7 +3,6 @@ facts and commands and a version's messages. Each version fills it with two tabl
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import msgspec
@@ -24,8 +23,7 @@ from firmware.station.station import Station
 RegistrationStatus = Literal["Accepted", "Pending", "Rejected"]
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """A CALL we want to make."""
 
     action: str
@@ -33,8 +31,7 @@ class Outgoing:
     response: type[Payload]
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """Our answer to a CALL, and what is sent after it (TriggerMessage, reports): each CALL is taken when it can be
     sent, so a generator may make them one by one."""
 
@@ -61,8 +58,7 @@ def instant(said: str | UnsetType) -> float | None:
     return read
 
 
-@dataclass(frozen=True)
-class Registration:
+class Registration(msgspec.Struct, frozen=True):
     """Answer to BootNotification. `current_time`: UTC seconds, None when unreadable."""
 
     status: RegistrationStatus
@@ -81,6 +77,7 @@ class Shape(msgspec.Struct, frozen=True):
     aligned_ended: tuple[str, ...] = ()
     signed: bool = False  # signed values of the meter go along with sampled ones
     aligned_signed: bool = False
+    public_key: str = "Never"  # of the meter, with what it signed: Never, OncePerTransaction, EveryMeterValue
 
     @classmethod
     def of(cls, model: DeviceModel) -> "Shape":
@@ -90,13 +87,13 @@ class Shape(msgspec.Struct, frozen=True):
             ended=model.members("SampledDataCtrlr.TxEndedMeasurands"),
             aligned=model.members("AlignedDataCtrlr.Measurands"),
             aligned_ended=model.members("AlignedDataCtrlr.TxEndedMeasurands"),
-            signed=model.flag("SampledDataCtrlr.SignReadings"),
-            aligned_signed=model.flag("AlignedDataCtrlr.SignReadings"),
+            signed=model.signs and model.flag("SampledDataCtrlr.SignReadings"),
+            aligned_signed=model.signs and model.flag("AlignedDataCtrlr.SignReadings"),
+            public_key=model.text("OCPPCommCtrlr.PublicKeyWithSignedMeterValue"),
         )
 
 
-@dataclass(frozen=True)
-class Learnt:
+class Learnt(msgspec.Struct, frozen=True):
     """What the answer to a fact's CALL tells: a verdict on its token, the back office's number of the transaction, what
     becomes of a car's needs (K15.FR.03-05)."""
 
@@ -119,8 +116,7 @@ class TransactionNames(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Office:
+class Office(msgspec.Struct, frozen=True):
     """What the answer to a CALL may need: the station, its variables, and how we stand with the back office."""
 
     station: Station

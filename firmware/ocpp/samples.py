@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 from firmware.ocpp.dialect import Shape
+from firmware.ocpp.meter_key import printed
 from firmware.station.facts import Sample, Transaction
 
 CLOCK = "Sample.Clock"
 BEGIN = "Transaction.Begin"
+END = "Transaction.End"
 
 
 class Reading(NamedTuple):
@@ -16,6 +18,7 @@ class Reading(NamedTuple):
     phase: str = ""
     location: str = ""  # "" = Outlet, the default
     signed: str = ""  # what the meter signed (OCMF), where that is wanted
+    public_key: str = ""  # to check it with, as OCPP carries it, where that is wanted too
 
 
 class Wanted(NamedTuple):
@@ -26,18 +29,32 @@ class Wanted(NamedTuple):
     signed: bool = False
     aligned_signed: bool = False
     begun: tuple[str, ...] = ()  # of values taken where the transaction began, in an event that is not its first
+    public_key: str = "Never"
+    location: str = ""
 
     @classmethod
     def of(cls, fact: Transaction, shape: Shape) -> "Wanted":
         """What an event of a transaction carries (2.0.1 part 2, 2.6)."""
         if fact.kind == "Ended":
-            return cls(shape.ended, shape.aligned_ended, shape.signed, shape.aligned_signed)
+            signed = (shape.signed, shape.aligned_signed)
+            return cls(shape.ended, shape.aligned_ended, *signed, public_key=shape.public_key)
         sampled = shape.started if fact.kind == "Started" else shape.updated
-        return cls(sampled, shape.aligned, shape.signed, shape.aligned_signed, shape.started)  # E01.FR.17
+        begun = shape.started  # E01.FR.17
+        return cls(sampled, shape.aligned, shape.signed, shape.aligned_signed, begun, shape.public_key)
 
     @classmethod
-    def outside(cls, shape: Shape) -> "Wanted":
-        return cls(shape.aligned, shape.aligned, shape.aligned_signed, shape.aligned_signed)
+    def outside(cls, shape: Shape, evse: int) -> "Wanted":
+        """What is told of an EVSE without a transaction, and of the main meter (evse 0, J01.FR.03, FR.04)."""
+        signed = shape.aligned_signed
+        location = "" if evse else "Inlet"
+        return cls(shape.aligned, shape.aligned, signed, signed, public_key=shape.public_key, location=location)
+
+    def key_of(self, sample: Sample) -> str:
+        """The public key that goes along: with the last value where once in a transaction is enough."""
+        is_due = self.public_key == "EveryMeterValue" or (
+            self.public_key == "OncePerTransaction" and sample.context == END
+        )
+        return printed(sample.public_key or "") if is_due else ""
 
 
 def wanted_readings(sample: Sample, wanted: Wanted) -> list[Reading]:
@@ -45,9 +62,15 @@ def wanted_readings(sample: Sample, wanted: Wanted) -> list[Reading]:
     aligned = sample.context == CLOCK
     sampled = wanted.begun if wanted.begun and sample.context == BEGIN else wanted.sampled
     found = readings(sample, wanted.aligned if aligned else sampled)
+    if wanted.location:
+        found = [each._replace(location=wanted.location) for each in found]
     if sample.signed is None or not (wanted.aligned_signed if aligned else wanted.signed):
         return found
-    return [each._replace(signed=sample.signed) if each.measurand.startswith("Energy.") else each for each in found]
+    key = wanted.key_of(sample)
+    return [
+        each._replace(signed=sample.signed, public_key=key) if each.measurand.startswith("Energy.") else each
+        for each in found
+    ]
 
 
 def readings(sample: Sample, measurands: tuple[str, ...]) -> list[Reading]:

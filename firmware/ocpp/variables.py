@@ -27,7 +27,8 @@ def no_objection(_: str) -> str:
 class Variable:
     """One row. `evse`, `connector` and the component's `unit` are part of the identity. `minimum` and `maximum` bound a
     number, the length of a text, or how many members a list has. `read` overrides what is stored, `write` keeps a new
-    value somewhere else; `check` says why a value cannot be taken now ("" = it can).
+    value somewhere else; `check` says why a value cannot be taken now ("" = it can). Without a component it is a 1.6
+    key that 2.x does not know.
     """
 
     component: str
@@ -55,6 +56,8 @@ class Variable:
     @property
     def stored_as(self) -> str:
         component = f"{self.component}[{self.component_instance}]" if self.component_instance else self.component
+        place = [str(each) for each in (self.evse, self.connector) if each is not None]
+        component += f"@{'/'.join(place)}" if place else ""
         return f"{component}.{self.name}" + (f"[{self.instance}]" if self.instance else "")
 
     @property

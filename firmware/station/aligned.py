@@ -3,10 +3,14 @@
 """
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from firmware.station.evse import Evse
 from firmware.station.facts import Sample
+
+_IDLE_ONLY: Final = "AlignedDataCtrlr.SendDuringIdle"
 
 
 class Values(Protocol):
@@ -18,30 +22,36 @@ class Values(Protocol):
 
 
 class AlignedSamples:
-    """`tell` gets the samples of EVSEs without a transaction; those of a transaction go into its own events."""
+    """`tell` gets the samples of EVSEs without a transaction, and of the main meter as those of EVSE 0; those of a
+    transaction go into its own events."""
 
     def __init__(self, values: Values, tell: Callable[[int, Sample], None]) -> None:
         self._values = values
         self._tell = tell
         self._seen: dict[str, tuple[float, int]] = {}  # which interval it was, and how many of them since 1970
 
-    def tick(self, evses: Iterable[Evse], utc: float) -> None:
-        """Sample what is due now."""
+    def tick(self, evses: Iterable[Evse], utc: float, main: Sample | None = None) -> None:
+        """Sample what is due now. `main`: what the main meter says, where there is one."""
         told = self._struck("AlignedDataCtrlr.Interval", utc)
         kept = self._struck("AlignedDataCtrlr.TxEndedInterval", utc)
         if told is None and kept is None:
             return
         evses = list(evses)
         busy = any(evse.transaction_id is not None for evse in evses)
-        if busy and self._values.flag("AlignedDataCtrlr.SendDuringIdle", False):  # J01.FR.19, FR.20
-            told = None
+        silent = busy and self._values.flag(_IDLE_ONLY, False)  # J01.FR.20
+        if told is not None and not silent and main is not None:
+            self._tell(0, msgspec.structs.replace(main, at=told))
         for evse in evses:
+            is_told = told is not None and not silent and not self._only_idle(evse)
             at = told if told is not None else kept
-            if at is None:
-                return
-            sample = evse.sample_aligned(at, told=told is not None, kept=kept is not None)
+            sample = evse.sample_aligned(at, told=is_told, kept=kept is not None) if at is not None else None
             if sample is not None:
                 self._tell(evse.id, sample)
+
+    def _only_idle(self, evse: Evse) -> bool:
+        """This EVSE is to be silent during its own transactions (J01.FR.19)."""
+        name = _IDLE_ONLY.replace(".", f"@{evse.id}.")
+        return evse.transaction_id is not None and self._values.flag(name, False)
 
     def _struck(self, name: str, utc: float) -> float | None:
         """The instant (UTC s) that the clock struck since the last look; None when it did not, or just began."""

@@ -240,6 +240,12 @@ class EvseState:
         return self.capability is not None and self.capability.lock
 
     @property
+    def meter_key(self) -> str:
+        """Hex of DER: what this EVSE's meter signs with; "" while that is not known."""
+        record = self._station.guard.records.get(self.board_connector)
+        return record.public_key if record is not None else ""
+
+    @property
     def locks_cables(self) -> bool:
         """A driver's own cable is locked into a socket here: pulled at the car it cannot be taken away."""
         return self.has_lock and self.capability is not None and self.capability.socket
@@ -280,6 +286,7 @@ class EvseState:
             offered_w=self.wishes.grant.limit_w if self.wishes.grant is not None else None,
             context=context,
             signed=meter.signed,
+            public_key=(self.meter_key or None) if meter.signed is not None else None,
         )
 
     def _last_sample(self) -> Sample | None:

@@ -43,6 +43,7 @@ from firmware.station.facts import (
     SecurityEvent,
     TokenPresented,
     Transaction,
+    VendorMessage,
 )
 from firmware.station.guard_client import GuardClient
 from firmware.station.journal import Change, Contents, Journal
@@ -69,6 +70,7 @@ DURABLE: Final = (
     Transaction,
     SecurityEvent,
     MeterValues,
+    VendorMessage,
     MonitorEvents,
     Booted,
     FirmwareStatus,
@@ -340,6 +342,21 @@ class Station(Values):
         """The present status of every connector."""
         return self.availability.statuses()
 
+    def _main_sample(self) -> Sample | None:
+        """The meter at the grid connection, where our board reads one (J01.FR.04)."""
+        meter = self.guard.site
+        if meter is None or meter.quality != "good":
+            return None
+        return Sample(
+            at=self.clock.utc(),
+            energy_wh=meter.import_wh,
+            power_w=meter.power_w,
+            voltage_v=meter.voltage_v,
+            current_a=meter.current_a,
+            context="Sample.Clock",
+            signed=meter.signed,
+        )
+
     def _tell_aligned(self, evse: int, sample: Sample) -> None:
         self.emit(MeterValues(**self._stamp(), evse=evse, samples=(sample,)))
 
@@ -379,7 +396,7 @@ class Station(Values):
         now = self.clock.mono()
         for evse in self.evses.values():
             evse.tick(now)
-        self._aligned.tick(self.evses.values(), self.clock.utc())
+        self._aligned.tick(self.evses.values(), self.clock.utc(), self._main_sample())
         self.reservations.follow()
         if self.budget.limit is not None:
             self.share_out()

@@ -1,9 +1,8 @@
 """Components of the link to the back office: OCPPCommCtrlr, DeviceDataCtrlr, ClockCtrlr, MonitoringCtrlr."""
 
-from dataclasses import replace
 from typing import Final
 
-from firmware.ocpp.variables import VALUE_SIZE, Variable, fixed, number, switch
+from firmware.ocpp.variables import VALUE_SIZE, Variable, choice, fixed, number, switch
 
 COMM: Final = "OCPPCommCtrlr"
 DATA: Final = "DeviceDataCtrlr"
@@ -28,15 +27,20 @@ ROWS: Final[tuple[Variable, ...]] = (
         COMM, "MessageAttemptInterval", 10, low=1, high=3600, key="TransactionMessageRetryInterval", of=TX, unit="s"
     ),
     number(COMM, "MessageTimeout", 30, low=1, high=300, key="MessageTimeout", of="Default", unit="s"),
+    # Fixed: what happened is queued always (transactions, meter values, security and monitoring events, the steps of an
+    # update); of what merely is (a connector's status) only the present word is worth telling after an outage.
     fixed(COMM, "QueueAllMessages", "boolean", "false"),
-    # A meter's key is in its papers, not in its answers.
-    replace(fixed(COMM, "PublicKeyWithSignedMeterValue", "OptionList", "Never"), values=("Never",)),
+    choice(
+        COMM,
+        "PublicKeyWithSignedMeterValue",
+        "Never",
+        ("Never", "OncePerTransaction", "EveryMeterValue"),
+        key="PublicKeyWithSignedMeterValue",
+    ),
     fixed(COMM, "FileTransferProtocols", "MemberList", "", key="SupportedFileTransferProtocols"),
     fixed(COMM, "NetworkConfigurationPriority", "SequenceList", "1"),
     fixed(COMM, "NetworkProfileConnectionAttempts", "integer", "3"),
     fixed(COMM, "ActiveNetworkProfile", "integer", "1"),
-    # A plug that is locked at the station is freed when the car lets go of the cable.
-    fixed(COMM, "UnlockOnEVSideDisconnect", "boolean", "true", key="UnlockConnectorOnEVSideDisconnect"),
     *(fixed(DATA, "ItemsPerMessage", "integer", str(MAX_ITEMS), of=of) for of in ("SetVariables", "GetReport")),
     fixed(DATA, "ItemsPerMessage", "integer", str(MAX_ITEMS), of="GetVariables", key="GetConfigurationMaxKeys"),
     *(

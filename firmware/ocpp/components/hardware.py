@@ -12,7 +12,6 @@ from firmware.station.evse import Evse
 from firmware.station.local_list import MAX_ENTRIES
 from firmware.station.station import Station
 
-ROTATIONS: Final = frozenset({"NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR"})
 AVAILABILITY: Final = ("Available", "Occupied", "Reserved", "Unavailable", "Faulted")
 
 #: Where a fault belongs: the component that has the `Problem` (part 2 appendix 3); the rest
@@ -67,15 +66,6 @@ def _whole(station: Station, settings: OcppSettings) -> list[Variable]:
             live("SmartChargingCtrlr", "Entries", "integer", lambda: "0", of="ChargingProfiles"),
             read=lambda: str(station.number("SmartChargingCtrlr.Entries[ChargingProfiles]", 0)).partition(".")[0],
             maximum=50,
-        ),
-        Variable(
-            "ElectricalFeed",
-            "PhaseRotation",
-            "string",
-            "ReadWrite",
-            ",".join(f"{number}.Unknown" for number in [0, *station.evses]),
-            key="ConnectorPhaseRotation",
-            check=_phase_rotation(frozenset([0, *station.evses])),
         ),
         fixed("Controller", "Available", "boolean", "true"),
         fixed("TokenReader", "Available", "boolean", "true"),
@@ -156,19 +146,6 @@ def _of_meter(component: str, name: str, unit: str, evse: Evse, text: Callable[[
     return live(component, name, kind, read, unit=unit)
 
 
-def _phase_rotation(known: frozenset[int]) -> Callable[[str], str]:
-    """1.6 9.1.7: for each connector how its phases lie in the grid; told to whoever reads it."""
-
-    def check(text: str) -> str:
-        for each in text.split(","):
-            number, _, rotation = each.strip().partition(".")
-            if not number.isdecimal() or int(number) not in known or rotation not in ROTATIONS:
-                return f"{each.strip()} is no connector with its phase rotation"
-        return ""
-
-    return check
-
-
 def _any_fault(station: Station) -> bool:
     return any(evse.faults for evse in station.evses.values())
 
@@ -184,7 +161,7 @@ def _power(evse: Evse) -> str:
 
 
 def _most_w(evse: Evse) -> float:
-    can = evse.capability
+    can = evse.hardware
     if can is None:
         return 22_080.0
     return can.dc_max_power_w if can.dc else can.max_current_a * can.phases * can.nominal_voltage_v

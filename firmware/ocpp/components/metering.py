@@ -32,8 +32,8 @@ ROWS: Final[tuple[Variable, ...]] = (
     _measurands(SAMPLED, "TxStartedMeasurands", ENERGY),
     number(SAMPLED, "TxEndedInterval", 0, unit="s"),
     _measurands(SAMPLED, "TxEndedMeasurands", ENERGY, "StopTxnSampledData"),
-    switch(SAMPLED, "SignReadings", False, key="SampledDataSignReadings"),
-    fixed(SAMPLED, "RegisterValuesWithoutPhases", "boolean", "true"),  # the register is a total
+    # Fixed: no meter here tells its energy by phase, so there is nothing to leave out.
+    fixed(SAMPLED, "RegisterValuesWithoutPhases", "boolean", "true"),
     fixed(ALIGNED, "Available", "boolean", "true"),
     switch(ALIGNED, "Enabled", True),
     number(ALIGNED, "Interval", 0, key="ClockAlignedDataInterval", unit="s"),
@@ -41,5 +41,4 @@ ROWS: Final[tuple[Variable, ...]] = (
     number(ALIGNED, "TxEndedInterval", 0, unit="s"),
     _measurands(ALIGNED, "TxEndedMeasurands", "", "StopTxnAlignedData"),
     switch(ALIGNED, "SendDuringIdle", False),
-    switch(ALIGNED, "SignReadings", False, key="AlignedDataSignReadings"),
 )

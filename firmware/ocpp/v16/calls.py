@@ -78,13 +78,19 @@ def transaction(fact: facts.Transaction, shape: Shape, remote_id: str | None) ->
 
 
 def samples_outside(fact: facts.MeterValues, shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
-    values = _meter_values(fact.samples, Wanted.outside(shape))
+    values = _meter_values(fact.samples, Wanted.outside(shape, fact.evse))
     return (meter_values(fact.evse, values),) if values else ()
+
+
+def vendor_message(fact: facts.VendorMessage, _shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
+    payload = v16.DataTransfer(vendor_id=fact.vendor_id, message_id=fact.message_id, data=fact.data)
+    return (Outgoing("DataTransfer", payload, v16.DataTransferResponse),)
 
 
 CALLS: Final[dict[type[fact.Fact], Callable[[Any, Shape, str | None], tuple[Outgoing, ...]]]] = {
     facts.Transaction: transaction,
     facts.MeterValues: samples_outside,
+    facts.VendorMessage: vendor_message,
     **security.CALLS,
     **firmware.CALLS,
     **logs.CALLS,
@@ -188,7 +194,7 @@ def _values(reading: Reading, context: str) -> tuple[v16.SampledValue, ...]:
         "signedMeterData": base64.b64encode(reading.signed.encode()).decode(),
         "signingMethod": "",
         "encodingMethod": "OCMF",
-        "publicKey": "",
+        "publicKey": reading.public_key,
     }
     return plain, msgspec.structs.replace(plain, value=msgspec.json.encode(signed).decode(), format="SignedData")
 

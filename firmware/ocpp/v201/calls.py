@@ -44,7 +44,7 @@ def transaction(fact: facts.Transaction, shape: Shape, _: str | None) -> tuple[O
 
 
 def samples_outside(fact: facts.MeterValues, shape: Shape, _: str | None) -> tuple[Outgoing, ...]:
-    values = _meter_values(fact.samples, Wanted.outside(shape))
+    values = _meter_values(fact.samples, Wanted.outside(shape, fact.evse))
     return (meter_values(fact.evse, values),) if values else ()
 
 
@@ -122,12 +122,14 @@ def _meter_values(samples: tuple[facts.Sample, ...], wanted: Wanted) -> tuple[ty
     return tuple(values)
 
 
-def _signed(ocmf: str) -> types.SignedMeterValue | UnsetType:
-    """The meter's own words, unchanged (E02.FR.14). The signing method is inside; its key is not known here."""
-    data = base64.b64encode(ocmf.encode()).decode()
-    if not ocmf or len(data) > _SIGNED_SIZE:
+def _signed(reading: Reading) -> types.SignedMeterValue | UnsetType:
+    """The meter's own words, unchanged (E02.FR.14). The signing method is inside."""
+    data = base64.b64encode(reading.signed.encode()).decode()
+    if not reading.signed or len(data) > _SIGNED_SIZE:
         return UNSET
-    return types.SignedMeterValue(signed_meter_data=data, signing_method="", encoding_method="OCMF", public_key="")
+    return types.SignedMeterValue(
+        signed_meter_data=data, signing_method="", encoding_method="OCMF", public_key=reading.public_key
+    )
 
 
 def _sampled(reading: Reading, context: str) -> types.SampledValue:
@@ -137,6 +139,6 @@ def _sampled(reading: Reading, context: str) -> types.SampledValue:
         measurand=cast(types.MeasurandEnum, reading.measurand),
         phase=cast(types.PhaseEnum, reading.phase) if reading.phase else UNSET,
         location=cast(types.LocationEnum, reading.location) if reading.location else UNSET,
-        signed_meter_value=_signed(reading.signed),
+        signed_meter_value=_signed(reading),
         unit_of_measure=types.UnitOfMeasure(unit=reading.unit) if reading.unit != "Wh" else UNSET,
     )

@@ -220,7 +220,7 @@ def test_2x_set_variables_answers_each_in_order(on_2x: OnSite) -> None:
             set_variable_data=[
                 variable("OCPPCommCtrlr", "HeartbeatInterval", attribute_value="120"),
                 variable("OCPPCommCtrlr", "HeartbeatInterval", attribute_value="+120"),
-                variable("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", attribute_value="false"),
+                variable("OCPPCommCtrlr", "QueueAllMessages", attribute_value="true"),
                 variable("TxCtrlr", "EVConnectionTimeOut", attribute_value="90"),
                 variable("AuthCtrlr", "LocalPreAuthorize", attribute_value="maybe"),
                 variable("Nonsense", "X", attribute_value="1"),
@@ -391,6 +391,6 @@ def test_16_keys_that_are_more_than_one_variable(on_site: OnSite) -> None:
         for wrong in ("9.RST", "1.XYZ", "1"):
             assert await change("ConnectorPhaseRotation", wrong) == "Rejected"
         answer = await site.csms.ask("GetConfiguration", key=["StopTxnAlignedDataMaxLength", "ConnectorPhaseRotation"])
-        assert [each["value"] for each in answer.configuration_key] == ["7", "0.RST, 1.RTS"]
+        assert [each["value"] for each in answer.configuration_key] == ["7", "0.RST,1.RTS,2.Unknown"]
 
     on_16(on_site, test)

@@ -19,6 +19,8 @@ from hal import wire
 from hal.contracts import LockState, PilotMode, Plug
 from hal.wire import ConnectorCapability, MeterSample, Observation, RunningGrant
 
+KEY = "3059"  # of the meters that sign
+
 
 @dataclass
 class Connector:
@@ -32,6 +34,8 @@ class Connector:
     faults: tuple[wire.Fault, ...] = ()
     lock: LockState = LockState.UNLOCKED
     stuck: bool = False  # the bolt does not move
+    phases: int = 3  # that the car draws from
+    signed: str | None = None  # what its meter signs with every reading
 
 
 @dataclass
@@ -42,6 +46,7 @@ class Guard:
     clock: Any
     kinds: tuple[str, str] = ("sType2", "sType2")
     connectors: dict[int, Connector] = field(default_factory=lambda: {1: Connector(), 2: Connector()})
+    signs: bool = False  # the meters sign sessions
     tick: int = 0
     held: bool = False
     peer: socket.socket | None = None
@@ -69,7 +74,14 @@ class Guard:
         self.peer.setblocking(False)
         asyncio.get_running_loop().add_reader(self.peer.fileno(), self._readable)
         able = tuple(
-            ConnectorCapability(connector=n, kind=kind, max_current_a=32.0, lock=kind[0] == "s", socket=kind[0] == "s")
+            ConnectorCapability(
+                connector=n,
+                kind=kind,
+                max_current_a=32.0,
+                lock=kind[0] == "s",
+                socket=kind[0] == "s",
+                signs=self.signs,
+            )
             for n, kind in enumerate(self.kinds, 1)
         )
         self.send(wire.Hello(wire.VERSION, "bench", "test", epoch=7, tick=0, connectors=able))
@@ -105,6 +117,9 @@ class Guard:
                 connector.ended = None
             case wire.Revoke():
                 connector.grant, connector.ended = None, intent.reason
+            case wire.MeterSession():
+                text = "" if intent.begin else f"OCMF|{intent.session}"
+                self.send(wire.SignedRecord(intent.connector, intent.session, intent.begin, text, KEY))
             case wire.LockIntent():
                 self._move_bolt(intent.connector, LockState.LOCKED if intent.locked else LockState.UNLOCKED)
         self.report(intent.connector)
@@ -146,7 +161,14 @@ class Guard:
                 energised=c.closed,
                 limit_a=c.grant.limit_a if c.grant is not None else 0.0,
                 lock=c.lock,
-                meter=MeterSample(self.clock.mono(), c.energy_wh, amps * 690, (230.0,) * 3, (amps,) * 3),
+                meter=MeterSample(
+                    self.clock.mono(),
+                    c.energy_wh,
+                    amps * 230 * c.phases,
+                    (230.0,) * 3,
+                    tuple(amps if phase < c.phases else 0.0 for phase in range(3)),
+                    signed=c.signed,
+                ),
                 faults=c.faults,
                 grant=c.grant,
                 grant_ended=c.ended,
@@ -223,12 +245,14 @@ def at_plug(on_site: Any, tmp_path: Path) -> AtPlug:
         version: str,
         kinds: tuple[str, str] = ("sType2", "sType2"),
         before: Callable[[Guard], None] = lambda guard: None,
+        signs: bool = False,
         **more: Any,
     ) -> None:
-        """`kinds`: a cable that is fixed (c...) has no lock; `before`: what the guard sees when the station starts."""
+        """`kinds`: a cable that is fixed (c...) has no lock; `before`: what the guard sees when the station starts;
+        `signs`: its meters sign sessions."""
 
         async def ready(site: Any) -> None:
-            guard = Guard(tmp_path / "guard.sock", site.clock, kinds)
+            guard = Guard(tmp_path / "guard.sock", site.clock, kinds, signs=signs)
             before(guard)
             async with guard.listening():
                 lab = Lab(site, guard, version)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
 
 from hal import wire
@@ -152,18 +151,6 @@ def test_16_the_clock_strikes_with_the_number_of_the_transaction(on_16: Run) -> 
 SIGNED = 'OCMF|{"FV":"1.0"}|{"SD":"00"}'
 
 
-def sign(lab: Any) -> None:
-    """From now on the meter of EVSE 1 signs its readings."""
-    send = lab.guard.send
-
-    def signed(message: Any) -> None:
-        if isinstance(message, wire.Observation) and message.meter is not None:
-            message = msgspec.structs.replace(message, meter=msgspec.structs.replace(message.meter, signed=SIGNED))
-        send(message)
-
-    lab.guard.send = signed
-
-
 @pytest.mark.ocpp("2.0.1:E02.FR.14", "2.0.1:J02.FR.21", "2.0.1:E01.FR.04", "2.0.1:TC_E_11_CS", "2.0.1:TC_J_11_CS")
 def test_signed_values_go_along_unchanged_and_may_begin_the_transaction(on_2x: Run) -> None:
     async def test(lab: Any) -> None:
@@ -183,22 +170,21 @@ def test_signed_values_go_along_unchanged_and_may_begin_the_transaction(on_2x: R
         await lab.swipe("DRIVER")
         await lab.until(lambda: lab.station.evses[1].closed)
         assert lab.transactions() == []
-        sign(lab)
-        lab.move()
+        lab.move(signed=SIGNED)
         started = await lab.csms.heard("TransactionEvent", eventType="Started")
         assert started["triggerReason"] == "SignedDataReceived"
         signed = started["meterValue"][0]["sampledValue"][0]["signedMeterValue"]
         assert base64.b64decode(signed["signedMeterData"]).decode() == SIGNED
         assert signed["encodingMethod"] == "OCMF"
 
-    on_2x(test)
+    on_2x(test, signs=True)
 
 
 @pytest.mark.ocpp("1.6:MeterValues")
 def test_16_signed_values_are_a_value_of_their_own(on_16: Run) -> None:
     async def test(lab: Any) -> None:
         await lab.csms.ask("ChangeConfiguration", key="SampledDataSignReadings", value="true")
-        sign(lab)
+        lab.move(signed=SIGNED)
         await lab.charge()
         lab.move(level="A")
         stopped = await lab.csms.heard("StopTransaction")
@@ -206,7 +192,7 @@ def test_16_signed_values_are_a_value_of_their_own(on_16: Run) -> None:
         assert (plain.get("format"), signed["format"]) == (None, "SignedData")
         assert base64.b64decode(json.loads(signed["value"])["signedMeterData"]).decode() == SIGNED
 
-    on_16(test)
+    on_16(test, signs=True)
 
 
 @pytest.mark.ocpp("2.0.1:B12.FR.01", "2.0.1:B12.FR.07", "2.0.1:B11.FR.08", "2.0.1:TC_B_25_CS", "2.0.1:TC_B_26_CS")
