@@ -141,7 +141,8 @@ async def dial(
         if trouble == "unreachable" and isinstance(error, InvalidMessage) and material is not None and material.chain:
             trouble = "client_certificate"  # TLS stands, and the server hangs up before a word of HTTP
         if trouble == "unreachable" and context is not None and isinstance(error, ConnectionResetError | EOFError):
-            trouble = await asyncio.to_thread(probe, url)
+            ours = frozenset(int(each["id"]) & 0xFFFF for each in context.get_ciphers())
+            trouble = await asyncio.to_thread(probe, url, ours)
         raise LinkError(f"{type(error).__name__}: {error}", trouble) from None
     if socket.subprotocol is None:  # part 4, 3.2: the server agreed to none of our versions
         await socket.close()
