@@ -63,7 +63,7 @@ class DeviceModel:
         for callback in tuple(self.changed) if before != self.signs else ():
             callback(rows[0].stored_as)
 
-    def keys(self) -> Iterator[Variable]:
+    def keyed(self) -> Iterator[Variable]:
         """All variables that 1.6 knows."""
         return iter(self._keys.values())
 

@@ -67,7 +67,7 @@ def feature_profiles(station: Station) -> list[str]:
 
 def all_keys(model: DeviceModel, station: Station) -> list[KeyValue]:
     """Every key with its value; write-only ones are never shown."""
-    rows = [variable.key for variable in model.keys() if variable.access != "WriteOnly"]
+    rows = [variable.key for variable in model.keyed() if variable.access != "WriteOnly"]
     return [found for name in [*ONLY_16, *rows] if (found := one_key(model, station, name)) is not None]
 
 
