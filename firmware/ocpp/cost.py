@@ -1,6 +1,8 @@
 """What a back office says of tariff and cost, told to the driver: running cost and total (I02, I03), the tariff and its
 updates (I01, I06), and what stands instead while it cannot say (I04, I05). 2.0.1 part 2, block I."""
 
+from collections.abc import Callable
+
 from firmware.ocpp.device_model import DeviceModel
 from firmware.station.displayed import KEPT_AS, Displayed, Told
 from firmware.station.facts import AnyFact, Authorized, DriverTold, Transaction
@@ -13,10 +15,24 @@ class CostDesk:
     def __init__(self, station: Station, model: DeviceModel) -> None:
         self._station = station
         self._model = model
+        self.fallback: Callable[[int], str] = lambda evse: ""  # the price at an EVSE for who has none of their own
         self._greetings: dict[int, str] = {}  # by EVSE: the personal message of a token that begins nothing yet
         self.displayed = Displayed(
             lambda text: station.set_variable(KEPT_AS, text), station.clock.utc, self._tell_station
         )
+
+        self.displayed.standing = self._standing
+        self.displayed.default_language = lambda: model.text("DisplayMessageCtrlr.Language")
+
+    def _standing(self, evse: int) -> str:
+        """The price for whoever comes (I04.FR.01)."""
+        if not self._on("Tariff"):
+            return ""
+        return self.fallback(evse) or self._model.text("TariffCostCtrlr.TariffFallbackMessage")
+
+    def greet(self, evse: int, text: str) -> None:
+        """Who was authorised at this EVSE is told this when charging begins."""
+        self._greetings[evse] = text
 
     def load(self) -> None:
         """What the last life kept; the station is ready."""
@@ -27,7 +43,7 @@ class CostDesk:
             case Authorized(accepted=True):
                 self._greetings[fact.evse] = fact.reason
             case Transaction(kind="Started"):
-                tariff = self._greetings.pop(fact.evse, "") or self._model.text("TariffCostCtrlr.TariffFallbackMessage")
+                tariff = self._greetings.pop(fact.evse, "") or self._standing(fact.evse)
                 self._tell(fact, "Tariff", tariff=tariff)  # I01.FR.03, I04.FR.01
             case Transaction(kind="Ended"):
                 self.displayed.transaction_ended(fact.transaction_id)

@@ -59,6 +59,7 @@ class EvseState(msgspec.Struct, frozen=True):
     capture_state: str
     says: tuple[str, ...] = ()  # texts that a back office has people shown here now
     told: str = ""  # what the driver is told of tariff and cost
+    bill: str = ""  # where the bill is (URL)
 
 
 class GuardState(msgspec.Struct, frozen=True):
@@ -162,10 +163,14 @@ class Observer:
         displayed = self._station.displayed
         if displayed is None:
             return state
-        texts = displayed.shown(evse.id, display_state(evse), evse.transaction_id)
+        language = displayed.language(evse.id)
+        texts = displayed.shown(evse.id, display_state(evse), evse.transaction_id, language)
         told = displayed.told(evse.id)
-        words = _cost(told, self._station.variable("TariffCostCtrlr.Currency")) if told is not None else ""
-        return msgspec.structs.replace(state, says=tuple(texts), told=words)
+        if told is None or (told.final and not evse.plugged and evse.id_token is not None):
+            words, bill = displayed.standing(evse.id), ""
+        else:
+            words, bill = _cost(told, self._station), told.qr
+        return msgspec.structs.replace(state, says=tuple(texts), told=words, bill=bill)
 
 
 def display_state(evse: Evse) -> State:
@@ -178,10 +183,12 @@ def display_state(evse: Evse) -> State:
     return "Charging" if evse.charging_state == "Charging" else "Suspended"
 
 
-def _cost(told: Told, currency: str) -> str:
+def _cost(told: Told, station: Station) -> str:
     """Tariff and cost in one line."""
-    cost = "" if told.cost is None else f"{told.cost:.2f} {currency}{'' if told.final else ' so far'}"
-    return ", ".join(part for part in (told.tariff, cost or told.text) if part)
+    places = int(station.number("TariffCostCtrlr.NumberOfDecimalsForCostValues", 2))
+    currency = station.variable("TariffCostCtrlr.Currency")
+    cost = "" if told.cost is None else f"{told.cost:.{places}f} {currency}{'' if told.final else ' so far'}"
+    return ", ".join(part for part in (told.tariff, cost, told.text, told.coming) if part)
 
 
 def evse_state(evse: Evse, now: float, capture: PacketCapture | None = None) -> EvseState:

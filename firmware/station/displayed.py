@@ -48,6 +48,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     cost: float | None = None
     final: bool = False
     text: str = ""  # instead of a cost that is not known (I05)
+    coming: str = ""  # prices that are known to come
+    qr: str = ""  # to be shown as a QR code: where the bill is
 
 
 class Displayed:
@@ -61,6 +63,9 @@ class Displayed:
         self._on_told = on_told
         self._messages: dict[int, DisplayMessage] = {}
         self._told: dict[int, Told] = {}  # by EVSE
+        self._languages: dict[int, str] = {}  # of who is at an EVSE
+        self.standing: Callable[[int], str] = lambda evse: ""  # the price at an EVSE for whoever comes
+        self.default_language: Callable[[], str] = lambda: ""
 
     def load(self, kept: str) -> None:
         """The messages of the last life; a damaged text is as good as none."""
@@ -150,6 +155,12 @@ class Displayed:
         """What the driver at this EVSE was told last; stays after the transaction until the next one."""
         return self._told.get(evse)
 
+    def follow(self, evse: int, transaction_id: str, cost: float) -> None:
+        """The cost as we work it out ourselves, which is no news from anybody."""
+        known = self._told.get(evse)
+        if known is not None and known.transaction_id == transaction_id and not known.final:
+            self._told[evse] = msgspec.structs.replace(known, cost=cost)
+
     def tell(self, evse: int, transaction_id: str, **news: object) -> None:
         """News of tariff or cost; what was told of another transaction is over. Keys: fields of `Told`."""
         known = self._told.get(evse)
@@ -159,6 +170,15 @@ class Displayed:
         if told != self._told.get(evse):
             self._told[evse] = told
             self._on_told(told)
+
+    # --- languages --------------------------------------------------------------------------------------------------
+
+    def speak(self, evse: int, language: str) -> None:
+        """Who is at this EVSE wants this language; "" = the station's."""
+        self._languages[evse] = language
+
+    def language(self, evse: int) -> str:
+        return self._languages.get(evse, "") or self.default_language()
 
 
 def in_language(texts: tuple[Text, ...], wanted: str) -> str:

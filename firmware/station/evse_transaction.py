@@ -28,11 +28,12 @@ _READ_BY_S: Final = 2.0  # the end waits this long for a reading from after the 
 class EvseTransaction(EvseTokens):
     """The transaction of one EVSE."""
 
-    def tell_now(self, trigger: str = "Trigger") -> bool:
-        """An event of the running transaction because somebody asks (F06.FR.07). False: there is none."""
+    def tell_now(self, trigger: str = "Trigger", context: str = "Trigger") -> bool:
+        """An event of the running transaction because somebody asks (F06.FR.07). False: there is none. `context`: of
+        its meter values (ReadingContextEnumType)."""
         if self.transaction is None or not self.transaction.told:
             return False
-        self._ledger.tell(trigger, self.charging_state, self.sample("Trigger"))
+        self._ledger.tell(trigger, self.charging_state, self.sample(context))
         return True
 
     def sample_aligned(self, at: float, *, told: bool, kept: bool) -> Sample | None:

@@ -1,6 +1,5 @@
-"""Who may charge in 1.6, and what it costs them (OCA's pricing messages in DataTransfer), over a real socket."""
+"""Who may charge in 1.6, over a real socket."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -54,36 +53,5 @@ def test_the_same_tag_or_one_with_its_parent_ends_it(on_16: On, other: str) -> N
         assert (await lab.swipe(other)).accepted
         stop = await lab.csms.heard("StopTransaction")
         assert (stop["idTag"], stop.get("reason", "Local")) == (other, "Local")
-
-    on_16(test)
-
-
-async def tell(lab: Any, message: str, **data: Any) -> str:
-    answer = await lab.csms.ask(
-        "DataTransfer", vendor_id="org.openchargealliance.costmsg", message_id=message, data=json.dumps(data)
-    )
-    return str(answer.status)
-
-
-@pytest.mark.ocpp("1.6:DataTransfer")
-def test_prices_and_costs_are_shown(on_16: On) -> None:
-    async def test(lab: Any) -> None:
-        lab.csms.next_transaction = 76
-        assert await tell(lab, "SetUserPrice", idToken="DRIVER", priceText="0.40/kWh") == "Rejected"  # nobody is here
-        await lab.charge("DRIVER")
-        await lab.site.told("StartTransaction")
-        assert await tell(lab, "SetUserPrice", idToken="DRIVER", priceText="0.40/kWh") == "Accepted"
-        assert lab.station.displayed.told(1).tariff == "0.40/kWh"
-        running = {"timestamp": "2027-01-15T12:00:00Z", "meterValue": 1000, "state": "Charging"}
-        assert await tell(lab, "RunningCost", transactionId=77, cost=1.25, **running) == "Accepted"
-        assert lab.station.displayed.told(1).cost == 1.25
-        assert await tell(lab, "RunningCost", transactionId=1, cost=1.25, **running) == "Rejected"
-        await lab.swipe("DRIVER")
-        await lab.csms.heard("StopTransaction")
-        assert await tell(lab, "FinalCost", transactionId=77, cost=3.5, priceText="Thank you") == "Accepted"
-        told = lab.station.displayed.told(1)
-        assert (told.cost, told.final, told.text) == (3.5, True, "Thank you")
-        assert await tell(lab, "FinalCost", transactionId="x") == "Rejected"
-        assert await tell(lab, "Nonsense") == "UnknownMessageId"
 
     on_16(test)
