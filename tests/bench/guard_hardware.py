@@ -2,26 +2,32 @@
 
     python tests/bench/guard_hardware.py [--seconds N]
 
-GPIO board: a Charge Control C made of files. Modbus board: one RS-485 bus with a meter. HTTP board: a DC meter. CAN
-board: five power modules that are asked 20 times a second.
-Each guard is a process of its own; PSS from smaps_rollup, CPU from /proc/PID/stat. Lateness: a guard of this process
-with four connectors whose meters are, one each, silent, seconds late, sending garbage, and gone; the devices are
-served by another process.
+GPIO board: a Charge Control C made of files, without a car, with one that waits under PWM, and charging. Modbus board:
+one RS-485 bus with a meter. HTTP board: a DC meter. CAN board: five power modules.
+Each guard is a process of its own with a controller that keeps the lease; PSS from smaps_rollup, CPU from the
+scheduler's own nanoseconds, ticks from its beats. The floor, in the same run, is a process that only sleeps 100 times a
+second. A guard ticks every 10 ms while anything is under way and every 50 while nothing is: idle is the latter.
+Lateness: a guard with four connectors whose meters are, one each, silent, seconds late, sending garbage, and gone,
+served by another process; alone, and beside two threads that only compute; each as an ordinary process and, where it
+may, with SCHED_FIFO as in its unit. `decided`: until the tick's end, when contactors have been commanded.
 """
 
 import argparse
 import contextlib
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hal import realtime, wire
 from hal.board import load
+from hal.contracts import PilotMode
 from hal.guard import Guard
 from hal.sim.registers import Registers
 from hal.ticker import Ticker
@@ -33,6 +39,8 @@ from hil.devices.modbus_slave import Device, Slaves
 from hil.devices.plant_values import PlantValues, Trouble
 from hil.devices.power_modules import InfyModules
 from hil.linux_board import LinuxBoard
+
+Waiting = Callable[["Controller"], None]
 
 HEAD = """
 [board]
@@ -76,7 +84,7 @@ def serve(troubles: list[Trouble]) -> None:
     """Devices with a trouble each until standard input ends; prints their [bus] sections and meter sections."""
     with contextlib.ExitStack() as stack:
         for number, trouble in enumerate(troubles, 1):
-            plant = PlantValues(trouble=trouble)
+            plant = PlantValues(current_a=[0.0, 0.0, 0.0], trouble=trouble)  # else energy that does not grow is a fault
             if trouble is Trouble.SLOW:
                 plant = PlantValues(voltage_v=[400.0], current_a=[10.0], trouble=trouble)
                 lem = LemDcbm(plant)
@@ -131,81 +139,216 @@ def acting(linux: LinuxBoard) -> Iterator[None]:
         thread.join()
 
 
-def measure(name: str, board: Path, folder: Path, seconds: float, limit_mb: int) -> None:
-    starts = []
-    for _ in range(5):
-        began = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "hal", "--board", str(board), "--socket", str(folder / "sock")],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        if not process.stdout.readline().startswith("guard ready"):
-            raise SystemExit(f"{name}: the guard did not start")
-        starts.append(time.monotonic() - began)
-        if len(starts) < 5:
-            process.terminate()
-            process.wait(20)
-    time.sleep(2.0)
+class Controller:
+    """Keeps the lease; offers `duty_percent` to the first connector, 0 = nothing."""
 
-    def used() -> float:
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def __init__(self, path: Path, duty_percent: float) -> None:
+        self.tick, self.level, self.closed = 0, "?", False
+        self._asked_in, self._duty = 0, duty_percent
+        self._link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._link.connect(str(path))
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
 
-    before = used()
+    def _listen(self) -> None:
+        while packet := self._hear():
+            message = wire.decode_from_guard(packet)
+            if isinstance(message, wire.Observation):
+                self.level, self.closed = message.level, message.closed
+            elif isinstance(message, wire.Beat):
+                self.tick = message.tick
+                self._link.send(wire.encode(wire.Lease(message.tick, message.epoch)))
+                if message.held and self._asked_in != message.epoch and self._duty and self.level == "B":
+                    self._asked_in = message.epoch
+                    self._link.send(wire.encode(wire.SetPilot(message.epoch, 1, PilotMode.DUTY, self._duty)))
+                    self._link.send(wire.encode(wire.GrantIntent(message.epoch, 1, "s1", 16.0)))
+
+    def _hear(self) -> bytes:
+        try:
+            return self._link.recv(wire.MAX_PACKET)
+        except OSError:  # the guard ended
+            return b""
+
+    def close(self) -> None:
+        self._thread.join()
+        self._link.close()
+
+
+def cpu_s(pid: int) -> float:
+    """Of all threads together."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def cpu_percent(pid: int, seconds: float) -> float:
+    before = cpu_s(pid)
     time.sleep(seconds)
-    cpu = 100 * (used() - before) / seconds
+    return 100 * (cpu_s(pid) - before) / seconds
+
+
+def floor(seconds: float) -> float:
+    """CPU of a process that wakes up 100 times a second and does nothing, percent of a core."""
+    code = "import time\nwhile True: time.sleep(0.01)"
+    sleeper = subprocess.Popen([sys.executable, "-c", code])
+    time.sleep(0.5)
+    found = cpu_percent(sleeper.pid, seconds)
+    sleeper.kill()
+    sleeper.wait()
+    return found
+
+
+def verdict(value: float, limit: float, unit: str) -> str:
+    return f"{value:5.2f} {unit} ({'OK' if value < limit else 'OVER'}, limit {limit:g})"
+
+
+def start(board: Path, folder: Path) -> "tuple[subprocess.Popen[str], float]":
+    """A guard that is ready, and after how many seconds it was."""
+    began = time.monotonic()
+    command = [sys.executable, "-m", "hal", "--board", str(board), "--socket", str(folder / "sock")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    if not process.stdout.readline().startswith("guard ready"):
+        raise SystemExit(f"{board}: the guard did not start")
+    return process, time.monotonic() - began
+
+
+def measure(
+    board: tuple[str, Path], folder: Path, seconds: float, limit_mb: int, waiting: Waiting | None = None
+) -> None:
+    """One line: a guard of its own, with a controller that offers current where `waiting` says what to wait for."""
+    name, file = board
+    starts = []
+    for _ in range(4):
+        process, ready_s = start(file, folder)
+        starts.append(ready_s)
+        process.terminate()
+        process.wait(20)
+    process, ready_s = start(file, folder)
+    controller = Controller(folder / "sock", 26.67 if waiting else 0.0)
+    time.sleep(3.0)
+    if waiting:
+        waiting(controller)
+    empty = floor(min(seconds, 5.0))
+    tick, began, charging = controller.tick, time.monotonic(), controller.closed
+    cpu = cpu_percent(process.pid, seconds)
+    ticks = (controller.tick - tick) / (time.monotonic() - began)
     rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
     pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
     process.terminate()
     process.wait(20)
-    start = statistics.median(starts)
-    print(f"{name:22} PSS {pss:5.1f} MB (limit {limit_mb})  idle CPU {cpu:4.2f} % (1.5)  start {start:4.2f} s (0.3)")
+    controller.close()
+    used = f"CPU {cpu:4.2f} % (not idle)" if charging else f"idle CPU {verdict(cpu, 1.5, '%')}"
+    print(
+        f"{name:18} {used} at {ticks:3.0f} ticks/s (floor {empty:4.2f} %)  PSS {verdict(pss, limit_mb, 'MB')}  "
+        f"start {verdict(statistics.median([*starts, ready_s]), 0.3, 's')}",
+        flush=True,
+    )
 
 
-def lateness(board_file: Path, seconds: float) -> None:
+@contextlib.contextmanager
+def two_threads() -> Iterator[None]:
+    stop = threading.Event()
+
+    def compute() -> None:
+        realtime.step_back()  # as the threads of all drivers do
+        while not stop.is_set():
+            sum(range(1000))
+
+    threads = [threading.Thread(target=compute) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    yield
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def lateness(board_file: Path, seconds: float, *, computing: bool) -> None:
+    """In this process, which is a guard for that long."""
     board = load(board_file)
     board.attach()
     guard = Guard(board, time.monotonic())
     late: list[float] = []
+    decided: list[float] = []
+
+    def timed(now: float) -> None:
+        began = time.monotonic()
+        plain(now)
+        decided.append(late[-1] + time.monotonic() - began)
+
+    plain, guard.tick = guard.tick, timed  # type: ignore[method-assign]
     guard.start_workers()
     ticker = Ticker(guard, late=late.append)
     ticker.start()
-    time.sleep(seconds)
+    with two_threads() if computing else contextlib.nullcontext():
+        time.sleep(seconds)
     ticker.stop()
     guard.stop_workers()
-    board.detach()
-    late = sorted(late[10:])
-    picks = [late[min(len(late) - 1, int(len(late) * share))] * 1000 for share in (0.5, 0.99, 0.999)]
-    print(f"all devices failing: late p50 {picks[0]:.2f}  p99 {picks[1]:.2f}  p99.9 {picks[2]:.2f} ms (limit 5)")
+    begun, done = sorted(late[10:]), sorted(decided[10:])
+    picks = [begun[min(len(begun) - 1, int(len(begun) * share))] * 1000 for share in (0.5, 0.99, 0.999)]
+    end = done[min(len(done) - 1, int(len(done) * 0.999))] * 1000
+    name = f"all devices failing{', two computing threads' if computing else ''}"
+    print(
+        f"{name:42} {ticker.runs_as:14} late p50 {picks[0]:5.2f}  p99 {picks[1]:5.2f}  "
+        f"p99.9 {verdict(picks[2], 5, 'ms')}  decided p99.9 {end:5.2f} ms",
+        flush=True,
+    )
+
+
+def as_a_process(board: Path, seconds: float, *, computing: bool, fifo: bool) -> None:
+    command = [sys.executable, __file__, "--late", str(board), "--seconds", str(seconds)]
+    with subprocess.Popen(command + ["--computing"] * computing + ["--fifo"] * fifo):
+        pass
+
+
+def may_be_real_time() -> bool:
+    """Asked by another process: this one stays ordinary."""
+    code = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(20))"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20.0, help="per figure")
     parser.add_argument("--serve", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--late", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--computing", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--fifo", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         return serve([Trouble[name] for name in options.serve])
+    if options.late:
+        if options.fifo:  # CPUSchedulingPolicy= of the unit
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(20))
+        return lateness(options.late, options.seconds, computing=options.computing)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         linux = LinuxBoard(folder / "linux")
         gpio = folder / "gpio.toml"
         gpio.write_text(linux.board_text())
         with acting(linux):  # what copper does, in this process: the guard shows X1 and must see a car, or none
-            measure("GPIO, no car", gpio, folder, options.seconds, 25)
+            measure(("GPIO, no car", gpio), folder, options.seconds, 25)
             linux.car, linux.cable = "B", 32
-            measure("GPIO, car waiting", gpio, folder, options.seconds, 25)
+            measure(("GPIO, car waiting", gpio), folder, options.seconds, 25, lambda controller: None)
+
+            def charge(controller: Controller) -> None:
+                linux.car = "C"
+                while not controller.closed:
+                    time.sleep(0.05)
+
+            measure(("GPIO, charging", gpio), folder, options.seconds, 25, charge)
         with devices([Trouble.NONE]) as sections:
-            measure("Modbus", sim_board(folder, sections), folder, options.seconds, 35)
+            measure(("Modbus", sim_board(folder, sections)), folder, options.seconds, 35)
         with CanLine(folder / "line", InfyModules(BenchOutput(), (1, 2, 3, 4, 5))) as line:
-            measure("CAN, 5 modules", can_board(folder, line.channel), folder, options.seconds, 35)
+            measure(("CAN, 5 modules", can_board(folder, line.channel)), folder, options.seconds, 35)
         with LemDcbm(PlantValues(voltage_v=[231.0], current_a=[0.0])) as lem:
             keys = [("", f'driver = "lem_dcbm"\nhost = "{lem.host}"')]
-            measure("HTTP", sim_board(folder, keys), folder, options.seconds, 35)
+            measure(("HTTP", sim_board(folder, keys)), folder, options.seconds, 35)
         with devices([Trouble.SILENCE, Trouble.SLOW, Trouble.GARBAGE, Trouble.DISCONNECT]) as sections:
-            lateness(sim_board(folder, sections), options.seconds)
+            board = sim_board(folder, sections)
+            for fifo in (False, True) if may_be_real_time() else (False,):
+                for computing in (False, True):
+                    as_a_process(board, options.seconds, computing=computing, fifo=fifo)
 
 
 if __name__ == "__main__":
