@@ -146,7 +146,7 @@ class ConnectorState(ConnectorParts):
         if not self._contactors:  # else the changeover has read them in this tick
             self.feedback = self._try(self._contactor.closed, None)
         self._read_plug()
-        active = {name: self._try(part.active, True) for name, part in self._inputs.items()}
+        active = [name for name, part in self._inputs.items() if self._try(part.active, True)]
         meter = self.meter.latest if self.meter else None
         rcd = None if self._contactors and self.board.dc else self._rcd
         return interlock_state.Inputs(
@@ -158,10 +158,10 @@ class ConnectorState(ConnectorParts):
             pilot_fault=self.pilot.fault,
             plug=self.plug,
             rcd_tripped=self._try(rcd.tripped, True) if rcd else None,
-            emergency_stop=station.emergency_stop or active.get("emergency_stop", False),
-            pe_lost=active.get("pe_monitor", False),
-            mains_fail=station.mains_fail or active.get("mains_fail", False),
-            tamper=station.tamper or active.get("tamper", False),
+            emergency_stop=station.emergency_stop or "emergency_stop" in active,
+            pe_lost="pe_monitor" in active,
+            mains_fail=station.mains_fail or "mains_fail" in active,
+            tamper=station.tamper or "tamper" in active,
             lock=self.lock.state if self.lock else None,
             lock_failed=self.lock.failed if self.lock else "",
             meter=meter.value if meter else None,
@@ -198,8 +198,9 @@ class ConnectorState(ConnectorParts):
         """A part without whose word nothing may close, and which has not been heard since the start."""
         if self.meter and self.meter.latest.value is None and self.board.policy.on_meter_stale == "stop":
             return "meter"
-        if any(poller.latest.value is None for poller in self.thermometers.values()):
-            return "thermometer"
+        for poller in self.thermometers.values():
+            if poller.latest.value is None:
+                return "thermometer"
         return "DC supply" if self.dc and self.dc.reading is None else ""
 
     def _seen(self) -> Seen:

@@ -142,7 +142,8 @@ class Guard:
             self._stood_still(now - self._last_tick_at, now)
         self._last_tick_at = now
         before = self.lease
-        self._hear(now)
+        if self.mailbox.waiting:
+            self._hear(now)
         self.lease = grants.expire(self.lease, now)
         if self.lease is not before:
             self._note_lease(before)
@@ -254,8 +255,9 @@ class Guard:
 
     def _speak(self, now: float) -> None:
         say = self.mailbox.say
-        for token in self._tokens.take():
-            say(token)
+        if self._tokens.waiting:
+            for token in self._tokens.take():
+                say(token)
         for connector in self.connectors.values():
             if connector.sessions:
                 for record in connector.sessions.take():

@@ -51,6 +51,11 @@ class Mailbox:
             taken.append(self._outbox.popleft())
         return taken
 
+    @property
+    def waiting(self) -> bool:
+        """Whether anything was heard since: most ticks hear nothing."""
+        return bool(self._inbox)
+
     def heard(self) -> Iterator[FromController | Event]:
         """What came since, as much as one tick may hear."""
         for _ in range(min(len(self._inbox), HEARD_PER_TICK)):

@@ -32,6 +32,10 @@ class TokenReaders:
                 for connector in connectors.values() if number == STATION else [connectors[number]]:
                     connector.reader = poller
 
+    @property
+    def waiting(self) -> bool:
+        return bool(self._found)
+
     def take(self) -> list[Token]:
         """What was read since, oldest first."""
         return [self._found.popleft() for _ in range(len(self._found))]
