@@ -29,7 +29,7 @@ from firmware.v2g.pki.certificates import (
     in_order,
     root_of,
 )
-from firmware.v2g.pki.staples import query_for
+from firmware.v2g.pki.staples import queries_for
 
 MAX_CERTIFICATES: Final = 4  # leaf, two sub CAs, and the root that some cars send along
 MAX_SUB_CAS: Final = 2  # [V2G2-009]
@@ -73,14 +73,7 @@ class Contract:
 
     def ocsp_requests(self) -> tuple[OcspRequestData, ...]:
         """What to ask OCSP responders about each certificate whose issuer is known (C07.FR.02), the leaf first."""
-        return tuple(self._ocsp_requests())
-
-    def _ocsp_requests(self) -> Iterator[OcspRequestData]:
-        certificates = self.chain.certificates
-        for index, certificate in enumerate(certificates):
-            query = query_for(Chain(certificate, certificates[index + 1 :]), self.root)
-            if query is not None:
-                yield query.request
+        return tuple(query.request for query in queries_for(self.chain, self.root))
 
 
 def fingerprint(certificate: x509.Certificate) -> bytes:

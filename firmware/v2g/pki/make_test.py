@@ -88,7 +88,10 @@ def make_test(folder: Path, now: datetime | None = None) -> list[str]:
         for kind, branch in (("v2g", pki.v2g), ("mo", pki.mo), ("oem", pki.oem), ("cps", pki.cps)):
             (folder / "roots" / kind / f"{profile}.pem").write_bytes(_pem(branch.root.certificate))
         _write_leaf(folder / "secc", profile, pki.secc)
-        Staples(folder).put(pki.secc.certificate, pki.v2g.sub2.ocsp_good(pki.secc.certificate, now=at), at)
+        v2g, staples = pki.v2g, Staples(folder)
+        below = (pki.secc.certificate, v2g.sub2.certificate, v2g.sub1.certificate)
+        for certificate, issuer in zip(below, (v2g.sub2, v2g.sub1, v2g.root), strict=True):
+            staples.put(certificate, issuer.ocsp_good(certificate, now=at), at)
         _write_others(folder / "others" / profile, pki)
     return list(PROFILES)
 

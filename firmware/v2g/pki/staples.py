@@ -1,4 +1,5 @@
-"""OCSP responses for our own leaves: kept in files, checked for age, renewed in time by asking whoever can be asked.
+"""OCSP responses for our own certificates: kept in files, checked for age, renewed in time by asking whoever can be
+asked (OCPP 2.0.1 M06). Those of leaves are sent to cars; those of sub CAs tell us when one was revoked.
 
 A station that does not reach the responder itself asks its CSMS (OCPP GetCertificateStatus), so a query carries what
 OCPP wants to know. The signature of a response is the car's to check, not ours: we only do not send nonsense.
@@ -7,7 +8,7 @@ OCPP wants to know. The signature of a response is the car's to check, not ours:
 import hashlib
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,10 +77,12 @@ def key_bits(certificate: x509.Certificate) -> bytes:
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def query_for(chain: Chain, root: x509.Certificate | None) -> Query | None:
-    """What to ask about the leaf; None when its issuer is not known."""
-    issuer = chain.sub_cas[0] if chain.sub_cas else root
-    return None if issuer is None else Query(chain.leaf, issuer, _responder(chain.leaf))
+def queries_for(chain: Chain, root: x509.Certificate | None) -> Iterator[Query]:
+    """What to ask about each certificate whose issuer is known, the leaf first."""
+    issuers = (*chain.sub_cas, root)
+    for certificate, issuer in zip(chain.certificates, issuers, strict=True):
+        if issuer is not None:
+            yield Query(certificate, issuer, _responder(certificate))
 
 
 def _responder(certificate: x509.Certificate) -> str:
@@ -132,7 +135,7 @@ def check(response: bytes, leaf: x509.Certificate, now: datetime) -> Validity:
 
 
 class Staples:
-    """The responses in one PKI folder, by leaf."""
+    """The responses in one PKI folder, by certificate."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "ocsp"
@@ -141,16 +144,16 @@ class Staples:
     def file_of(self, leaf: x509.Certificate) -> Path:
         return self._folder / f"{hashlib.sha256(der_of(leaf)).hexdigest()[:32]}.der"
 
-    def load(self, leaves: Sequence[x509.Certificate]) -> None:
+    def load(self, certificates: Iterable[x509.Certificate]) -> None:
         """Read what is on disk for these."""
         self._known = {}
-        for leaf in leaves:
+        for each in certificates:
             try:
-                data = self.file_of(leaf).read_bytes()[: MAX_RESPONSE + 1]
+                data = self.file_of(each).read_bytes()[: MAX_RESPONSE + 1]
             except OSError:
                 continue
             if len(data) <= MAX_RESPONSE:
-                self._known[der_of(leaf)] = data
+                self._known[der_of(each)] = data
 
     def staple(self, leaf: x509.Certificate, now: datetime) -> bytes:
         """What to send with the leaf now, b"" when there is nothing that may be sent."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography import x509
 from OpenSSL import SSL
 
-from firmware.v2g.pki.staples import Fetch, Staples, query_for
+from firmware.v2g.pki.staples import Fetch, Staples, queries_for
 from firmware.v2g.pki.store import Finding, Installed, RootKind, load, state_of
 from firmware.v2g.tls.channel import TlsChannel
 from firmware.v2g.tls.contexts import Contexts, KeyLog
@@ -68,12 +68,13 @@ class TlsService:
         self._state = None
 
     async def renew_staples(self, fetch: Fetch) -> None:
-        """Ask for the OCSP responses that are missing or due; call it every few minutes."""
+        """Ask for the OCSP responses that are missing or due, of leaves and sub CAs (OCPP 2.0.1 M06.FR.06, FR.07,
+        FR.10); call it every few minutes."""
         if self._contexts is None:
             return
-        asked = [query_for(each.chain, each.root) for each in self._contexts.installed.chains]
-        staples = self._staples
-        if wrong := await staples.renew([each for each in asked if each is not None], fetch, self._now()):
+        chains = self._contexts.installed.chains
+        asked = {query.request: query for each in chains for query in queries_for(each.chain, each.root)}
+        if wrong := await self._staples.renew(list(asked.values()), fetch, self._now()):
             self._found(tuple(wrong))
 
     async def _load(self) -> None:
@@ -98,7 +99,7 @@ class TlsService:
         if not installed.chains:
             return installed, None, f"no usable certificate chain in {self._folder} (`pilotline pki show` says why)"
         staples = Staples(self._folder)
-        staples.load([each.chain.leaf for each in installed.chains])
+        staples.load(each for chain in installed.chains for each in chain.chain.certificates)
         try:
             contexts = Contexts(installed, staples, self._utc, conformance=self._conformance, key_log=self._key_log)
         except SSL.Error as error:

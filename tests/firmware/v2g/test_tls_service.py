@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from firmware.check import check
 from firmware.config import V2gSettings
@@ -24,7 +25,7 @@ from firmware.v2g.car_facts import CarFacts
 from firmware.v2g.car_link import CarLink
 from firmware.v2g.link_security import LinkSecurity
 from firmware.v2g.pki.make_test import make_test
-from firmware.v2g.pki.staples import MAX_AGE, Staples, Validity, query_for
+from firmware.v2g.pki.staples import MAX_AGE, RENEW_AFTER, Staples, Validity, queries_for
 from firmware.v2g.pki.store import Finding, load
 from firmware.v2g.recording.tap import NO_TAP
 from firmware.v2g.server import CarConnection
@@ -105,12 +106,12 @@ def test_without_certificates_it_says_why_not(tmp_path: Path) -> None:
 # --- staples ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.ocpp("2.x:M06.FR.06", "2.x:M06.FR.09")
 def test_responses_are_fetched_kept_and_never_sent_when_old_or_foreign(folder: Path) -> None:
     now = datetime.now(UTC)
     installed = load(folder, now)
     chain = next(each for each in installed.chains if each.name == "iso2")
-    query = query_for(chain.chain, chain.root)
-    assert query is not None
+    query = next(queries_for(chain.chain, chain.root))
     assert (len(query.issuer_name_hash), len(query.issuer_key_hash)) == (64, 64)
     good = Staples(folder).file_of(chain.chain.leaf).read_bytes()
     other = Staples(folder).file_of(installed.chains[-1].chain.leaf).read_bytes()
@@ -165,16 +166,28 @@ class Source:
         return self.responses[request.serial_number]
 
 
-def test_the_station_asks_its_back_office_until_every_response_is_there(folder: Path, tmp_path: Path) -> None:
-    installed = load(folder, datetime.now(UTC))
-    leaves = [each.chain.leaf for each in installed.chains]
-    responses = {f"{leaf.serial_number:x}": Staples(folder).file_of(leaf).read_bytes() for leaf in leaves}
+def certificates_of(folder: Path) -> list[x509.Certificate]:
+    """Of our own chains: leaves and sub CAs."""
+    chains = load(folder, datetime.now(UTC)).chains
+    return [certificate for each in chains for certificate in each.chain.certificates]
+
+
+@pytest.mark.ocpp("2.x:M06.FR.06", "2.x:M06.FR.07", "2.x:M06.FR.10")
+def test_the_station_asks_its_back_office_about_leaves_and_sub_cas(folder: Path, tmp_path: Path) -> None:
+    make_test(tmp_path / "new")
+    responses = {
+        f"{each.serial_number:x}": Staples(place).file_of(each).read_bytes()
+        for place in (folder, tmp_path / "new")
+        for each in certificates_of(place)
+    }
+    mine = {f"{each.serial_number:x}" for each in certificates_of(folder)}
     shutil.rmtree(folder / "ocsp")
     source = Source(responses)
 
     async def main() -> None:
         desk: Any = Desk()
         desk.certificate_status = source
+        desk.clock = clock = Ahead()
         settings = V2gSettings(evse=1, interface="no-such-if", tls="allow", pki=str(folder))
         security = LinkSecurity(settings, desk, CarFacts(desk, 1))
         security.start(NO_TAP)
@@ -183,26 +196,40 @@ def test_the_station_asks_its_back_office_until_every_response_is_there(folder: 
         ahead = [0.0]
         loop.time = lambda began=began: began + ahead[0]  # type: ignore[method-assign, misc]
 
-        async def looks(seconds: float) -> None:
+        async def looks(seconds: float) -> list[str]:
+            """What is asked after this time."""
+            source.asked.clear()
             ahead[0] += seconds
             await security.look()
-            for _ in range(5):
+            for _ in range(20):
                 await asyncio.sleep(0)
+            return sorted(source.asked)
 
-        await looks(0.0)
-        assert len(source.asked) == len(leaves)  # with the certificates, at once
-        await looks(10.0)
-        assert len(source.asked) == len(leaves)  # no hurry after a refusal
+        assert await looks(0.0) == sorted(mine)  # with the certificates, at once
+        assert len(mine) == 9  # three chains with two sub CAs
+        assert await looks(10.0) == []  # no hurry after a refusal
         source.there = True
-        await looks(300.0)
-        assert len(source.asked) == 2 * len(leaves)
-        assert all(Staples(folder).file_of(leaf).read_bytes() in responses.values() for leaf in leaves)
-        await looks(10.0)
-        await looks(300.0)
-        assert len(source.asked) == 2 * len(leaves)  # fresh ones are left alone
+        assert await looks(300.0) == sorted(mine)
+        assert all(Staples(folder).file_of(each).exists() for each in certificates_of(folder))
+        assert await looks(310.0) == []  # fresh ones are left alone
+        new = {f"{each.serial_number:x}" for each in certificates_of(tmp_path / "new")}
+        for path in (*(tmp_path / "new" / "secc").iterdir(), *(tmp_path / "new" / "roots" / "v2g").iterdir()):
+            shutil.copy(path, folder / path.relative_to(tmp_path / "new"))
+        assert await looks(10.0) == sorted(new)  # our certificates were renewed: at once
+        clock.ahead = (RENEW_AFTER + timedelta(minutes=1)).total_seconds()
+        assert await looks(310.0) == sorted(new)  # twice a week
         security.close()
 
     asyncio.run(main())
+
+
+class Ahead(SystemClock):
+    """The clock some days from now."""
+
+    ahead = 0.0
+
+    def utc(self) -> float:
+        return super().utc() + self.ahead
 
 
 # --- wires ------------------------------------------------------------------------------------------------------------
