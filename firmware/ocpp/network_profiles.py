@@ -8,7 +8,6 @@ stands at the station has the last word. Which profile is dialled when is `route
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -58,8 +57,7 @@ class Secrets(msgspec.Struct, frozen=True):
     old: Secret | None = None
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """Why a profile or an order of profiles is not taken: a reason code of 2.x (20 characters), and for people."""
 
     code: str

@@ -5,7 +5,6 @@ Sources: OCPP-J 1.6 ch. 4 and errata; OCPP 2.0.1 and 2.1 part 4 ch. 4.
 """
 
 import uuid
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
@@ -26,8 +25,7 @@ class MessageType(IntEnum):
     SEND = 6  # 2.1
 
 
-@dataclass(frozen=True)
-class Flavour:
+class Flavour(msgspec.Struct, frozen=True):
     """How one version of OCPP-J differs from the others on the wire."""
 
     version: str
@@ -46,8 +44,7 @@ V201: Final = Flavour("2.0.1", "ocpp2.0.1", unknown_type="MessageTypeNotSupporte
 V21: Final = Flavour("2.1", "ocpp2.1", refuses_results=True, sends=True)
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """One own CALL, as it goes over the wire and as it is retried."""
 
     id: str

@@ -10,7 +10,6 @@ import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -110,6 +109,11 @@ class Outbox:
         """New facts are on disk."""
         self._more = True
 
+    @property
+    def idle(self) -> bool:
+        """Is nothing known that is still to be delivered?"""
+        return self._loaded and not self._facts and not self._more
+
     def want(self, shape: Shape) -> None:
         """Facts from now on are shaped by this configuration."""
         self._wanted = shape
@@ -167,7 +171,7 @@ class Outbox:
         number, fact = self._facts[0]
         attempts = self._head.attempts + 1
         if attempts < attempts_allowed:
-            await self._store({number: replace(self._head, attempts=attempts)})
+            await self._store({number: msgspec.structs.replace(self._head, attempts=attempts)})
             return attempts
         log.error("fact %d: %s given up after %d transmissions", number, self._head.action, attempts)
         self._on_learnt(fact, Learnt())
@@ -315,4 +319,5 @@ class Outbox:
 def _written(outgoing: Outgoing, dialect: Dialect, frame: Frame) -> Frame:
     """The frame of a CALL as it will be sent, now and at every retry."""
     message_id, text = encode_call(outgoing.action, outgoing.payload)
-    return replace(frame, version=dialect.flavour.version, message_id=message_id, action=outgoing.action, text=text)
+    version = dialect.flavour.version
+    return msgspec.structs.replace(frame, version=version, message_id=message_id, action=outgoing.action, text=text)

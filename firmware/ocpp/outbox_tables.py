@@ -8,8 +8,9 @@ shaped the facts after a number. `ocpp_transaction`: what the back office was to
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS ocpp_frame (
@@ -22,8 +23,7 @@ INSERT INTO ocpp_journal SELECT randomblob(16) WHERE NOT EXISTS (SELECT 1 FROM o
 """
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """How far a fact is: which of its CALLs, in which version, as which frame, failed how often."""
 
     part: int = 0

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Outgoing
@@ -24,8 +25,7 @@ def _nothing(_: object) -> None:
     """Nobody waits for how it ended."""
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
+class Job(msgspec.Struct, frozen=True, eq=False):
     """A CALL and who hears how it ended. `triggered`: may be sent before we are accepted (B02.FR.02); `urgent`:
     somebody stands at the car and waits for the answer."""
 

@@ -5,7 +5,6 @@ Sources: OCPP 1.6 4.2, 4.6; OCPP 2.0.1 part 2 B01 to B04, G02. When they are sen
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -22,14 +21,13 @@ log = logging.getLogger(__name__)
 OWN_INTERVAL_S: Final = 60.0  # between BootNotifications when the back office names no interval (B02.FR.07)
 
 
-@dataclass
-class Memory:
+class Memory(msgspec.Struct):
     """What outlives a connection, but not the process."""
 
     boot_reason: str = "PowerUp"
     boot_content: bytes = b""  # of the accepted BootNotification; sent again only when it changes
     boot_not_before: float = 0.0
-    reported: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)  # of connectors, as last told
+    reported: dict[tuple[int, int], tuple[str, ...]] = {}  # of connectors, as last told
     offline_since: float | None = None
 
 

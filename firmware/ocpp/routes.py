@@ -4,8 +4,9 @@ Of everything that was renewed the new is tried first, and the old while the new
 waiting are others' affair.
 """
 
-from dataclasses import dataclass, replace
 from typing import Literal
+
+import msgspec
 
 from firmware.ocpp.network_profiles import Profile, Profiles, Secret
 from firmware.station.certificates import Choice
@@ -15,8 +16,7 @@ from firmware.station.station import Station
 Trouble = Literal["unreachable", "password", "server_certificate", "client_certificate", "tls_version", "tls_suite"]
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     profile: Profile
     secret: Secret | None
     choice: Choice
@@ -73,7 +73,7 @@ class Routes:
                 self._old_secret = not self._old_secret
                 return self._old_secret
             case "server_certificate" if there.old_root and slot == self._profiles.active:  # M05.FR.14, not FR.15
-                self._choice = replace(self._choice, old_root=not attempt.choice.old_root)
+                self._choice = msgspec.structs.replace(self._choice, old_root=not attempt.choice.old_root)
                 return self._choice.old_root
         return False
 

@@ -11,7 +11,6 @@ import re
 import uuid
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
@@ -27,8 +26,7 @@ class RpcError(Exception):
     """We used the connection against the rules of OCPP-J: a second CALL in flight, an answer to nothing."""
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """Text for the socket, and what it is, for the log."""
 
     text: str
@@ -39,8 +37,7 @@ class Frame:
 # --- events -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Called:
+class Called(msgspec.Struct, frozen=True):
     """The peer asks something; answer with `Rpc.answer` or `Rpc.refuse`."""
 
     id: str
@@ -48,14 +45,12 @@ class Called:
     request: Payload
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     call: Sent
     response: Payload
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """The peer answered our CALL with an error, or with a result that breaks its schema (`unusable`)."""
 
     call: Sent
@@ -64,15 +59,13 @@ class Refused:
     unusable: bool = False
 
 
-@dataclass(frozen=True)
-class Silent:
+class Silent(msgspec.Struct, frozen=True):
     """No answer in time. A later answer is dropped."""
 
     call: Sent
 
 
-@dataclass(frozen=True)
-class Dropped:
+class Dropped(msgspec.Struct, frozen=True):
     """A frame that changed nothing, and why."""
 
     why: str

@@ -3,8 +3,9 @@
 Only words and their meaning (OCPP 2.0.1 part 2, A02, A03, M03 to M05); files, keys and checks are in firmware/security.
 """
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
+
+import msgspec
 
 from firmware.station.signal import Signal
 
@@ -14,8 +15,7 @@ RootUse = Literal["CSMS", "Manufacturer", "V2G", "MO", "OEM"]
 OwnUse = Literal["ChargingStation", "V2G", "V2G20"]
 
 
-@dataclass(frozen=True)
-class HashData:
+class HashData(msgspec.Struct, frozen=True):
     """How OCPP names a certificate (CertificateHashDataType); hexadecimal digits, the serial without leading zeros."""
 
     algorithm: str
@@ -33,8 +33,7 @@ def _plain(data: HashData) -> tuple[str, str, str, str]:
     return data.algorithm, *names, data.serial_number.lower().lstrip("0")
 
 
-@dataclass(frozen=True)
-class InstalledCertificate:
+class InstalledCertificate(msgspec.Struct, frozen=True):
     """A root, or one of our V2G leaves (`use` "V2GChain") with the CAs above it."""
 
     use: RootUse | Literal["V2GChain"]
@@ -49,8 +48,7 @@ class Verdict(NamedTuple):
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class LinkMaterial:
+class LinkMaterial(msgspec.Struct, frozen=True):
     """What TLS to the back office needs: the roots to trust (PEM, None = the operating system's), and the files of our
     chain and key, "" where we have none."""
 
@@ -59,8 +57,7 @@ class LinkMaterial:
     key: str = ""
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """Which of ours to try: the root or the certificate before the present one, while the present one is not proven."""
 
     old_root: bool = False

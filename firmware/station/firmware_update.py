@@ -2,14 +2,14 @@
 `firmware/update`. OCPP 2.0.1 part 2, L01 and L02. Progress is told by facts (FirmwareStatus).
 """
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
+
+import msgspec
 
 UpdateStatus = Literal["Accepted", "Rejected", "AcceptedCanceled", "InvalidCertificate", "RevokedCertificate"]
 
 
-@dataclass(frozen=True)
-class UpdateOrder:
+class UpdateOrder(msgspec.Struct, frozen=True):
     """Where the new software is, and when to fetch and install it (UTC s; install None = as soon as possible).
     `certificate` PEM, `signature` base64; both None = not signed. `tries` of the download, `pause_s` between them."""
 

@@ -3,12 +3,12 @@
 OCPP 2.0.1 part 2, N01; 1.6 GetDiagnostics. Progress is told by facts (LogStatus).
 """
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
+import msgspec
 
-@dataclass(frozen=True)
-class LogOrder:
+
+class LogOrder(msgspec.Struct, frozen=True):
     """Which log goes where. `oldest` and `latest` UTC s, None = no bound. `request_id` None: 1.6's GetDiagnostics."""
 
     kind: Literal["DiagnosticsLog", "SecurityLog"]

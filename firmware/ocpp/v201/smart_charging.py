@@ -2,10 +2,10 @@
 smart charging decides; here it is put into words. `Words` is what 2.1 says otherwise."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, cast
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from firmware.ocpp import dialect
@@ -20,8 +20,7 @@ from firmware.station.station import Station
 PAGE_PERIODS: Final = 200  # of one ReportChargingProfiles: about 10 kB
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(msgspec.Struct, frozen=True):
     """How a version writes profiles. `tell` gives None for one that the version has no words for."""
 
     edition: Edition

@@ -4,9 +4,9 @@ What we say in 2.0.1 is valid in 2.1 too; what we hear may carry more, so it is 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
+import msgspec
 from msgspec import UNSET
 
 from firmware.ocpp import ocpp_j
@@ -39,7 +39,7 @@ REQUESTS: Final = {kind.__name__.removesuffix("Request"): kind for kind in (*_OF
 
 def _heard(call: Outgoing) -> Outgoing:
     """A CALL of 2.0.1 whose answer is read as 2.1's."""
-    return replace(call, response=_here(call.response))
+    return msgspec.structs.replace(call, response=_here(call.response))
 
 
 SIGNING_USES: Final[dict[OwnUse, CertificateSigningUseEnum]] = {
@@ -90,4 +90,4 @@ class V21(V201):
     async def answer(self, request: Payload, office: Office) -> Answer:
         own = commands_21.COMMANDS.get(type(request))
         answer = await (own or commands.COMMANDS[_OF_201[type(request)]])(request, office)
-        return replace(answer, then=map(_heard, answer.then))
+        return msgspec.structs.replace(answer, then=map(_heard, answer.then))
