@@ -132,7 +132,7 @@ def begin(said: RunningCost, now: float, meter_wh: float, before: Tally | None) 
 
 def follow(tally: Tally, now: float, meter_wh: float) -> Tally:
     """Time went on and energy flowed. Where the prices changed meanwhile, the energy is shared out by time."""
-    if now <= tally.at:
+    if now < tally.at:
         return tally
     change = tally.change
     if change is None or tally.change_at is None or now < tally.change_at:
