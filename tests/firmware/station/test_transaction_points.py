@@ -1,6 +1,7 @@
 """Where transactions begin and end (TxStartPoint, TxStopPoint), samples by the clock and for the last event, a token
 that turns out to be no good."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -206,6 +207,61 @@ def test_ev_connected_alone_ends_only_with_the_plug(charge: Any) -> None:
         assert (ended.kind, ended.trigger, ended.stopped_reason) == ("Ended", "EVCommunicationLost", "Remote")
 
     charge(story, stop="EVConnected")
+
+
+@pytest.mark.ocpp("2.0.1:E01.FR.08", "2.0.1:E02.FR.08", "2.1:E01.FR.08", "2.1:E02.FR.08")
+def test_no_two_transactions_have_one_name_whatever_was_between(bench: Any, play: Any, tmp_path: Any) -> None:
+    async def scenario() -> None:
+        names = []
+        for _ in range(2):  # a fresh start; the same disk
+            async with bench() as b:
+                for _ in range(3):
+                    await b.move(level="B")
+                    await b.move(level="A")
+                names += [fact.transaction_id for fact in b.transactions() if fact.kind == "Started"]
+            (tmp_path / "journal.sqlite").unlink()  # repaired, with nothing known of what was before
+        assert len(set(names)) == 6
+        assert all(uuid.UUID(name).version == 4 for name in names)
+
+    play(scenario())
+
+
+@pytest.mark.ocpp("2.0.1:E01.FR.14", "2.1:E01.FR.14")
+def test_one_evse_has_one_transaction_whichever_of_its_connectors_is_used(charge: Any) -> None:
+    async def story(b: Any) -> None:
+        await b.move(2, level="B")
+        await swipe(b)
+        running = b.transactions()[0]
+        assert (running.evse, running.connector) == (1, 2)
+        await b.move(1, level="C")
+        await b.pass_time(3)
+        assert {fact.transaction_id for fact in b.transactions()} == {running.transaction_id}
+        assert b.peer.connectors[1].grant is None
+        await b.move(2, level="A")
+        assert b.transactions()[-1].kind == "Ended"
+        await b.move(1, level="B")
+        await swipe(b)
+        assert (b.transactions()[-1].kind, b.transactions()[-1].connector) == ("Started", 1)
+
+    charge(story, evse=(EvseSettings(id=1, connectors=(1, 2)),))
+
+
+@pytest.mark.ocpp("2.0.1:J02.FR.16", "2.1:J02.FR.16")
+def test_a_register_never_falls_within_a_transaction(charge: Any) -> None:
+    async def story(b: Any) -> None:
+        await b.move(level="B")
+        await swipe(b)
+        await b.move(level="C", current_a=16.0, energy_wh=12_030.0)
+        for register in (12_050.0, 12_020.0, 12_060.0, 11_000.0):
+            await b.move(energy_wh=register)
+            await b.pass_time(10)
+        await b.move(level="A")
+        told = [sample for fact in b.transactions() for sample in fact.samples]
+        readings = [sample.energy_wh for sample in sorted(told, key=lambda sample: float(sample.at))]
+        assert readings == sorted(readings)
+        assert readings[-1] == 12_060.0
+
+    charge(story, **{"SampledDataCtrlr.TxUpdatedInterval": "5", "SampledDataCtrlr.TxEndedInterval": "5"})
 
 
 @pytest.mark.ocpp("2.0.1:E06.FR.07", "2.0.1:TC_E_22_CS")

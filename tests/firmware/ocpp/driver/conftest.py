@@ -224,6 +224,30 @@ class Lab:
     def transactions(self) -> list[Transaction]:
         return [fact for fact in self.site.facts if isinstance(fact, Transaction)]
 
+    def events(self) -> list[dict[str, Any]]:
+        """The TransactionEvents that the back office heard."""
+        return [payload for name, payload in self.csms.calls if name == "TransactionEvent"]
+
+    def story(self) -> list[str]:
+        """The same as `eventType triggerReason chargingState stoppedReason`, for comparison with a table."""
+        told = []
+        for each in self.events():
+            info = each["transactionInfo"]
+            words = (each["eventType"], each["triggerReason"], info.get("chargingState"), info.get("stoppedReason"))
+            told.append(" ".join(word for word in words if word))
+        return told
+
+    async def told(self, last: str) -> dict[str, Any]:
+        """Wait until this is the last event of the story."""
+        await self.until(lambda: self.story()[-1:] == [last])
+        return self.events()[-1]
+
+    async def cut(self) -> None:
+        """The back office is gone, and takes no calls; `csms.open()` brings it back."""
+        await self.csms.close()
+        await self.csms.drop()
+        await self.until(lambda: self.station.offline)
+
     async def wait(self, seconds: float) -> None:
         """Let time pass: for the clock of the station, and what it does once a second."""
         end = self.site.clock.now + seconds
