@@ -66,6 +66,7 @@ class BackOfficeClient:
         self._firmware = __version__
         station.back_office = station.contract_office = station.certificate_status = station.signer = self
         station.displayed = self._cost.displayed
+        station.resets.unfinished.append(lambda: self.connected and not self._outbox.idle)
         station.subscribe(self._on_fact)
         station.authorizer.on_conflict.append(self._on_conflict)
 
