@@ -18,6 +18,7 @@ from firmware.ocpp.rpc import Answered, Refused, Rpc, Silent
 from firmware.station.clock import Clock
 
 MAX_ANNOUNCED: Final = 32  # answers that announced CALLs which are not made yet; a flood of triggers waits behind them
+PLAIN, DRIVER, CAR = range(3)  # nobody; somebody who presented a token; a car with a time limit of its own
 HURRIED_S: Final = 1.0  # so long a CALL in flight may still be answered when a car with its own time limit waits
 
 
@@ -26,14 +27,14 @@ def _nothing(_: object) -> None:
 
 
 class Job(msgspec.Struct, frozen=True, eq=False):
-    """A CALL and who hears how it ended. `triggered`: may be sent before we are accepted (B02.FR.02); `urgent`:
-    somebody stands at the car and waits for the answer."""
+    """A CALL and who hears how it ended. `triggered`: may be sent before we are accepted (B02.FR.02); `rank`: who waits
+    for it, the highest goes first."""
 
     outgoing: Outgoing
     done: Callable[[Payload], None] = _nothing
     failed: Callable[[str], None] = _nothing
     triggered: bool = False
-    urgent: bool = False
+    rank: int = PLAIN
 
 
 class OwnCalls:
@@ -52,11 +53,9 @@ class OwnCalls:
         self.hurried = False  # what is in flight is given up early, and said again
 
     def put(self, job: Job) -> None:
-        """It waits for its turn; an urgent one is next."""
-        if job.urgent:
-            self._waiting.appendleft(job)
-        else:
-            self._waiting.append(job)
+        """It waits for its turn, behind those of its rank."""
+        ahead = sum(each.rank >= job.rank for each in self._waiting)
+        self._waiting.insert(ahead, job)
         self._wake()
 
     def withdraw(self, job: Job) -> None:
@@ -76,7 +75,8 @@ class OwnCalls:
 
     @property
     def urgent(self) -> bool:
-        return bool(self._waiting) and self._waiting[0].urgent
+        """Does somebody wait for what is next?"""
+        return bool(self._waiting) and self._waiting[0].rank > PLAIN
 
     def next(self, accepted: bool) -> Job | None:
         """Whose turn it is; before we are accepted only what was triggered."""
@@ -102,10 +102,10 @@ class OwnCalls:
         self._rpc.call(sent, self._clock.mono(), self._model.number("OCPPCommCtrlr.MessageTimeout[Default]"))
         self._wake()
 
-    def hurry(self) -> None:
-        """A car with a time limit of its own waits: what is in flight must not use that up by silence."""
-        urgent = self._in_flight is not None and self._in_flight.urgent
-        if self._rpc.in_flight is not None and not urgent:
+    def hurry(self, rank: int) -> None:
+        """A car waits: what is in flight must not use up its time by silence, unless it is as important."""
+        present = self._in_flight.rank if self._in_flight is not None else PLAIN
+        if self._rpc.in_flight is not None and present < rank:
             self.hurried = True
             self._rpc.hurry(self._clock.mono(), HURRIED_S)
 

@@ -6,7 +6,7 @@ import asyncio
 
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Dialect, Outgoing
-from firmware.ocpp.own_calls import Job, OwnCalls
+from firmware.ocpp.own_calls import CAR, DRIVER, PLAIN, Job, OwnCalls
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.registration import Registrar
 from firmware.station.authorization import Unreachable, Verdict
@@ -30,7 +30,8 @@ class Questions:
 
     async def authorize_contract(self, contract: PresentedContract) -> ContractVerdict:
         """The same for a contract; one that we found good is a plain token to an office that knows none."""
-        verdict = self._dialect.contracts.authorized(await self._ask(self._dialect.contracts.authorize(contract)))
+        outgoing = self._dialect.contracts.authorize(contract)
+        verdict = self._dialect.contracts.authorized(await self._ask(outgoing, hurried=True))
         if verdict is not None:
             return verdict
         if not contract.valid:
@@ -41,12 +42,12 @@ class Questions:
         """Forward a car's certificate request. Raises Unreachable."""
         contracts = self._dialect.contracts
         outgoing = contracts.exchange(action, exi_request, schema)
-        return contracts.exchanged(await self._ask(outgoing, hurried=True))
+        return contracts.exchanged(await self._ask(outgoing, rank=CAR, hurried=True))
 
     async def certificate_status(self, request: OcspRequestData) -> bytes:
         """An OCSP response (DER). Raises Unreachable, also when the back office has none."""
         contracts = self._dialect.contracts
-        response = contracts.status_of(await self._ask(contracts.status(request), urgent=False))
+        response = contracts.status_of(await self._ask(contracts.status(request), rank=PLAIN))
         if response is None:
             raise Unreachable("the back office has no OCSP response")
         return response
@@ -58,14 +59,14 @@ class Questions:
         outgoing = self._dialect.sign_certificate(csr, use, request_id, root)
         if outgoing is None:
             return False
-        return self._dialect.will_sign(await self._ask(outgoing, urgent=False, triggered=asked))
+        return self._dialect.will_sign(await self._ask(outgoing, rank=PLAIN, triggered=asked))
 
     async def _ask(
-        self, outgoing: Outgoing, *, urgent: bool = True, hurried: bool = False, triggered: bool = False
+        self, outgoing: Outgoing, *, rank: int = DRIVER, hurried: bool = False, triggered: bool = False
     ) -> Payload:
-        """Make a CALL and wait for its answer. Raises Unreachable. `urgent`: ahead of everything that waits; `hurried`:
-        a CALL in flight that gets no answer must not use up the time that a car gives us; `triggered`: the back office
-        asked for it, perhaps before it accepts us (B02.FR.02, A00.FR.429)."""
+        """Make a CALL and wait for its answer. Raises Unreachable. `rank`: of those that wait the highest goes first;
+        `hurried`: a CALL in flight that gets no answer must not use up the time that a car gives us; `triggered`: the
+        back office asked for it, perhaps before it accepts us (B02.FR.02, A00.FR.429)."""
         if not self._registrar.accepted and not (triggered and self._registrar.status == "Pending"):
             raise Unreachable("not registered at the back office")
         answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
@@ -78,9 +79,9 @@ class Questions:
             if not answer.done():
                 answer.set_exception(Unreachable(why))
 
-        job = Job(outgoing, done, failed, triggered=triggered, urgent=urgent)
+        job = Job(outgoing, done, failed, triggered=triggered, rank=rank)
         if hurried:
-            self._calls.hurry()
+            self._calls.hurry(rank)
         self._calls.put(job)
         timeout = self._model.number("OCPPCommCtrlr.MessageTimeout[Default]")
         try:

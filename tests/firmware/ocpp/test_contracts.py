@@ -177,7 +177,21 @@ def test_ocsp_responses_come_from_the_back_office(on_site: OnSite) -> None:
     on_site(test, opening=opening)
 
 
-def test_a_silent_call_does_not_use_up_the_cars_time(on_site: OnSite, whole_transaction: Whole) -> None:
+async def hurried(site: Any) -> None:
+    """Wait until what is in flight has little time left."""
+    async with asyncio.timeout(10):
+        while not site.client._session._calls.hurried:  # noqa: ASYNC110 - nothing else tells
+            await asyncio.sleep(0.01)
+
+
+PATIENT = {"OCPPCommCtrlr.MessageAttempts[TransactionEvent]": "1"}
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+@pytest.mark.parametrize("asks", ["Get15118EVCertificate", "Authorize"])
+def test_a_silent_call_does_not_use_up_the_cars_time(
+    on_site: OnSite, whole_transaction: Whole, version: str, asks: str
+) -> None:
     """The car waits 4.5 s, MessageTimeout is 30 s. What was given up is said again, byte by byte."""
 
     async def test(site: Any) -> None:
@@ -185,19 +199,53 @@ def test_a_silent_call_does_not_use_up_the_cars_time(on_site: OnSite, whole_tran
         site.csms.replies["TransactionEvent"].append("")
         await site.emit(*whole_transaction("tx-1", updates=0))
         await site.csms.heard("TransactionEvent")
-        asking = asyncio.create_task(site.client.exchange_certificate("Install", "gJgCAA==", SCHEMA))
-        async with asyncio.timeout(10):
-            while not site.client._session._calls.hurried:  # noqa: ASYNC110 - nothing else tells
-                await asyncio.sleep(0.01)
-        assert "Get15118EVCertificate" not in site.csms.actions(), "one CALL at a time"
+        question = (
+            site.client.authorize_contract(GOOD, 1)
+            if asks == "Authorize"
+            else site.client.exchange_certificate("Install", "gJgCAA==", SCHEMA)
+        )
+        asking = asyncio.create_task(question)
+        await hurried(site)
+        assert asks not in site.csms.actions(), "one CALL at a time"
         site.later(1.0)
         await asyncio.wait_for(asking, 10)
         await site.csms.heard("TransactionEvent", 3)
-        frames = [frame for frame in site.csms.raw if '"TransactionEvent"' in frame]
-        assert frames[0] == frames[1]
-        assert frames[2] != frames[1]
+        payloads = [json.loads(frame)[2:] for frame in site.csms.raw if '"TransactionEvent"' in frame]
+        assert payloads[0] == payloads[1]
+        assert payloads[2] != payloads[1]
 
-    on_site(test, variables={"OCPPCommCtrlr.MessageAttempts[TransactionEvent]": "1"})
+    on_site(test, version=version, variables=PATIENT)
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+def test_a_car_goes_before_a_card_and_a_card_before_the_queue(
+    on_site: OnSite, whole_transaction: Whole, version: str
+) -> None:
+    """The CALL in flight is a silent one about a card: it is no excuse for the car's time either."""
+
+    async def test(site: Any) -> None:
+        await site.told("StatusNotification", 2)
+        csms = site.csms
+        csms.replies["Authorize"].append("")
+        cards = [asyncio.create_task(site.client.authorize(IdToken("FIRST"), 1))]
+        await csms.heard("Authorize")
+        await site.emit(*whole_transaction("tx-1", updates=0))
+        cards.append(asyncio.create_task(site.client.authorize(IdToken("SECOND"), 2)))
+        car = asyncio.create_task(site.client.exchange_certificate("Install", "gJgCAA==", SCHEMA))
+        await hurried(site)
+        before = len(csms.calls)
+        site.later(1.0)
+        await asyncio.wait_for(car, 10)
+        for card in cards:
+            assert (await asyncio.wait_for(card, 10)).accepted
+        await csms.heard("TransactionEvent", 2)
+        assert csms.actions()[before:] == [
+            "Get15118EVCertificate",
+            *["Authorize"] * 2,
+            *["TransactionEvent"] * 2,
+        ]
+
+    on_site(test, version=version)
 
 
 def test_without_a_connection_nobody_knows_contracts(on_site: OnSite) -> None:
