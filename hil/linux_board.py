@@ -4,6 +4,7 @@ The drivers of hal see sysfs, IIO and gpio chips as on the board; `step` does wh
 boards (registers, `hil/plant`) are another thing: this one is for the drivers of Linux pins.
 """
 
+import os
 import threading
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,12 @@ LINES: Final = (
     tuple(f"DIGITAL_IN_{n}" for n in range(1, 7)),
     ("RELAY_1_SENSE", "RELAY_2_SENSE", "MOTOR_2_DRIVER_IN2", "CP_POSITIVE_PEAK_RST", "CP_NEGATIVE_PEAK_RST"),
 )
+#: gpioset of libgpiod 2 as far as systemd/safe-state needs it, for chips made of files.
+GPIOSET: Final = """#!/bin/sh
+[ "$*" = "--consumer pilotline-safe --toggle 0 $5" ] || exit 64
+file=$(ls "$PILOTLINE_DEV"/gpiochip*/"${5%=*}") || exit 1
+printf %s "${5#*=}" >"$file"
+"""
 LOAD_MV: Final = {"A": 12_000, "B": 9_000, "C": 6_000, "D": 3_000, "E": 0}
 PROXIMITY_MV: Final = {0: 3_000, 13: 2_100, 20: 1_500, 32: 1_000, 63: 800, -1: 300}
 
@@ -52,6 +59,16 @@ class LinuxBoard:
         """The shipped board file, looking at this tree."""
         roots = f'[linux]\nsysfs = "{self.sysfs}"\ndev = "{self.dev}"\n'
         return BOARD.read_text().replace("[linux]\n", roots, 1)
+
+    def environment(self) -> dict[str, str]:
+        """For a shell script that works on this board: its roots, and a gpioset for its chips."""
+        tools = self.sysfs.parent / "bin"
+        tools.mkdir(exist_ok=True)
+        gpioset = tools / "gpioset"
+        gpioset.write_text(GPIOSET)
+        gpioset.chmod(0o700)
+        path = f"{tools}:{os.environ['PATH']}"
+        return {"PATH": path, "PILOTLINE_SYSFS": str(self.sysfs), "PILOTLINE_DEV": str(self.dev)}
 
     # --- lines, converter, PWM
 
@@ -83,6 +100,11 @@ class LinuxBoard:
     @property
     def duty_percent(self) -> float:
         return 100 * self.pwm("duty_cycle") / self.pwm("period")
+
+    @property
+    def fed_at(self) -> float:
+        """When the machine's watchdog was last fed, s of the wall clock."""
+        return (self.dev / "watchdog0").stat().st_mtime
 
     # --- what copper does
 

@@ -3,7 +3,6 @@
 `gpioset` is replaced by a script with its command line that writes the simulated chips.
 """
 
-import os
 import subprocess
 import tomllib
 from pathlib import Path
@@ -14,19 +13,11 @@ from hil.linux_board import BOARD, LinuxBoard
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 LIST = SYSTEMD / "safe-state.d" / "chargebyte-charge-control-c"
-GPIOSET = """#!/bin/sh
-[ "$*" = "--consumer pilotline-safe --toggle 0 $5" ] || exit 64
-file=$(ls "$PILOTLINE_DEV"/gpiochip*/"${5%=*}") || exit 1
-printf %s "${5#*=}" >"$file"
-"""
 
 
 @pytest.fixture
 def board(tmp_path: Path) -> LinuxBoard:
     """As a guard killed at 32 A, with the test current on and the lock's motor running, leaves it."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/gpioset").write_text(GPIOSET)
-    (tmp_path / "bin/gpioset").chmod(0o700)
     made = LinuxBoard(tmp_path)
     pilot = made.sysfs / "class/pwm/pwmchip2/pwm0"
     for name, value in (("period", "1000000"), ("duty_cycle", "533300"), ("enable", "1")):
@@ -37,14 +28,8 @@ def board(tmp_path: Path) -> LinuxBoard:
 
 
 def make_safe(board: LinuxBoard, outputs: Path = LIST) -> subprocess.CompletedProcess[str]:
-    root = board.sysfs.parent
-    environment = {
-        "PATH": f"{root / 'bin'}:{os.environ['PATH']}",
-        "PILOTLINE_SYSFS": str(board.sysfs),
-        "PILOTLINE_DEV": str(board.dev),
-    }
     command = ["/bin/sh", str(SYSTEMD / "safe-state"), str(outputs)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, env=board.environment())
 
 
 def test_contactor_opens_pilot_shows_x1_and_the_watchdog_is_disarmed(board: LinuxBoard) -> None:

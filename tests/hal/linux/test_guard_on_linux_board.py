@@ -11,11 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
 
 from hal.contracts import PilotMode
+from hal.guard import TICK_S
 from hal.wire import (
     Beat,
     FromController,
@@ -30,6 +32,8 @@ from hal.wire import (
 )
 from hil.linux_board import LinuxBoard
 
+SYSTEMD = Path(__file__).parents[3] / "systemd"
+COARSE_S = 0.01  # of the times of files
 OPEN_S = 0.1  # IEC 61851-1 Table A.6 sequence 8.1: contactor open after the car left C
 
 
@@ -228,8 +232,10 @@ def test_a_killed_guard_leaves_its_pins_and_each_way_back_opens_them(bench: Benc
     start; it never closes again without a grant."""
     bench.charging()
     bench.guard.send_signal(signal.SIGKILL)
+    killed_at = time.time()
     bench.guard.wait(10)
     world = bench.world
+    assert world.fed_at - killed_at <= TICK_S + COARSE_S
     assert world.line("RELAY_1_ENABLE")
     assert abs(world.duty_percent - 26.67) < 0.01
     assert not (world.dev / "watchdog0").read_bytes().endswith(b"V")
@@ -251,12 +257,32 @@ def test_an_orderly_end_opens_shows_x1_and_disarms_the_watchdog(bench: Bench) ->
     assert (bench.world.dev / "watchdog0").read_bytes().endswith(b"V")
 
 
-def test_the_service_manager_hears_ready_and_then_the_tick(bench: Bench) -> None:
-    """READY=1 was awaited by the fixture. WATCHDOG=1 comes while the tick runs and stops with the process."""
+def test_a_guard_that_stands_still_feeds_nothing_and_is_killed_and_cleaned_up_after_without_python(
+    bench: Bench,
+) -> None:
+    """The unit's way: WATCHDOG=1 comes while the tick runs (READY=1 was awaited by the fixture); without it for
+    WatchdogSec= SIGKILL, then ExecStopPost=."""
+    unit = ConfigParser(strict=False, interpolation=None)
+    unit.read(SYSTEMD / "pilotline-hal.service")
+    assert (unit["Service"]["WatchdogSec"], unit["Service"]["WatchdogSignal"]) == ("500ms", "SIGKILL")
     heard = [bench.manager.recv(256) for _ in range(4)]
     assert set(heard) == {b"WATCHDOG=1"}
+    bench.charging()
+    world = bench.world
     bench.guard.send_signal(signal.SIGSTOP)
-    bench.manager.settimeout(0.5)  # WatchdogSec of the unit: systemd kills now
-    with pytest.raises(TimeoutError):
-        for _ in range(3):  # what was on its way
-            bench.manager.recv(256)
+    stopped_at = time.time()
+    bench.manager.settimeout(0.5)
+    with contextlib.suppress(TimeoutError):
+        while bench.manager.recv(256):  # what was on its way
+            continue
+    assert world.fed_at - stopped_at <= TICK_S + COARSE_S
+    assert world.line("RELAY_1_ENABLE")  # the pins themselves do nothing about it
+    bench.guard.kill()
+    bench.guard.wait(10)
+    shell, script, _ = unit["Service"]["ExecStopPost"].split()
+    outputs = SYSTEMD / "safe-state.d" / "chargebyte-charge-control-c"
+    command = [shell, str(SYSTEMD / Path(script).name), str(outputs)]
+    subprocess.run(command, check=True, timeout=30, env=world.environment())
+    assert not any(world.line(name) for name in ("RELAY_1_ENABLE", "RELAY_2_ENABLE", "DIGITAL_OUT_4"))
+    assert world.duty_percent == 100
+    assert (world.dev / "watchdog0").read_bytes().endswith(b"V")
