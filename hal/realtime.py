@@ -10,6 +10,15 @@ _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 NICE: Final = -10
 
 
+def raise_guard() -> None:
+    """Before any thread starts: a better nice value for all of them, where it is allowed. A driver's thread that lost
+    its core while it held the interpreter's lock makes the tick wait with it."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    except OSError:
+        return  # an ordinary user, or a unit that gives real time instead
+
+
 def raise_tick(priority: int) -> str:
     """Give the calling thread SCHED_FIFO of `priority`; 0 = keep what the service manager gave, else a better nice
     value. Returns what holds now, for people."""

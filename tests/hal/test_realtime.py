@@ -26,6 +26,17 @@ def test_without_a_priority_the_tick_says_what_it_got() -> None:
     assert said in (f"nice {realtime.NICE}", "ordinary priority")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nicer")
+def test_every_thread_of_the_guard_gets_the_better_nice_value() -> None:
+    """Also a driver's: while it holds the interpreter's lock the tick waits for it."""
+    code = (
+        "import threading; realtime.raise_guard(); said = []\n"
+        "thread = threading.Thread(target=lambda: said.append(os.getpriority(os.PRIO_PROCESS, 0)))\n"
+        "thread.start(); thread.join(); print(said[0])"
+    )
+    assert in_another_process(code) == str(realtime.NICE)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become real-time")
 def test_the_tick_becomes_real_time_and_a_driver_steps_one_below() -> None:
     code = "print(realtime.raise_tick(7)); realtime.step_back(); print(os.sched_getparam(0).sched_priority)"
