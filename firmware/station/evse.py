@@ -222,7 +222,7 @@ class Evse(EvseRestart):
             ride_through_s=self._station.budget_settings.ride_through_s,
             digital=self.digital,
             has_lock=self.has_lock,
-            keeps_cable=self.keeps_cable or self._awaits_car,
+            keeps_cable=self.keeps_cable or self._holds_cable,
         )
 
     def _concerns_us(self, seen: Observation) -> bool:

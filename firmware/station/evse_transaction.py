@@ -229,10 +229,14 @@ class EvseTransaction(EvseTokens):
             self._ledger.stop(STOPS["Timeout"], now)
 
     @property
-    def _awaits_car(self) -> bool:
-        """The transaction waits for its car to be plugged in again; a cable in our socket waits with it."""
-        waits = self.transaction is not None and self.stop_wanted is None
-        return waits and self._unplugged_since is not None and self.locks_cables
+    def _holds_cable(self) -> bool:
+        """The car's end of a cable was pulled; ours stays locked while the transaction waits for the car (E10.FR.01),
+        and where only its owner may have it (E09.FR.03)."""
+        if self.transaction is None or self.plugged or not self.locks_cables:
+            return False
+        if self.stop_wanted is None:
+            return self._unplugged_since is not None
+        return self.stop_wanted == "EVDisconnected" and not self._station.frees_cables
 
     def _follow_faults(self, now: float) -> None:
         reason = connector_status.stop_reason(self.faults)

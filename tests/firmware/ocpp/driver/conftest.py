@@ -34,6 +34,7 @@ class Connector:
     faults: tuple[wire.Fault, ...] = ()
     lock: LockState = LockState.UNLOCKED
     stuck: bool = False  # the bolt does not move
+    bolts: int = 0  # how often it was set going
     phases: int = 3  # that the car draws from
     signed: str | None = None  # what its meter signs with every reading
 
@@ -131,6 +132,7 @@ class Guard:
             return
         end = connector.lock if connector.stuck else there
         connector.lock = LockState.MOVING
+        connector.bolts += 1
 
         def moved() -> None:
             connector.lock = end
