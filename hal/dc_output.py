@@ -110,8 +110,9 @@ class DcOutput:
         if seen.gone and not seen.closed and not self.check.running:
             self.forget_check()
         self._plug_is_ac = seen.plug_is_ac
-        self.check = cable_check.step(self.check, self._plan(), self._view(seen), now)
-        self._note_insulation()
+        if self.wish.phase == "cable_check" or self.check.step is not cable_check.Step.NONE or self.check.code:
+            self.check = cable_check.step(self.check, self._plan(), self._view(seen), now)
+            self._note_insulation()
         self.watch = dc_watch.step(self.watch, self.board, self._watched(seen, now), now)
         return ((self.check.code, self.check.why), *self.watch.found) if self.check.code else self.watch.found
 
