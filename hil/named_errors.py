@@ -1,6 +1,6 @@
 """Errors by name: what the rig does to the plant so that the guard finds this fault, and how it is taken out again.
 
-Names are the guard's (`hal/interlocks.py`); those of OCPP 1.6's ChargePointErrorCode lead to the nearest of them.
+Names are the guard's (`hal/faults.py`); those of OCPP 1.6's ChargePointErrorCode lead to the nearest of them.
 """
 
 from typing import Final, NamedTuple
@@ -11,12 +11,17 @@ from hil.rig import JsonObject
 
 class NamedError(NamedTuple):
     """Rig requests, without their connector. `state`: where the guard looks for it: A = always, B = with a plug in,
-    C = while energy flows; `dc`: at DC outputs only, `ac`: at AC outputs only."""
+    C = while energy flows; `only`: dc = at DC outputs, ac = at AC outputs; `board`: the simulated one that has the
+    part, "" = any; `policy`: what its [connector.policy] must say; `to_guard`: the request wants the guard's process,
+    as `pid`."""
 
     put_in: JsonObject
     take_out: JsonObject
     state: str = "A"
     only: str = ""
+    board: str = ""
+    policy: str = ""
+    to_guard: bool = False
 
 
 def _switch(name: str, state: str = "A", only: str = "") -> NamedError:
@@ -48,6 +53,15 @@ ERRORS: Final[dict[str, NamedError]] = {
     ),
     "supply_stale": _switch("supply_silent", "C", "dc"),
     "dc_polarity": _switch("dc_reversed", "C", "dc"),
+    "phase_switch": _switch("phase_stuck", "A", "ac")._replace(board="sim-ac-phases"),
+    "shared_pins": NamedError(
+        {"do": "dc_residual", "volts": 200.0}, {"do": "dc_residual", "volts": 0.0}, "C", "ac", "sim-nacs"
+    ),
+    # a contactor that has had its closings stays worn: what is taken out is only what wore it
+    "contactor_worn": NamedError(
+        {"do": "car", "policy": "nervous"}, {"do": "car", "policy": "basic"}, "C", "ac", policy="contactor_life = 3"
+    ),
+    "tick_overrun": NamedError({"do": "guard_stutter"}, {"do": "guard_stutter", "on": False}, to_guard=True),
 }
 OF_16: Final = {
     "ConnectorLockFailure": "cable_invalid",
@@ -68,3 +82,10 @@ def find(name: str) -> tuple[str, NamedError]:
     if known not in ERRORS:
         raise RigError(f"no error {name[:40]!r}; one of: {', '.join(ERRORS)}, or of 1.6: {', '.join(OF_16)}")
     return known, ERRORS[known]
+
+
+def told() -> JsonObject:
+    """All names; what some of them need besides a running station."""
+    needs = {name: f"board {each.board}" if each.board else f"policy {each.policy}" for name, each in ERRORS.items()}
+    wanting = {name: text for name, text in needs.items() if ERRORS[name].board or ERRORS[name].policy}
+    return {"errors": list(ERRORS), "of_16": OF_16, "needs": wanting}

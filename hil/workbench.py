@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 
 from firmware.ocpp import start_values
 from firmware.panel.status import NotRunning, request
+from firmware.panel.status import ask as station_status
 from hil import named_errors
 from hil import workbench_commands as ask
 from hil.office_line import OfficeLine
@@ -32,6 +33,7 @@ from hil.talking_cars import TalkingCars
 
 T = TypeVar("T")
 FIRST_SDP_PORT: Final = 15_200
+OPTIONAL: Final = ("password", "ca_file", "security_profile", "client_certificate", "client_key")  # keys of [ocpp]
 LONGEST_LINE: Final = 1 << 20  # start values of a whole device model
 
 
@@ -45,6 +47,9 @@ class Setup:
     versions: str = "2.0.1,1.6"
     password: str | None = None
     ca_file: str | None = None
+    security_profile: int | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
     authorization: str = "csms"
     local_list: str = ""
     digital: bool = False
@@ -63,8 +68,9 @@ class Setup:
                 "identity": self.identity,
                 "versions": self.versions.split(","),
             }
-            fields |= {"password": self.password} if self.password is not None else {}
-            fields |= {"ca_file": self.ca_file} if self.ca_file else {}
+            for name in OPTIONAL:
+                value = getattr(self, name)
+                fields |= {name: value} if value not in {None, ""} else {}
             ocpp = "\n".join(f"{name} = {json.dumps(value)}" for name, value in fields.items())
         authorization = f'mode = "{self.authorization}"\nlocal_list = {tokens}'
         return station_toml(folder, authorization=authorization, v2g=v2g, ocpp=ocpp, storage=self.state)
@@ -78,14 +84,15 @@ def sdp_port(connector: int) -> int:
 class Workbench:
     """`folder` keeps sockets, logs and, unless told otherwise, the station's state."""
 
-    def __init__(self, folder: Path, *, board: str, evses: int) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, board: str, evses: int, policy: str = "") -> None:
+        self._folder, self._board, self._policy = folder, board, policy
         self._evses = evses
         # the guard's pause between two closings is for the contactor's sake, and this one has none
-        self._stack = Stack(folder, "", board=board, connectors=evses, policy="min_close_interval_s = 1")
+        self._stack = Stack(folder, "", board=board, connectors=evses, policy=f"min_close_interval_s = 1\n{policy}")
         self._cars = TalkingCars(self._stack, sdp_port)
         self._line = OfficeLine()
         self._setup = Setup(folder / "state")
+        self._started = False
         self._worker = ThreadPoolExecutor(1)  # one thread for life: its end would be the end of its children
         self._one_at_a_time = asyncio.Lock()
         self.over = asyncio.Event()
@@ -115,8 +122,10 @@ class Workbench:
             case ask.Start():
                 return await self._start(asked)
             case ask.Stop():
-                await self._stop(asked.kill)
+                return {"did_run": await self._stop(asked.kill)}
             case ask.Restart():
+                if not self._started:
+                    raise RigError("the station was never started: start it")
                 await self._stop(asked.kill)
                 return await self._begin()
             case ask.Plug() if asked.car == "basic":
@@ -125,7 +134,7 @@ class Workbench:
                 await self._do(lambda: self._cars.plug(asked))
             case ask.Unplug():
                 await self._do(lambda: self._cars.end(asked.connector, asked.force))
-                return await self._plant(do="unplug", connector=asked.connector, force=asked.force)
+                return await self._plant(do="unplug", connector=asked.connector, force=asked.force, end=asked.end)
             case ask.Pause():
                 if not await self._do(lambda: self._cars.pause(asked.connector)):
                     await self._plant(do="car", connector=asked.connector, wants_power=False)
@@ -137,11 +146,11 @@ class Workbench:
             case ask.RestoreLink():
                 await self._line.restore()
             case ask.Raise():
-                return await self._plant(**named_errors.find(asked.error)[1].put_in, connector=asked.connector)
+                return await self._raise(asked)
             case ask.Clear():
                 return await self._clear(asked)
             case ask.Errors():
-                return {"errors": list(named_errors.ERRORS), "of_16": named_errors.OF_16}
+                return named_errors.told()
             case ask.Status():
                 return await self._status()
             case ask.Shutdown():
@@ -174,7 +183,7 @@ class Workbench:
             (state / start_values.FILE).write_text(json.dumps(values))
 
     async def _begin(self) -> JsonObject:
-        setup = self._setup
+        setup, self._started = self._setup, True
         dialled = await self._line.lead_to(setup.url) if setup.url else ""
         return await self._do(lambda: self._launch(setup, dialled))
 
@@ -189,10 +198,12 @@ class Workbench:
         refused = json.loads(applied.read_bytes()) if given else {}
         return {"pid": self._stack.processes["station"].pid, "not_set": refused}
 
-    async def _stop(self, kill: bool) -> None:
-        if not self._running():
-            raise RigError("the station does not run")
-        await self._do(lambda: self._stack.end("station", signal.SIGKILL if kill else signal.SIGTERM))
+    async def _stop(self, kill: bool) -> bool:
+        """False: it did not run."""
+        did_run = self._running()
+        if did_run:
+            await self._do(lambda: self._stack.end("station", signal.SIGKILL if kill else signal.SIGTERM))
+        return did_run
 
     def _running(self) -> bool:
         process = self._stack.processes.get("station")
@@ -206,6 +217,15 @@ class Workbench:
         rig.do("car", policy="basic", wants_power=True, **soc)
         rig.do("plug", cable=wanted.cable)
 
+    async def _raise(self, wanted: ask.Raise) -> JsonObject:
+        error = named_errors.find(wanted.error)[1]
+        if error.board and error.board != self._board:
+            raise RigError(f"{wanted.error} needs another board: rig serve --board {error.board}")
+        if error.policy.partition(" ")[0] not in self._policy:
+            raise RigError(f"{wanted.error} needs another policy, such as: rig serve --policy '{error.policy}'")
+        guard = {"pid": self._stack.processes["guard"].pid} if error.to_guard else {}
+        return await self._plant(**error.put_in, **guard, connector=wanted.connector)
+
     async def _clear(self, wanted: ask.Clear) -> JsonObject:
         name, error = named_errors.find(wanted.error)
         await self._plant(**error.take_out, connector=wanted.connector)
@@ -218,10 +238,22 @@ class Workbench:
         seen = await self._plant(do="status")
         return {
             **seen,
-            "station": {"running": self._running(), "state": str(self._setup.state), "url": self._setup.url},
+            "station": {
+                "running": self._running(),
+                "connected": await self._do(self._connected),
+                "state": str(self._setup.state),
+                "url": self._setup.url,
+            },
             "link": {"state": self._line.state, "connections": self._line.connections},
             "cars": self._cars.status(),
         }
+
+    def _connected(self) -> bool:
+        """Registered at the back office, by the station's own word."""
+        try:
+            return bool(self._running() and station_status(self._stack.control)["back_office"]["connected"])
+        except NotRunning:
+            return False
 
     async def _plant(self, **wanted: Any) -> JsonObject:
         reply = await self._do(lambda: self._stack.rig.link.request(wanted))
@@ -235,14 +267,19 @@ class Workbench:
 
 async def serve(options: argparse.Namespace, folder: Path, control: Path) -> None:
     """Until SIGTERM, SIGINT or `shutdown`. Raises StackError, OSError."""
-    bench = Workbench(folder, board=options.board, evses=options.evses)
+    bench = Workbench(folder, board=options.board, evses=options.evses, policy=options.policy)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, bench.over.set)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ValueError, OSError):  # a line too long, a client that left
-            while line := await reader.readline():
-                writer.write(json.dumps(await bench.answer(line)).encode() + b"\n")
+        with contextlib.suppress(OSError):  # a client that left
+            try:
+                while line := await reader.readline():
+                    writer.write(json.dumps(await bench.answer(line)).encode() + b"\n")
+                    await writer.drain()
+            except ValueError:
+                too_long = {"ok": False, "error": f"a line may have {LONGEST_LINE} bytes"}
+                writer.write(json.dumps(too_long).encode() + b"\n")
                 await writer.drain()
         writer.close()
 
@@ -267,6 +304,7 @@ def main(argv: list[str] | None = None) -> int:
         "--board", default="sim-ac-type2", choices=sorted(path.stem for path in BOARDS.glob("sim-*.toml"))
     )
     parser.add_argument("--evses", type=int, default=1, choices=range(1, 17), metavar="N")
+    parser.add_argument("--policy", default="", metavar="LINE", help="for the board's [connector.policy]")
     options = parser.parse_args(argv)
     try:
         control = options.control or control_socket()

@@ -31,6 +31,9 @@ class Start(Ask, frozen=True, kw_only=True, tag="start"):
     versions: str | None = None  # best first, such as 2.0.1,1.6
     password: str | None = None
     ca_file: str | None = None
+    security_profile: Annotated[int, Meta(ge=0, le=3)] | None = None  # what is left out follows from url and password
+    client_certificate: str | None = None  # files (PEM), for security profile 3
+    client_key: str | None = None
     authorization: Literal["csms", "free", "local"] | None = None
     local_list: str | None = None  # tokens, separated by commas
     digital: bool | None = None  # ISO 15118 at every connector; a basic car gets its nominal pilot after 5 s
@@ -39,13 +42,13 @@ class Start(Ask, frozen=True, kw_only=True, tag="start"):
 
 
 class Stop(Ask, frozen=True, kw_only=True, tag="stop"):
-    """Stop the controller in an orderly way; `kill`: as a power cut would."""
+    """Stop the controller in an orderly way; `kill`: as a power cut would. Nothing to do where it does not run."""
 
     kill: bool = False
 
 
 class Restart(Ask, frozen=True, kw_only=True, tag="restart"):
-    """Stop the controller and start it with the same state folder and settings."""
+    """Stop the controller, where it runs, and start it with the same state folder and settings."""
 
     kill: bool = False
 
@@ -61,10 +64,12 @@ class Plug(Ask, frozen=True, kw_only=True, tag="plug"):
 
 
 class Unplug(Ask, frozen=True, kw_only=True, tag="unplug"):
-    """Pull the plug; a car that talks ends its session first. `force`: at once, under load, breaking the lock."""
+    """Pull the plug; a car that talks ends its session first. `force`: at once, under load, breaking the lock. `end`:
+    at the car the lock of the station's socket holds nothing; the cable's other end stays until it is unlocked."""
 
     connector: Connector = 1
     force: bool = False
+    end: Literal["station", "car"] = "station"
 
 
 class Pause(Ask, frozen=True, kw_only=True, tag="pause"):

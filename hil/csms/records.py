@@ -38,6 +38,13 @@ class Transaction:
             return None
         return self.meter_last_wh - self.meter_start_wh
 
+    def began_with(self, energy_wh: float) -> None:
+        """The first reading, however often it is told."""
+        if self.meter_start_wh is None:
+            self.meter(energy_wh)
+        elif energy_wh != self.meter_start_wh:
+            self.faults.append(f"began with {self.meter_start_wh} Wh, says {energy_wh} Wh now")
+
     def meter(self, energy_wh: float) -> None:
         """One reading of the energy register."""
         if self.meter_start_wh is None:

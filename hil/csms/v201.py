@@ -43,7 +43,11 @@ def transaction_event(records: Records, station: str, call: JsonObject) -> JsonO
             if sample.get("measurand", ENERGY) == ENERGY and "phase" not in sample:
                 multiplier = sample.get("unitOfMeasure", {}).get("multiplier", 0)
                 factor = 1000.0 if sample.get("unitOfMeasure", {}).get("unit") == "kWh" else 1.0
-                transaction.meter(sample["value"] * factor * 10**multiplier)
+                energy_wh = sample["value"] * factor * 10**multiplier
+                if sample.get("context") == "Transaction.Begin":  # the last event tells it once more
+                    transaction.began_with(energy_wh)
+                else:
+                    transaction.meter(energy_wh)
     if call["eventType"] == "Started":
         transaction.started_at = call["timestamp"]
     elif call["eventType"] == "Ended":

@@ -88,6 +88,7 @@ def _serve(path: Path, control: Path, connectors: int, can_line: Path | None, ma
             with power_modules(plant, can_line, maker):
                 run(plant, server, f"plant ready: {connectors} x {kind}, registers {path}, control {control}")
         finally:
+            plant.stutter.aim(None)
             server.close()
     finally:
         path.unlink(missing_ok=True)

@@ -35,18 +35,24 @@ class Plug(Command, frozen=True, kw_only=True, tag="plug"):
     cable: Literal[-1, 13, 20, 32, 63] = 32
 
     def touch(self, connector: Connector) -> None:
-        connector.cable_a = float(self.cable)
+        connector.cable_a, connector.cable_left = float(self.cable), False
         connector.car.plug(True)
 
 
 class Unplug(Command, frozen=True, kw_only=True, tag="unplug"):
-    """Pull the plug. A locked plug stays, unless `force` breaks the lock."""
+    """Pull the plug. A locked plug stays, unless `force` breaks the lock. `end`: at the car no lock of ours holds; the
+    cable stays in the socket."""
 
     force: bool = False
+    end: Literal["station", "car"] = "station"
 
     def touch(self, connector: Connector) -> None:
-        if connector.car.plugged and connector.lock.state != UNLOCKED and not self.force:
-            raise RigError("the plug is locked; unlock it or use force")
+        if self.end == "car":
+            connector.cable_left = connector.plugged and not connector.dc
+        elif connector.plugged and connector.lock.state != UNLOCKED and not self.force:
+            raise RigError("the plug is locked; unlock it, use force, or pull it at the car (end car)")
+        else:
+            connector.cable_left = False
         connector.car.plug(False)
 
 
@@ -167,6 +173,16 @@ class StuckOpen(Command, frozen=True, kw_only=True, tag="stuck_open"):
 
     def touch(self, connector: Connector) -> None:
         connector.contactor.stuck_open = connector.power.contactor.stuck_open = self.on
+
+
+class PhaseStuck(Command, frozen=True, kw_only=True, tag="phase_stuck"):
+    """Keep the phase contactor (on) where it is not sent: its contact shows this many phases."""
+
+    on: bool = True
+    phases: Literal[1, 3] = 1
+
+    def touch(self, connector: Connector) -> None:
+        connector.phases_stuck = self.phases if self.on else None
 
 
 class MeterFault(Command, frozen=True, kw_only=True, tag="meter_fault"):
@@ -297,6 +313,22 @@ class LeaseFreeze(Command, frozen=True, kw_only=True, tag="lease_freeze"):
         return {}
 
 
+class GuardStutter(Command, frozen=True, kw_only=True, tag="guard_stutter"):
+    """Let the guard's process `pid` stand still for 70 ms five times a second (on): its ticks begin too late."""
+
+    pid: Annotated[int, Meta(ge=2)] | None = None
+    on: bool = True
+
+    def apply(self, plant: Plant) -> dict[str, object]:
+        if self.on and self.pid is None:
+            raise RigError("guard_stutter: the pid of the guard's process is needed")
+        try:
+            plant.stutter.aim(self.pid if self.on else None)
+        except OSError as error:
+            raise RigError(f"process {self.pid}: {error.strerror}") from error
+        return {}
+
+
 class Heal(Command, frozen=True, kw_only=True, tag="heal"):
     """Take every fault out and the plug too: a healthy, idle connector with a fresh basic car."""
 
@@ -305,7 +337,7 @@ class Heal(Command, frozen=True, kw_only=True, tag="heal"):
         for part in ("grid", "lock", "rcd", "contacts", "car"):
             setattr(connector, part, getattr(healthy, part))
         connector.power.heal()
-        connector.joined = ""
+        connector.joined, connector.phases_stuck = "", None
         for name in ("emergency_stop", "pe_fault", "tamper", "mains_fail", "meter_fault", "adc_fault"):
             setattr(connector, name, False)
         for contactor in (connector.contactor, connector.power.contactor):
@@ -332,6 +364,7 @@ AnyCommand = (
     | EmergencyStop
     | Weld
     | StuckOpen
+    | PhaseStuck
     | MeterFault
     | AdcFault
     | Temperature
@@ -352,6 +385,7 @@ AnyCommand = (
     | GridVoltage
     | MainsFail
     | LeaseFreeze
+    | GuardStutter
     | Heal
     | Status
 )

@@ -33,8 +33,10 @@ class Connector:
         self.lock = Lock()
         self.contacts = Contacts()
         self.car = Car()
+        self.cable_left = False  # in the socket, without a car at its other end
         self.cable_a = 32.0  # rating that the plug's resistor tells; -1 = a value between the windows
         self.energy_wh = self.dc_energy_wh = 0.0  # what each meter counts
+        self.phases_stuck: int | None = None  # where the phase contactor stays, whatever it is told
         self.joined = ""  # how AC and DC met on the contacts of one plug, "" = they never did
         self.emergency_stop = self.pe_fault = self.tamper = self.mains_fail = False
         self.meter_fault = self.adc_fault = False
@@ -54,7 +56,7 @@ class Connector:
         self.contactor.step(dt, registers["coil"] == 1.0 and powered and not self.rcd.tripped)
         self._volts = self.grid.voltages(self.car.current_a)
         inlet = self._volts if self.contactor.closed and self.ac else _NO_VOLTS
-        if registers["phases_wanted"] == 1.0 or self.dc:
+        if self.dc or (self.phases_stuck or registers["phases_wanted"]) == 1.0:
             inlet = (inlet[0], 0.0, 0.0)
         self.car.step(dt, *self._pilot, inlet)
         self.rcd.step(dt, self.contactor.closed, registers["rcd_test"] == 1.0, registers["rcd_reset"] == 1.0)
@@ -77,6 +79,11 @@ class Connector:
             self.joined = "AC on the car's battery"
         elif self.power.supply.voltage_v >= 60.0:
             self.joined = f"AC closed with {self.power.supply.voltage_v:.0f} V at the DC output"
+
+    @property
+    def plugged(self) -> bool:
+        """A plug is in the station's socket."""
+        return self.car.plugged or self.cable_left
 
     @property
     def power_w(self) -> float:
@@ -107,7 +114,7 @@ class Connector:
         high, low = measured_mv(*self._line_v, self.noise)
         registers["cp_high_mv"] = high
         registers["cp_low_mv"] = low
-        registers["plug_rating_a"] = self.cable_a if self.car.plugged else 0.0
+        registers["plug_rating_a"] = self.cable_a if self.plugged else 0.0
         registers["contactor_closed"] = self.contactor.closed
         registers["lock_state"] = self.lock.state
         registers["rcd_tripped"] = self.rcd.tripped
@@ -118,7 +125,7 @@ class Connector:
         registers["adc_fault"] = self.adc_fault
         registers["temperature_c"] = self.contacts.temperature_c
         registers["temperature_2_c"] = self.contacts.temperature_c
-        registers["phases_seen"] = registers["phases_wanted"] or 3.0
+        registers["phases_seen"] = self.phases_stuck or registers["phases_wanted"] or 3.0
         registers["temperature_fault"] = self.contacts.sensor_fault
         self._write_meter()
         if self.dc:
@@ -154,7 +161,7 @@ class Connector:
             "dc_relay": car.dc_relay,
             "charged_wh": round(car.battery.charged_wh, 2),
             "current_a": [round(amps, 2) for amps in car.current_a],
-            "cable_a": self.cable_a if car.plugged else 0.0,
+            "cable_a": self.cable_a if self.plugged else 0.0,
             "locked": self.lock.state != UNLOCKED,
             "pilot": mode,
             "duty_percent": round(duty, 2) if mode == "duty" else None,
@@ -196,6 +203,7 @@ class Connector:
             "rcd_dead": rcd.dead,
             "temperature": self.contacts.forced_c is not None or self.contacts.sensor_fault,
             "lock_jam": self.lock.jammed,
+            "phase_stuck": self.phases_stuck is not None,
             **self.power.faults(),
         }
         return [name for name, is_present in present.items() if is_present]

@@ -11,13 +11,14 @@ from hil.plant.battery import Battery
 from hil.plant.pilot_circuit import LOAD_OHM, Load
 
 # basic: closes S2 on nominal PWM. follow: closes it `follow_s` after the 5 % of a digital session too.
-# manual: only the rig moves it.
-Policy = Literal["basic", "follow", "manual"]
+# nervous: basic, but it opens S2 every NERVOUS_S. manual: only the rig moves it.
+Policy = Literal["basic", "follow", "nervous", "manual"]
 
 REACT_S: Final = 0.3  # from a stable nominal duty to S2
 SOFT_START_S: Final = 1.0  # from mains to first current
 RAMP_UP_A_S: Final = 10.0  # 0 to 32 A in 3.2 s: a car follows a new duty within 5 s (IEC 61851-1 Table A.6, seq 6)
 RAMP_DOWN_A_S: Final = 20.0
+NERVOUS_S: Final = 4.0
 LET_GO_S: Final = 3.0  # PWM gone: S2 open at the latest after 3 s (seq 10.1)
 
 
@@ -60,6 +61,7 @@ class Car:
     _quiet_s: float = 0.0
     _mains_s: float = 0.0
     _had_mains: bool = False
+    _closed_s: float = 0.0  # S2 has been closed
     _ended: bool = False  # the station ended the digital session: no power until the next plug-in
 
     @property
@@ -111,9 +113,14 @@ class Car:
         if not self.s2:
             react = self.follow_s if is_digital(duty) else REACT_S
             self.s2 = wanted and pwm and self._pwm_s >= react
-            self._had_mains = False
+            self._had_mains, self._closed_s = False, 0.0
             return
         self._had_mains = self._had_mains or live
+        self._closed_s += dt
+        if self.policy == "nervous" and self._closed_s >= NERVOUS_S:
+            self.let_go()
+            self._pwm_s = self._closed_s = 0.0
+            return
         self._ended = self._ended or (self._had_mains and not live and is_digital(duty))
         ramped = self._drawn_a == 0.0 or self._quiet_s >= LET_GO_S
         if mode in {"e", "f"} or self._ended or (ramped and not (pwm and wanted)):

@@ -4,6 +4,7 @@ from typing import Final
 
 from hal.sim.registers import Registers
 from hil.plant.connector import Connector, Kind
+from hil.plant.stutter import Stutter
 
 WATCHDOG_S: Final = 0.1  # the simulated board's watchdog: on_guard_death = "hardware_watchdog"
 LONGEST_STEP_S: Final = 0.01
@@ -18,6 +19,7 @@ class Plant:
             number: Connector(registers.connector(number), kind, seed=seed + number)
             for number in range(1, registers.connectors + 1)
         }
+        self.stutter = Stutter()
         self.time_s = 0.0
         self._fed = 0.0
         self._unfed_s = WATCHDOG_S * 2  # not one feed yet: no power
@@ -33,6 +35,7 @@ class Plant:
         self._unfed_s = 0.0 if fed != self._fed else self._unfed_s + dt
         self._fed = fed
         self.time_s += dt
+        self.stutter.step(dt)
         while dt > 1e-9:
             for connector in self.connectors.values():
                 connector.step(min(dt, LONGEST_STEP_S), self.guard_alive)
