@@ -145,14 +145,14 @@ def bound(connection: sqlite3.Connection) -> int:
         return 0
     if count <= _MAX_FACTS:
         return 0
-    # every second periodic sample first (F03.FR.06), then the rest of them, then what else is no start and no end
+    # every second periodic sample first (E11.FR.05; of what is left, again), then what else is no start and no end
     given_up = 0
     for most, every in ((Rank.PERIODIC, 2), (Rank.PERIODIC, 1), (Rank.UPDATED, 1), (Rank.OTHER, 1)):
         if count - given_up <= _MAX_FACTS:
             break
         given_up += connection.execute(
-            "DELETE FROM fact WHERE number IN"
-            " (SELECT number FROM fact WHERE rank <= ? AND number % ? = 0 ORDER BY number LIMIT ?)",
+            "DELETE FROM fact WHERE number IN (SELECT number FROM (SELECT number, row_number() OVER (ORDER BY number)"
+            " AS nth FROM fact WHERE rank <= ?) WHERE nth % ? = 0 ORDER BY number LIMIT ?)",
             (most, every, _AT_ONCE),
         ).rowcount
     return given_up

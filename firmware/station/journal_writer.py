@@ -143,11 +143,15 @@ class Writer:
             self._in_loop(lambda: job.done(None, error))
 
     def _keep(self, job: Append) -> None:
-        """Into the backlog; when that is full, periodic samples go first, then the oldest."""
+        """Into the backlog; when that is full, every second periodic sample goes first (E11.FR.05), then the oldest."""
         self._backlog.append(job)
         if len(self._backlog) <= _BACKLOG:
             return
-        at = next((index for index, each in enumerate(self._backlog) if each.droppable), 0)
+        droppable = [index for index, each in enumerate(self._backlog) if each.droppable]
+        for at in reversed(droppable[1::2] or droppable or [0]):
+            self._sacrifice(at)
+
+    def _sacrifice(self, at: int) -> None:
         victim = self._backlog[at]
         del self._backlog[at]
         # its lasting values must still be written, and in order
