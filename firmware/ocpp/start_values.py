@@ -59,18 +59,24 @@ def read(path: Path) -> dict[str, str]:
 
 
 def flat(values: Mapping[str, object]) -> dict[str, str]:
-    """Name -> text. Raises StartValuesError for a value that is neither text, number nor switch."""
+    """Name -> text; a list becomes OCPP's, with commas. Raises StartValuesError for a value of another kind."""
     found: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
             found |= {f"{name}.{variable}": text for variable, text in flat(value).items()}
-        elif isinstance(value, bool):
-            found[name] = "true" if value else "false"
-        elif isinstance(value, str | int | float):
-            found[name] = str(value)
+        elif isinstance(value, list | tuple):
+            found[name] = ",".join(_text(name, each) for each in value)
         else:
-            raise StartValuesError(f"{name}: a value is text, a number, true or false")
+            found[name] = _text(name, value)
     return found
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise StartValuesError(f"{name}: a value is text, a number, true, false, or a list of them")
 
 
 def apply(model: DeviceModel, values: Mapping[str, str]) -> dict[str, str]:
