@@ -211,3 +211,43 @@ def test_a_bolt_that_does_not_move_is_told(on_16: On) -> None:
         assert await unlock(lab) == "UnlockFailed"
 
     on_16(test)
+
+
+# --- the car's end of the cable -------------------------------------------------------------------------------------
+
+
+@pytest.mark.ocpp("1.6:TC_005_1", "1.6:StopTransaction", "1.6:ChangeConfiguration")
+def test_a_plug_pulled_at_the_car_ends_the_session_and_frees_the_cable(on_16: On) -> None:
+    async def test(lab: Any) -> None:
+        await status(lab, "Available")
+        await set_key(lab, "StopTransactionOnEVSideDisconnect", "true")
+        await set_key(lab, "UnlockConnectorOnEVSideDisconnect", "true")
+        await lab.charge("DRIVER")
+        await lab.until(lambda: lab.guard.connectors[1].lock == "locked")
+        lab.move(level="A")
+        stop = await lab.csms.heard("StopTransaction")
+        assert (stop["reason"], "idTag" in stop) == ("EVDisconnected", False)
+        await lab.until(lambda: lab.guard.connectors[1].lock == "unlocked")
+        await status(lab, "Available", count=2)
+
+    on_16(test)
+
+
+@pytest.mark.ocpp("1.6:TC_005_2", "1.6:StopTransaction", "1.6:ChangeConfiguration")
+def test_a_plug_pulled_at_the_car_may_leave_the_cable_locked_for_its_owner(on_16: On) -> None:
+    async def test(lab: Any) -> None:
+        await status(lab, "Available")
+        await set_key(lab, "UnlockConnectorOnEVSideDisconnect", "false")
+        await lab.charge("DRIVER")
+        await lab.until(lambda: lab.guard.connectors[1].lock == "locked")
+        lab.move(level="A")
+        assert (await lab.csms.heard("StopTransaction"))["reason"] == "EVDisconnected"
+        await status(lab, "Finishing")
+        await lab.wait(5)
+        assert lab.guard.connectors[1].lock == "locked"
+        assert (await lab.swipe("DRIVER")).accepted
+        await lab.until(lambda: lab.guard.connectors[1].lock == "unlocked")
+        await status(lab, "Available", count=2)
+        assert lab.csms.actions().count("StartTransaction") == 1
+
+    on_16(test)
