@@ -66,8 +66,9 @@ def test_16_reports_connector_zero_too(on_site: OnSite) -> None:
     on_site(test, version="1.6")
 
 
-@pytest.mark.ocpp("2.x:G02.FR.01", "2.0.1:B01.FR.04", "1.6:Heartbeat")
-def test_heartbeat_only_after_silence(on_site: OnSite) -> None:
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+@pytest.mark.ocpp("2.x:G02.FR.01", "2.x:G02.FR.02", "2.x:B01.FR.04", "1.6:Heartbeat")
+def test_heartbeat_only_after_silence(on_site: OnSite, version: str) -> None:
     async def test(site: Any) -> None:
         await site.csms.heard("StatusNotification", 2)
         site.later(299)
@@ -77,8 +78,16 @@ def test_heartbeat_only_after_silence(on_site: OnSite) -> None:
         assert "Heartbeat" not in site.csms.actions()
         site.later(2)
         await site.csms.heard("Heartbeat")
+        await site.told("Heartbeat")
+        if version == "1.6":
+            await site.csms.ask("ChangeConfiguration", key="HeartbeatInterval", value="60")
+        else:
+            interval = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "HeartbeatInterval"}}
+            await site.csms.ask("SetVariables", set_variable_data=[{**interval, "attribute_value": "60"}])
+        site.later(61)
+        await site.csms.heard("Heartbeat", 2)
 
-    on_site(test)
+    on_site(test, version=version)
 
 
 @pytest.mark.ocpp("2.0.1:B01.FR.06", "2.0.1:A04.FR.01")

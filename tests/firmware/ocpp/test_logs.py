@@ -175,6 +175,17 @@ def test_a_second_request_cancels_the_first_upload(on_site: OnSite, serve: Any, 
     on_site(test, version=version, is_managed=True)
 
 
+@pytest.mark.ocpp("2.x:N01.FR.05")
+@pytest.mark.parametrize("kind", ["DiagnosticsLog", "SecurityLog"])
+def test_a_log_that_is_not_kept_here_cannot_be_had(on_2x: OnSite, kind: str) -> None:
+    async def test(site: Any) -> None:
+        answer = await get_log(site, "http://127.0.0.1:1/logs/", kind)
+        assert (answer.status, answer.filename) == ("Rejected", None)
+        assert answer.status_info["additional_info"] == f"there is no {kind} here"
+
+    on_2x(test)
+
+
 @pytest.mark.ocpp("1.6:GetDiagnostics", "1.6:DiagnosticsStatusNotification", "1.6:TC_045_1", "1.6:TC_045_2")
 @pytest.mark.parametrize("status", [201, 500])
 def test_16_diagnostics(on_site: OnSite, serve: Any, files: Any, status: int) -> None:

@@ -300,7 +300,7 @@ async def start(lab: Any, said: dict[str, Any] | None, number: int = 42) -> Any:
     return await lab.csms.ask("RequestStartTransaction", id_token=token, remote_start_id=number, evse_id=1, **more)
 
 
-@pytest.mark.ocpp("2.0.1:K05.FR.01", "2.0.1:K05.FR.02", "2.0.1:K05.FR.03", "2.0.1:F01.FR.09")
+@pytest.mark.ocpp("2.0.1:K05.FR.01", "2.0.1:K05.FR.02", "2.0.1:K05.FR.03", "2.0.1:F01.FR.09", "2.0.1:F01.FR.10")
 @pytest.mark.ocpp("2.0.1:C05.FR.01", "2.0.1:C05.FR.03", "2.0.1:C05.FR.05", "2.0.1:C03.FR.01")
 def test_a_remote_start_brings_its_profile(on_2x: On2x) -> None:
     async def test(lab: Any) -> None:
@@ -317,6 +317,7 @@ def test_a_remote_start_brings_its_profile(on_2x: On2x) -> None:
     on_2x(test, variables={"AuthCtrlr.AuthorizeRemoteStart": "true"})
 
 
+@pytest.mark.ocpp("2.0.1:F01.FR.11", "2.0.1:F01.FR.26", "2.0.1:F02.FR.17", "2.0.1:F02.FR.19", "2.0.1:F02.FR.27")
 @pytest.mark.ocpp("2.0.1:K05.FR.05", "2.0.1:K05.FR.02")
 @pytest.mark.parametrize(
     ("said", "code"),
@@ -334,10 +335,25 @@ def test_a_remote_start_with_a_wrong_profile_is_rejected(on_2x: On2x, said: dict
     on_2x(test)
 
 
-@pytest.mark.ocpp("2.0.1:K05.FR.04", "2.0.1:TC_K_38")
+@pytest.mark.ocpp("2.0.1:F02.FR.18", "2.0.1:F02.FR.17")
+def test_the_profile_of_a_remote_start_waits_for_the_plug_with_it(on_2x: On2x) -> None:
+    async def test(lab: Any) -> None:
+        assert (await start(lab, tx_profile(None, limit=7.0))).status == "Accepted"
+        await lab.until(lambda: lab.station.evses[1].id_token is not None)
+        lab.move(level="C")
+        await lab.until(lambda: lab.station.evses[1].closed)
+        assert limit(lab) == 7.0
+
+    on_2x(test)
+
+
+@pytest.mark.ocpp("2.0.1:K05.FR.04", "2.0.1:TC_K_38", "2.0.1:F01.FR.12", "2.0.1:F02.FR.20")
 def test_without_smart_charging_the_profile_is_ignored(on_2x: On2x) -> None:
     async def test(lab: Any) -> None:
-        assert (await start(lab, tx_profile(None))).status == "Accepted"
+        assert (await start(lab, tx_profile(None, limit=7.0))).status == "Accepted"
+        lab.move(level="C")
+        await lab.until(lambda: lab.station.evses[1].closed)
+        assert limit(lab) == 32.0
 
     on_2x(test, variables={"SmartChargingCtrlr.Enabled": "false"})
 

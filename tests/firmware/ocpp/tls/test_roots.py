@@ -1,6 +1,7 @@
 """Roots that may vouch for others: installed, listed, deleted, replaced."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,84 @@ def test_a_new_root_takes_over_when_it_is_proven(on_site: OnSite, ca: Any, tmp_p
     checked = {"SecurityCtrlr.AdditionalRootCertificateCheck": "true"}
     opening = serving(ca.server())
     on_site(test, password=PASSWORD, ca_file=str(ca.file), opening=opening, is_managed=True, variables=checked)
+
+
+@pytest.mark.ocpp("2.0.1:M05.FR.15", "2.0.1:M05.FR.16", "2.0.1:B10.FR.03")
+def test_a_back_office_that_the_new_root_does_not_vouch_for_is_left_for_the_old_one(
+    on_site: OnSite, ca: Any, serving: Any, back_office: Any
+) -> None:
+    """Both servers show certificates of the old root: at the new one it does not count, at the old one it does."""
+
+    async def test(site: Any) -> None:
+        await site.told("StatusNotification", 2)
+        other = back_office()
+        serving(ca.server())(other)
+        tries: list[str] = []
+        other.tls.sni_callback = lambda *_: tries.append("a handshake began")
+        await other.open()
+        new = ca.successor("new").pem
+        answer = await site.csms.ask("InstallCertificate", certificate_type="CSMSRootCertificate", certificate=new)
+        assert answer.status == "Accepted"
+        profile = {
+            "ocppVersion": "OCPP20",
+            "ocppTransport": "JSON",
+            "ocppCsmsUrl": other.url,
+            "messageTimeout": 30,
+            "securityProfile": 2,
+            "ocppInterface": "Wired0",
+        }
+        await site.csms.ask("SetNetworkProfile", configuration_slot=2, connection_data=profile)
+        first = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "NetworkConfigurationPriority"}}
+        answer = await site.csms.ask("SetVariables", set_variable_data=[{**first, "attribute_value": "2,1"}])
+        assert answer.set_variable_result[0]["attribute_status"] == "RebootRequired"
+        assert "InvalidCsmsCertificate" not in events(site)
+        assert (await site.csms.ask("Reset", type="Immediate")).status == "Accepted"
+        await site.reboot()
+        await until(lambda: site.csms.connections == 2 and site.client.connected, within=30.0)
+        assert (other.connections, len(tries)) == (0, 3)  # NetworkProfileConnectionAttempts
+        assert "InvalidCsmsCertificate" in events(site)
+        await other.close()
+
+    variables = {
+        "SecurityCtrlr.AdditionalRootCertificateCheck": "true",
+        "OCPPCommCtrlr.RetryBackOffRepeatTimes": "0",
+    }
+    opening = serving(ca.server())
+    on_site(test, password=PASSWORD, ca_file=str(ca.file), opening=opening, is_managed=True, variables=variables)
+
+
+@pytest.mark.ocpp("2.x:M05.FR.03")
+def test_a_root_that_the_disk_does_not_take_has_failed(on_2x: OnSite, ca: Any, tmp_path: Path) -> None:
+    async def test(site: Any) -> None:
+        (tmp_path / "certificates").mkdir(exist_ok=True)
+        (tmp_path / "certificates" / "manufacturer").write_text("a file where a folder should be")
+        answer = await site.csms.ask(
+            "InstallCertificate", certificate_type="ManufacturerRootCertificate", certificate=ca.pem
+        )
+        assert answer.status == "Failed"
+        assert answer.status_info["additional_info"]
+
+    on_2x(test, is_managed=True)
+
+
+@pytest.mark.ocpp("2.x:N01.FR.15")
+def test_a_log_goes_to_a_server_that_the_back_offices_root_vouches_for(
+    on_2x: OnSite, ca: Any, serve: Any, files: Any
+) -> None:
+    async def test(site: Any) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(ca.server())
+        log = {"remoteLocation": f"https://127.0.0.1:{serve('http', context)}/logs/"}
+        await site.csms.ask("GetLog", log=log, log_type="SecurityLog", request_id=1)
+        await site.csms.heard("LogStatusNotification", status="PermissionDenied", requestId=1, within=20.0)
+        assert files.files == {}
+        answer = await site.csms.ask("InstallCertificate", certificate_type="CSMSRootCertificate", certificate=ca.pem)
+        assert answer.status == "Accepted"
+        answer = await site.csms.ask("GetLog", log=log, log_type="SecurityLog", request_id=2)
+        await site.csms.heard("LogStatusNotification", status="Uploaded", requestId=2, within=20.0)
+        assert list(files.files) == [f"/logs/{answer.filename}"]
+
+    on_2x(test, is_managed=True)
 
 
 @pytest.mark.ocpp(
