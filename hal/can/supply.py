@@ -61,6 +61,7 @@ class CanSupply(abc.ABC):
     _answer: threading.Condition = field(init=False, default_factory=threading.Condition, repr=False)
     _wanted: SetPoint = field(init=False, default=SetPoint(), repr=False)
     _since: float = field(init=False, default=0.0, repr=False)
+    _asked_at: float = field(init=False, default=0.0, repr=False)
     _clock: Callable[[], float] = field(init=False, default=time.monotonic, repr=False)
 
     def __post_init__(self) -> None:
@@ -127,6 +128,7 @@ class CanSupply(abc.ABC):
         now = self._clock()
         with self._answer:
             self._tell(now)
+            self._asked_at = now
             self._ask(now)
             until = now + _ANSWER_S + _ANSWER_MODULE_S * len(self._members)
             while not self._answered(now) and (left := until - self._clock()) > 0:
@@ -165,7 +167,8 @@ class CanSupply(abc.ABC):
             module.hear(heard)
             if module.alarms != alarms:
                 log.warning("can %s: %s%s", self.can, module, "" if module.alarms else ": no alarm any more")
-            self._answer.notify_all()
+            if self._answered(self._asked_at):  # not for each of many frames
+                self._answer.notify_all()
 
     # --- sharing ----------------------------------------------------------------------------------------------------
 
