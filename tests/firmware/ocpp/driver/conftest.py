@@ -223,6 +223,15 @@ class Lab:
         assert isinstance(transaction_id, str)
         return transaction_id
 
+    async def charge_on(self, evse: int = 1) -> None:
+        """Plug in with a token that is there, or goes on, until energy flows."""
+        self.move(evse, level="C")
+        await self.until(lambda: self.station.evses[evse].closed)
+
+    @property
+    def client(self) -> Any:
+        return self.site.client
+
     def transactions(self) -> list[Transaction]:
         return [fact for fact in self.site.facts if isinstance(fact, Transaction)]
 
