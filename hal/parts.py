@@ -125,7 +125,7 @@ class Board(NamedTuple):
         taken: list[Part] = []
         sysfs, dev = Path(self.linux.sysfs), Path(self.linux.dev)
         shared = {name: part.driver for name, part in self.controllers.items()}
-        whole = Place(0, "", registers or self.registers, sysfs, dev, self.make_buses(), shared, self.make_cans())
+        whole = Place(0, "", registers or self.registers, sysfs, dev, self.make_buses(dev), shared, self.make_cans())
         try:
             self.linux.apply()
             for number, part in self._numbered():
@@ -136,13 +136,13 @@ class Board(NamedTuple):
                 part.driver.detach()
             raise
 
-    def make_buses(self) -> dict[str, object]:
+    def make_buses(self, dev: Path = Path("/dev")) -> dict[str, object]:
         """The shared lines, not yet opened: their drivers do that. Only a board that has one loads what is needed."""
         if not self.buses:
             return {}
         from hal.modbus.bus import Bus  # noqa: PLC0415
 
-        return {name: Bus(name, settings) for name, settings in self.buses.items()}
+        return {name: Bus(name, settings, dev) for name, settings in self.buses.items()}
 
     def make_cans(self) -> dict[str, object]:
         """The CAN buses, not yet opened."""

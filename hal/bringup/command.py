@@ -10,6 +10,7 @@ from typing import Final
 
 from hal import black_box
 from hal import board as boards
+from hal.bringup import packages
 from hal.bringup.probe import probe
 from hal.contracts import DeviceError
 from hal.parts import Board
@@ -70,7 +71,10 @@ def _check(options: argparse.Namespace) -> int:
         print(f"  connector {s.id}: {s.kind}, {size}: {', '.join(sorted(connector.parts))}")
     for hint in _hints(board):
         print(f"  note: {hint}")
-    return 0
+    lacking = packages.missing(board)
+    for need in lacking:
+        print(f"  this machine: {need}", file=sys.stderr)
+    return 1 if lacking else 0
 
 
 def _hints(board: Board) -> list[str]:

@@ -7,6 +7,7 @@ A line that breaks is opened again, at most four times a second.
 import contextlib
 import os
 import select
+import termios
 import threading
 import time
 from dataclasses import dataclass, field
@@ -173,7 +174,7 @@ class SerialController(SharedController):
                 dialect.trouble = f"{self.port}: {getattr(error, 'strerror', None) or error}"
                 self._close()
         if self._line is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, termios.error):  # pulled out meanwhile
                 self._line.write_timeout = 0.2
                 self._line.write(dialect.farewell())
                 self._line.flush()

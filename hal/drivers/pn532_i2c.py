@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from hal.contracts import DeviceError, Place
 from hal.readers.pn532 import MAX_FRAME
-from hal.readers.pn532_reader import Pn532Reader
+from hal.readers.pn532_reader import Pn532Driver, Pn532Reader
 
 _I2C_MAJOR: Final = 89  # Linux, Documentation/admin-guide/devices.txt
 _I2C_SLAVE: Final = 0x0703
@@ -61,7 +61,7 @@ class _I2c:
 
 
 @dataclass
-class Driver:
+class Driver(Pn532Driver):
     """[token_reader] driver = "pn532_i2c". `i2c`: N of /dev/i2c-N."""
 
     i2c: Annotated[int, Meta(ge=0, le=255)]
@@ -69,16 +69,5 @@ class Driver:
     _reader: Pn532Reader | None = field(init=False, default=None, repr=False)
 
     def attach(self, place: Place) -> None:
-        """Does not look for the reader yet: a station without it still charges."""
         path = place.dev / f"i2c-{self.i2c}"
-        self._reader = Pn532Reader(f"card reader {path} {self.address:#04x}", lambda: _I2c(path, self.address))
-
-    def detach(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
-
-    def poll(self) -> str | None:
-        if self._reader is None:
-            raise DeviceError("card reader: not attached")
-        return self._reader.poll()
+        self.take(f"card reader {path} {self.address:#04x}", lambda: _I2c(path, self.address))

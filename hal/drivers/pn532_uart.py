@@ -1,16 +1,14 @@
 """NXP PN532 card reader (ISO 14443 type A) on a serial port, 115200 8N1 (user manual UM0701-02, 6.2.2)."""
 
 import select
+import termios
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hal.contracts import DeviceError, Place
-from hal.readers.pn532_reader import Pn532Reader
-
-if TYPE_CHECKING:
-    pass
+from hal.readers.pn532_reader import Pn532Driver, Pn532Reader
 
 _WAKE: Final = b"\x55\x55" + bytes(14)  # a sleeping chip needs a long preamble before its first frame
 
@@ -24,7 +22,7 @@ class _Uart:
         try:
             self._port: serial.Serial = serial.Serial(str(path), 115_200, timeout=0, write_timeout=0.2)
             self._port.reset_input_buffer()
-        except (OSError, serial.SerialException) as error:
+        except (OSError, serial.SerialException, termios.error) as error:
             raise DeviceError(f"cannot be opened: {error}") from error
         self._woken = False
 
@@ -50,23 +48,12 @@ class _Uart:
 
 
 @dataclass
-class Driver:
+class Driver(Pn532Driver):
     """[token_reader] driver = "pn532_uart". `port`: device file, best a stable name (/dev/serial/by-id/...)."""
 
     port: str
     _reader: Pn532Reader | None = field(init=False, default=None, repr=False)
 
     def attach(self, place: Place) -> None:
-        """Does not look for the reader yet: a station without it still charges."""
         path = Path(self.port)
-        self._reader = Pn532Reader(f"card reader {path}", lambda: _Uart(path))
-
-    def detach(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
-
-    def poll(self) -> str | None:
-        if self._reader is None:
-            raise DeviceError("card reader: not attached")
-        return self._reader.poll()
+        self.take(f"card reader {path}", lambda: _Uart(path))

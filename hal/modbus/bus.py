@@ -9,9 +9,11 @@ import threading
 import time
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import Final, TypeVar
 
 from hal.contracts import DeviceError
+from hal.linux.gpio import Gpio
 from hal.modbus import frames
 from hal.modbus.line import Line, LineError
 from hal.modbus.settings import BusSettings
@@ -35,10 +37,13 @@ class Priority(Enum):
 class Bus:
     """The line and its turns. `unit` gives a driver its device."""
 
-    def __init__(self, name: str, settings: BusSettings) -> None:
+    def __init__(self, name: str, settings: BusSettings, dev: Path = Path("/dev")) -> None:
+        """`dev`: where the chip of a transmit line is looked for."""
         self.name = name
         self.settings = settings
-        self._line = Line(settings)
+        transmit = settings.transmit_line
+        take = None if transmit is None else lambda: Gpio(dev).output(transmit, active_low=settings.transmit_low)
+        self._line = Line(settings, transmit=take)
         self._users = 0
         self._free = threading.Condition()
         self._busy = False

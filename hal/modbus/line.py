@@ -8,8 +8,11 @@ import select
 import socket
 import termios
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
+from hal.contracts import DeviceError
+from hal.linux.gpio import Output
 from hal.modbus.settings import BusSettings
 
 _REOPEN_S: Final = 1.0
@@ -23,8 +26,11 @@ class LineError(Exception):
 class Line:
     """Bytes out, bytes in."""
 
-    def __init__(self, settings: BusSettings, baud: int = 0) -> None:
+    def __init__(self, settings: BusSettings, baud: int = 0, *, transmit: Callable[[], Output] | None = None) -> None:
+        """`transmit` takes the GPIO line that lets the RS-485 driver talk (DE); at rest it listens."""
         self._settings = settings
+        self._take_transmit = transmit
+        self._transmit: Output | None = None
         self._baud = baud or settings.baud  # devices that are no Modbus have other rates
         self._serial: Any = None
         self._socket: socket.socket | None = None
@@ -42,21 +48,23 @@ class Line:
             raise LineError(f"{self.place}: not there")
         try:
             if self._settings.port is not None:
+                if self._take_transmit is not None and self._transmit is None:
+                    self._transmit = self._take_transmit()
                 self._serial = _serial(self._settings, self._baud)
             else:
                 host, _, port = (self._settings.host or "").rpartition(":")
                 self._socket = socket.create_connection((host.strip("[]"), int(port)), timeout=1.0)
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._socket.setblocking(False)
-        except (OSError, ValueError, OverflowError, termios.error) as error:
+        except (OSError, ValueError, OverflowError, termios.error, DeviceError) as error:
             self._failed_at = time.monotonic()
-            raise LineError(f"{self.place}: {getattr(error, 'strerror', None) or error}") from error
+            raise self._broken(error) from error
 
     def close(self) -> None:
-        for end in (self._serial, self._socket):
+        for end in (self._serial, self._socket, self._transmit):
             if end is not None:
                 end.close()
-        self._serial = self._socket = None
+        self._serial = self._socket = self._transmit = None
 
     def send(self, frame: bytes) -> None:
         """Throw away what came in unasked, and send. Raises LineError."""
@@ -64,7 +72,7 @@ class Line:
         try:
             if self._serial is not None:
                 self._serial.reset_input_buffer()
-                self._serial.write(frame)
+                self._talk(frame)
                 return
             if self._socket is None:
                 raise LineError(f"{self.place}: not open")
@@ -72,11 +80,23 @@ class Line:
                 if not self._socket.recv(_CHUNK):
                     raise LineError(f"{self.place}: closed by the other end")
             self._socket.sendall(frame)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, termios.error, DeviceError) as error:
             raise self._broken(error) from error
         except LineError:
             self.close()
             raise
+
+    def _talk(self, frame: bytes) -> None:
+        """Raises OSError. Whatever happens, the line listens again: one that talks for ever silences the whole bus."""
+        if self._transmit is None:
+            self._serial.write(frame)
+            return
+        self._transmit.set(True)
+        try:
+            self._serial.write(frame)
+            self._serial.flush()  # until the last bit has left
+        finally:
+            self._transmit.set(False)
 
     def receive(self, until: float) -> bytes:
         """What has come in, as soon as there is something; b"" at the monotonic time `until`. Raises LineError."""
@@ -100,7 +120,8 @@ class Line:
 
     def _broken(self, error: Exception) -> LineError:
         self.close()
-        return LineError(f"{self.place}: {getattr(error, 'strerror', None) or error}")
+        text = error.args[1] if isinstance(error, termios.error) else getattr(error, "strerror", None) or error
+        return LineError(f"{self.place}: {text}")
 
 
 def _serial(settings: BusSettings, baud: int) -> Any:

@@ -21,6 +21,8 @@ class BusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parity: Literal["none", "even", "odd"] = "none"
     stop_bits: Literal[1, 2] = 1
     rs485: bool = False  # let the kernel drive the transmit-enable line (TIOCSRS485); adapters do it themselves
+    transmit_line: Annotated[str, Meta(min_length=1, max_length=100)] | None = None  # DE, where the kernel cannot: GPIO
+    transmit_low: bool = False  # it transmits while this line is low
     timeout_s: Annotated[float, Meta(ge=0.02, le=2.0)] = 0.2  # until the answer begins
     gap_s: Annotated[float, Meta(ge=0, le=0.5)] = 0.0  # silence before a request, where 3.5 characters are too short
     retry_s: Annotated[float, Meta(ge=0.25, le=60)] = 2.0
@@ -28,6 +30,9 @@ class BusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if (self.port is None) == (self.host is None):
             raise ValueError('a bus has either port = "/dev/tty..." or host = "address:port"')
+        if self.transmit_line is not None and (self.port is None or self.rs485 or self.baud > 19200):
+            # a device may answer after 3.5 characters: from 2 ms on, Linux lets go of the line in time
+            raise ValueError("transmit_line goes with a port of at most 19200 baud, and without rs485")
         if self.framing == "tcp" and self.host is None:
             raise ValueError('framing = "tcp" needs host = "address:port"')
 

@@ -27,6 +27,26 @@ class Wire(Protocol):
     def close(self) -> None: ...
 
 
+class Pn532Driver:
+    """What the drivers of both wires share: `wire` of the chip, found and lost by the reader."""
+
+    _reader: "Pn532Reader | None"
+
+    def take(self, name: str, connect: Callable[[], Wire]) -> None:
+        """Does not look for the reader yet: a station without it still charges."""
+        self._reader = Pn532Reader(name, connect)
+
+    def detach(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def poll(self) -> str | None:
+        if self._reader is None:
+            raise DeviceError("card reader: not attached")
+        return self._reader.poll()
+
+
 class Pn532Reader:
     """`poll` as the contract TokenReader wants it."""
 

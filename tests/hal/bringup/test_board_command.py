@@ -17,7 +17,8 @@ import jsonschema
 import pytest
 
 from hal import black_box
-from hal.bringup import report
+from hal.board import load
+from hal.bringup import packages, report
 from hal.bringup.command import main
 from hal.bringup.probe import probe
 from hal.bringup.schema import board_schema
@@ -76,6 +77,41 @@ def test_check_says_what_a_board_is_and_what_it_lacks(capsys: pytest.CaptureFixt
     said = capsys.readouterr().out
     assert "connector 1: sType2, 3 x 32 A" in said
     assert "connector 1 has no meter" in said
+
+
+@pytest.mark.parametrize(
+    ("board", "lacks", "said"),
+    [
+        ("raspberry-pi-evse-pi-hat", "gpiod", "[connector.pilot] needs: pip install 'pilotline[gpio]'"),
+        ("raspberry-pi-simpleevse", "serial", "pyserial is missing, which [bus.line] needs: pip install 'pilotline[s"),
+        ("raspberry-pi-openevse", "serial", "which [controller.main] needs: pip install 'pilotline[serial]'"),
+        ("belaybox-yeti", "serial", "which [controller.yeti] needs: pip install 'pilotline[serial]'"),
+        ("chargebyte-charge-som", "can", "python-can is missing, which [can.modules] needs: pip install 'pilot"),
+    ],
+)  # fmt: skip
+def test_check_says_which_packages_this_machine_lacks_and_how_to_get_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, board: str, lacks: str, said: str
+) -> None:
+    monkeypatch.setitem(sys.modules, lacks, None)  # as the interpreter marks what cannot be imported
+    assert main(["check", str(BOARDS / f"{board}.toml")]) == 1
+    out = capsys.readouterr()
+    assert "the file is good" in out.out
+    assert said in out.err
+    assert out.err.count("pip install") == 1, "each package once"
+
+
+@pytest.mark.parametrize("path", sorted(BOARDS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_package_that_a_board_needs_is_one_of_our_extras(path: Path) -> None:
+    with (BOARDS.parent / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    for need in packages.needs(load(path)):
+        name, extra = packages.EXTRAS[need.module]
+        assert any(line.startswith(name) for line in extras[extra])
+    assert packages.missing(load(path)) == [], "the tests' machine has them all"
+
+
+def test_a_simulated_board_needs_nothing_more(path: Path = BOARDS / "sim-nacs.toml") -> None:
+    assert packages.needs(load(path)) == []
 
 
 def test_check_says_every_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
