@@ -1,6 +1,7 @@
 """Passwords, security profiles and connection profiles, between a real station and a real server."""
 
 import asyncio
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ OLD, NEW = "the-old-password-of-16", "a-new-password-of-16+"
 QUICK = {"OCPPCommCtrlr.NetworkProfileConnectionAttempts": "1"}
 PASSWORD = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
 PRIORITY = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "NetworkConfigurationPriority"}}
+ACTIVE = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "ActiveNetworkProfile"}}
 LEVEL = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "SecurityProfile"}}
 
 
@@ -193,23 +195,107 @@ def test_the_order_of_profiles_is_checked_slot_by_slot(on_2x: OnSite) -> None:
     on_2x(test, password=OLD, opening=server_wants(OLD))
 
 
-@pytest.mark.ocpp("2.x:B10.FR.03", "2.x:B10.FR.04", "2.x:B10.FR.06", "2.x:B10.FR.07", "2.0.1:TC_B_45", "2.0.1:TC_B_46")
-def test_a_dead_back_office_is_left_for_the_next_profile(on_site: OnSite) -> None:
+async def to_slot_2(site: Any, url: str, order: str = "2,1") -> None:
+    """The back office sets a second profile and the order, and has the station reboot."""
+    answer = await site.csms.ask("SetNetworkProfile", configuration_slot=2, connection_data=network(url))
+    assert answer.status == "Accepted"
+    assert await set_one(site, PRIORITY, order) == "RebootRequired"
+    assert (await site.csms.ask("Reset", type="OnIdle")).status == "Accepted"
+    await site.reboot()
+
+
+@pytest.mark.ocpp("2.0.1:B10.FR.04", "2.0.1:B10.FR.06", "2.0.1:TC_B_45")
+def test_after_a_reboot_the_first_profile_is_dialled(on_2x: OnSite, back_office: Any) -> None:
+    other = back_office()
+
     async def test(site: Any) -> None:
-        await site.told("BootNotification")
-        dead = network("ws://127.0.0.1:1/ocpp")
-        await site.csms.ask("SetNetworkProfile", configuration_slot=2, connection_data=dead)
-        assert await set_one(site, PRIORITY, "2,1") == "RebootRequired"
-        routes = site.client._uplink.routes
-        routes.begin()  # as after a restart
-        assert routes.next().profile.slot == 2
+        await other.open()
+        await to_slot_2(site, other.url)
+        boot = await other.heard("BootNotification")
+        assert boot["reason"] == "RemoteReset"
+        assert site.csms.connections == 1
+        await until(lambda: site.client.connected)
+        answer = await other.ask("GetVariables", get_variable_data=[ACTIVE])
+        assert answer.get_variable_result[0]["attribute_value"] == "2"
+        await other.close()
+
+    on_2x(test, password=OLD, opening=server_wants(OLD))
+
+
+@pytest.mark.ocpp(
+    "2.0.1:B10.FR.03", "2.0.1:B10.FR.07", "2.1:B10.FR.08", "2.1:B10.FR.09", "2.0.1:TC_B_46", "2.0.1:TC_B_49"
+)
+def test_after_every_profile_failed_the_last_that_worked_is_tried_again(on_2x: OnSite, back_office: Any) -> None:
+    other = back_office()
+    other.password = "of somebody else"
+
+    async def test(site: Any) -> None:
+        await other.open()
+        site.csms.password = "of somebody else"  # neither accepts the station
+        before = len(site.csms.logins)
+        await to_slot_2(site, other.url)
+        await until(lambda: len(other.logins) == 2)  # attempts as many as NetworkProfileConnectionAttempts
+        assert len(site.csms.logins) == before
+        await until(lambda: len(site.csms.logins) == before + 2)
+        assert len(other.logins) == 2
+        await until(lambda: len(site.csms.logins) == before + 3)  # fallen back to it: once more
+        site.csms.password = OLD
+        await site.csms.heard("BootNotification", reason="RemoteReset")
+        assert len(other.logins) == 2
+        await until(lambda: site.client.connected)
+        assert (await get_one(site, ACTIVE))["attribute_value"] == "1"
+        await other.close()
+
+    twice = {"OCPPCommCtrlr.NetworkProfileConnectionAttempts": "2", "OCPPCommCtrlr.RetryBackOffRepeatTimes": "0"}
+    on_2x(test, password=OLD, opening=server_wants(OLD), variables=twice)
+
+
+@pytest.mark.ocpp("2.1:B10.FR.10")
+def test_who_moves_to_another_profile_registers_there(on_2x: OnSite, back_office: Any) -> None:
+    """Errata 2025-04: though it did not reboot."""
+    other = back_office()
+
+    async def test(site: Any) -> None:
+        await other.open()
+        await to_slot_2(site, other.url, "1,2")
+        await site.csms.heard("BootNotification", 2)
+        await until(lambda: site.client.connected)
+        await site.csms.close()
+        boot = await other.heard("BootNotification")
+        assert boot["chargingStation"]["serialNumber"] == "S-1"
+        await until(lambda: site.client.connected)
+        await other.close()
+
+    on_2x(test, password=OLD, opening=server_wants(OLD), variables=QUICK)
+
+
+@pytest.mark.ocpp("2.0.1:A00.FR.202", "2.0.1:A00.FR.203", "2.0.1:A00.FR.204", "2.0.1:A00.FR.04")
+def test_every_connection_shows_name_and_password(on_2x: OnSite) -> None:
+    basic = "Basic " + base64.b64encode(f"CS-1:{OLD}".encode()).decode()
+
+    async def test(site: Any) -> None:
         await site.csms.drop()
         await until(lambda: site.csms.connections == 2 and site.client.connected)
-        assert (await get_one(site, {**PRIORITY, "variable": {"name": "ActiveNetworkProfile"}}))[
-            "attribute_value"
-        ] == "1"
+        assert site.csms.logins == [basic, basic]
+        assert site.csms.point.socket.request.path == "/ocpp/CS-1"
 
-    on_site(test, password=OLD, opening=server_wants(OLD), variables=QUICK)
+    on_2x(test, password=OLD, opening=server_wants(OLD))
+
+
+@pytest.mark.ocpp("2.0.1:A00.FR.05", "2.0.1:B09.FR.04", "2.0.1:TC_A_22")
+def test_no_message_lowers_the_security_profile(on_2x: OnSite) -> None:
+    async def test(site: Any) -> None:
+        low = network("ws://127.0.0.1:1/x", 0)
+        answer = await site.csms.ask("SetNetworkProfile", configuration_slot=2, connection_data=low)
+        assert (answer.status, answer.status_info["reason_code"]) == ("Rejected", "NoSecurityDowngrade")
+        assert await set_one(site, LEVEL, "0") == "Rejected"
+        slot = {"component": {"name": "NetworkConfiguration", "instance": "2"}}
+        assert await set_one(site, {**slot, "variable": {"name": "SecurityProfile"}}, "0") == "Rejected"
+        data = await site.csms.ask("DataTransfer", vendor_id="x", message_id="SecurityProfile", data="0")
+        assert data.status == "UnknownVendorId"
+        assert (await get_one(site, LEVEL))["attribute_value"] == "1"
+
+    on_2x(test, password=OLD, opening=server_wants(OLD))
 
 
 @pytest.mark.ocpp("2.1:B09.FR.08", "2.1:B09.FR.10", "2.1:B09.FR.13", "2.1:B09.FR.22", "2.1:B09.FR.24", "2.1:B09.FR.25")

@@ -29,6 +29,7 @@ def events(site: Any) -> list[str]:
 
 @pytest.mark.ocpp(
     "2.x:A02.FR.02", "2.x:A02.FR.03", "2.x:A02.FR.06", "2.x:A02.FR.13", "2.x:A05.FR.03", "2.x:A05.FR.04",
+    "2.x:A05.FR.05",
     "2.x:A05.FR.06", "2.x:A00.FR.401", "2.x:A00.FR.402", "2.0.1:TC_A_11", "2.0.1:TC_A_19",
     "2.0.1:TC_A_07", "2.0.1:TC_A_21",
 )  # fmt: skip
@@ -65,9 +66,10 @@ def test_from_password_to_certificate(on_site: OnSite, ca: Any, back_office: Any
         assert signed.status == "Accepted"
         answer = await site.csms.ask("SetVariables", **set_priority)
         assert answer.set_variable_result[0]["attribute_status"] == "RebootRequired"
-        site.client._uplink.routes.begin()  # as after a restart
-        await site.csms.drop()
+        assert (await site.csms.ask("Reset", type="OnIdle")).status == "Accepted"
+        await site.reboot()
         await until(lambda: strict.connections == 1 and site.client.connected)
+        assert site.csms.connections == 1
         assert strict.logins == [""]  # no password goes along with a certificate
         for what, value in ((LEVEL, "3"), (PRIORITY, "2")):
             answer = await strict.ask("GetVariables", get_variable_data=[what])

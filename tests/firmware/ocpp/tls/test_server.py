@@ -84,9 +84,9 @@ def test_a_back_office_may_change_its_certificate_but_not_who_vouches_for_it(
         assert "certificate verify failed" in told["techInfo"]
         assert site.csms.connections == 3
 
-    on_site(
-        test, version=version, password=PASSWORD, ca_file=str(ca.file), opening=serving(ca.server()), is_managed=True
-    )
+    steady = {"OCPPCommCtrlr.RetryBackOffRepeatTimes": "0"}
+    how = {"password": PASSWORD, "ca_file": str(ca.file), "opening": serving(ca.server()), "variables": steady}
+    on_site(test, version=version, is_managed=True, **how)
 
 
 @pytest.mark.ocpp("2.x:A00.FR.301", "2.x:A00.FR.302", "2.x:A00.FR.303", "2.x:A00.FR.01", "2.x:A00.FR.04")
@@ -159,7 +159,7 @@ def test_the_suites_of_the_specification_are_spoken_without_compression(secured:
         await site.csms.heard("BootNotification")
         tls = site.csms.point.socket.transport.get_extra_info("ssl_object")
         assert (tls.version(), tls.cipher()[0], tls.compression()) == ("TLSv1.2", suite, None)
-        ours = site.client._uplink._link._socket.transport.get_extra_info("ssl_object").context
+        ours = site.client._uplink._link._socket.tls.context
         assert ours.options & ssl.OP_NO_COMPRESSION
 
     secured(test, ca.server(), maximum_version=ssl.TLSVersion.TLSv1_2, ciphers=suite)
