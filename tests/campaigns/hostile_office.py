@@ -179,6 +179,10 @@ async def late(office: Office, socket: Socket) -> None:
     await _answer_next(office, socket, delay_s=4.0)
 
 
+async def silence(office: Office, socket: Socket) -> None:
+    await socket.recv()
+
+
 async def wrong_id(office: Office, socket: Socket) -> None:
     await _answer_next(office, socket, wrong_id=True)
 
@@ -227,10 +231,19 @@ async def half_open(office: Office, socket: Socket) -> None:
 
 
 async def pings(office: Office, socket: Socket) -> None:
-    for _ in range(100):
-        with contextlib.suppress(RuntimeError):
-            await socket.ping(b"p" * 125)
-    await asyncio.sleep(0.05)
+    """2,000 of the longest pings a second; calls are answered."""
+
+    async def flood() -> None:
+        while not socket.transport.is_closing():
+            socket.transport.write((b"\x89\x7d" + b"p" * 125) * 100)
+            await asyncio.sleep(0.05)
+
+    flooding = asyncio.create_task(flood())
+    try:
+        while True:
+            await _answer_next(office, socket)
+    finally:
+        flooding.cancel()
 
 
 async def flapping(office: Office, socket: Socket) -> None:
@@ -310,6 +323,7 @@ async def _slow_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 GOOD: Final = Way(served=good)
 WAYS: Final[dict[str, Way]] = {
     "late": Way(served=late, keeps=True),
+    "silence": Way(served=silence, keeps=True),
     "wrong id": Way(served=wrong_id, keeps=True),
     "garbage": Way(served=garbage),
     "10 MB frame": Way(served=big),
