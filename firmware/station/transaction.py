@@ -168,8 +168,8 @@ def end(
 
 
 def collect(transaction: Open, sample: Sample) -> Open:
-    """One more sample for the last event. Where there are too many, every second one of them goes (E06.FR.13)."""
-    collected = transaction.collected if len(transaction.collected) < COLLECTED else transaction.collected[::2]
+    """One more sample for the last event. Where there are too many, the 1st, 3rd, 5th ... of them go (E06.FR.13)."""
+    collected = transaction.collected if len(transaction.collected) < COLLECTED else transaction.collected[1::2]
     rising = _never_less(transaction, sample) or sample
     return msgspec.structs.replace(transaction, collected=(*collected, rising), last=rising)
 
