@@ -272,7 +272,7 @@ async def serve(options: argparse.Namespace, folder: Path, control: Path) -> Non
         asyncio.get_running_loop().add_signal_handler(number, bench.over.set)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):  # a client that left
+        with contextlib.suppress(OSError, asyncio.CancelledError):  # a client that left, or we do
             try:
                 while line := await reader.readline():
                     writer.write(json.dumps(await bench.answer(line)).encode() + b"\n")

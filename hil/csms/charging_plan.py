@@ -7,7 +7,7 @@ from typing import Final
 
 from hil.csms.records import JsonObject, Records, now_text
 
-DAY_S: Final = 86_400
+MOST_S: Final = 7 * 86_400
 USUAL_A: Final = 32.0  # where a car names no limit
 USUAL_W: Final = 50_000.0
 PHASES: Final = {"AC_single_phase": 1, "AC_two_phase": 2, "AC_three_phase": 3}
@@ -23,22 +23,22 @@ def follow(records: Records, station: str, call: JsonObject) -> list[tuple[str, 
     running = records.running(station, call["evseId"])
     if not running:
         return []
-    records.plans += 1
-    needs = call["chargingNeeds"]
+    transaction, needs = running[-1].id, call["chargingNeeds"]
     unit, period = _period(needs)
     schedule = {
         "id": 1,
         "startSchedule": now_text(),
-        "duration": _seconds_until(needs.get("departureTime")),
         "chargingRateUnit": unit,
         "chargingSchedulePeriod": [{"startPeriod": 0, **period}],
     }
+    if "departureTime" in needs:
+        schedule["duration"] = _seconds_until(needs["departureTime"])
     profile = {
-        "id": records.plans,
+        "id": records.plans.setdefault(transaction, len(records.plans) + 1),  # a new plan takes the old one's place
         "stackLevel": 0,
         "chargingProfilePurpose": "TxProfile",
         "chargingProfileKind": "Absolute",
-        "transactionId": running[-1].id,
+        "transactionId": transaction,
         "chargingSchedule": [schedule],
     }
     return [("SetChargingProfile", {"evseId": call["evseId"], "chargingProfile": profile})]
@@ -55,8 +55,6 @@ def _period(needs: JsonObject) -> tuple[str, JsonObject]:
     return "A", {"limit": float(ac.get("evMaxCurrent", 0)) or USUAL_A, **({"numberPhases": phases} if phases else {})}
 
 
-def _seconds_until(departure: str | None) -> int:
-    if departure is None:
-        return DAY_S
+def _seconds_until(departure: str) -> int:
     left = (datetime.fromisoformat(departure) - datetime.now(UTC)).total_seconds()
-    return min(max(round(left), 60), DAY_S)
+    return min(max(round(left), 60), MOST_S)

@@ -86,7 +86,7 @@ class Records:
     boot_status: str = "Accepted"
     told: dict[str, list[JsonObject]] = field(default_factory=dict)  # answers to give instead, by action, one by one
     heartbeat_s: int = 300
-    plans: int = 0  # charging profiles made for cars that told their needs
+    plans: dict[str, int] = field(default_factory=dict)  # transaction -> id of the charging profile made for its car
     stations: dict[str, JsonObject] = field(default_factory=dict)
     connectors: dict[str, JsonObject] = field(default_factory=dict)
     transactions: dict[str, Transaction] = field(default_factory=dict)

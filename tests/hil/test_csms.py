@@ -145,6 +145,9 @@ def test_a_car_that_tells_its_needs_gets_a_plan(version: str, needs: JsonObject,
         assert asked["chargingProfile"]["transactionId"] == "tx1"
         (schedule,) = asked["chargingProfile"]["chargingSchedule"]
         assert (schedule["chargingRateUnit"], schedule["chargingSchedulePeriod"][0]["limit"]) == (unit, limit)
+        await station.call("NotifyEVChargingNeeds", told)  # asks again: a plan instead of the first
+        _, again = await station.serve({"status": "Accepted"})
+        assert again["chargingProfile"]["id"] == asked["chargingProfile"]["id"]
 
     assert '"event": "invalid"' not in with_station(version, script)
 
