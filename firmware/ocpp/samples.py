@@ -94,4 +94,7 @@ def readings(sample: Sample, measurands: tuple[str, ...]) -> list[Reading]:
                 out.append(Reading(measurand, sample.offered_a * sum(sample.voltage_v), "W"))
             case "SoC" if sample.soc_percent is not None:
                 out.append(Reading(measurand, sample.soc_percent, "Percent", location="EV"))
+            case _ if ".L" in measurand:  # 1.6 9.1.17: of one phase
+                whole, _, number = measurand.rpartition(".L")
+                out += [each for each in readings(sample, (whole,)) if each.phase[1:2] == number[:1]]
     return out

@@ -41,6 +41,7 @@ class Variable:
     minimum: float | None = None
     maximum: float | None = None
     values: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()  # members that are understood too, but not told of
     unit: str = ""  # of measure
     component_instance: str = ""
     evse: int | None = None
@@ -91,7 +92,8 @@ class Variable:
 
     def _refuses_list(self, text: str) -> str:
         members = [each.strip() for each in text.split(",") if each.strip()]
-        unknown = [each for each in members if self.values and each not in self.values]
+        known = {*self.values, *self.also}
+        unknown = [each for each in members if self.values and each not in known]
         if len(set(members)) < len(members):
             return "a member twice"
         if unknown:

@@ -1,5 +1,6 @@
 """Components of meter values: SampledDataCtrlr, AlignedDataCtrlr; and what is measured at all."""
 
+from dataclasses import replace
 from typing import Final
 
 from firmware.ocpp.variables import Variable, fixed, members, number, switch
@@ -17,11 +18,18 @@ MEASURANDS: Final = (
     "Voltage",
     "SoC",
 )
+#: 1.6 9.1.17: a measurand may be wanted of one phase only
+OF_ONE_PHASE: Final = tuple(
+    f"{measurand}.L{phase}{end}"
+    for measurand, ends in (("Voltage", ("", "-N")), ("Current.Import", ("",)))
+    for phase in (1, 2, 3)
+    for end in ends
+)
 _USUAL: Final = f"{ENERGY},Power.Active.Import,Current.Import,Voltage"
 
 
 def _measurands(component: str, name: str, default: str, key: str = "") -> Variable:
-    return members(component, name, default, MEASURANDS, key=key)
+    return replace(members(component, name, default, MEASURANDS, key=key), also=OF_ONE_PHASE)
 
 
 ROWS: Final[tuple[Variable, ...]] = (

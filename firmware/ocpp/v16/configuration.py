@@ -34,11 +34,15 @@ _TWINS: Final = {
     "MeterValueSampleInterval": "SampledDataCtrlr.TxEndedInterval",
     "ClockAlignedDataInterval": "AlignedDataCtrlr.TxEndedInterval",
 }
+#: variables that 2.x may set and 1.6 may not (security whitepaper 7.1, 7.3)
+_FIXED: Final = frozenset({"AdditionalRootCertificateCheck", "CertificateSignedMaxChainSize"})
 _STOP_POINTS: Final = {"true": "EVConnected,Authorized", "false": "Authorized"}
 
 
 def change(model: DeviceModel, variable: Variable, value: str) -> SetStatus:
     """Set a key and whatever else of 2.x it stands for."""
+    if variable.key in _FIXED:
+        return "Rejected"
     status, _ = model.set(variable, value)
     if status == "Rejected":
         return status
@@ -79,5 +83,6 @@ def one_key(model: DeviceModel, station: Station, name: str) -> KeyValue | None:
     variable = model.key(name)
     if variable is None or variable.access == "WriteOnly":
         return None
-    readonly = variable.access == "ReadOnly" and variable.key != "SecurityProfile"  # it may be raised (A05)
+    fixed = variable.access == "ReadOnly" or variable.key in _FIXED
+    readonly = fixed and variable.key != "SecurityProfile"  # it may be raised (A05)
     return KeyValue(key=variable.key, readonly=readonly, value=model.value(variable)[:500])
