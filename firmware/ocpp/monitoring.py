@@ -1,7 +1,8 @@
-"""Monitors on variables (OCPP 2.x part 2, N03 to N08): which there are, when one fires, what survives a restart.
+"""All monitors on variables (OCPP 2.x part 2, N03 to N08): which there are, when they look, what survives a restart.
 
-They look when something happens (a fault, a state, a variable that is set) and, while the back office has monitors of
-its own, once a second. What fires becomes a fact; how it is told is the dialects'.
+One monitor, and when it fires, is `monitor`'s. They look when something happens (a fault, a state, a variable that is
+set) and, while the back office has monitors of its own, once a second. What fires becomes a fact; how it is told is the
+dialects'.
 """
 
 import asyncio
@@ -14,60 +15,24 @@ import msgspec
 
 from firmware.ocpp.components.hardware import FAULTY
 from firmware.ocpp.device_model import DeviceModel
+from firmware.ocpp.monitor import LEAST, Firing, Kind, Monitor, Origin, Place, Status, fires, refusal
 from firmware.ocpp.variables import Variable
 from firmware.station.facts import AnyFact, ConnectorStatus, FaultCleared, FaultRaised, MonitorEvent, MonitorEvents
 from firmware.station.station import Station
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["UpperThreshold", "LowerThreshold", "Delta", "Periodic", "PeriodicClockAligned"]
-Origin = Literal["HardWiredMonitor", "PreconfiguredMonitor", "CustomMonitor"]
 Base = Literal["All", "FactoryDefault", "HardWiredOnly"]
-Status = Literal["Accepted", "UnsupportedMonitorType", "Rejected", "Duplicate"]
 
 MAX_MONITORS: Final = 100  # of the back office: they are looked at each second
 FIRST_CUSTOM: Final = 1000  # ids below are the station's own
 CRITICAL: Final = 3  # severity of what a fault makes of a component (part 2, 2.51: 0 danger ... 9 debug)
-LEAST: Final = 9
 LOOK_S: Final = 1.0
 
 _EPOCH: Final = 1_735_689_600  # 2025-01-01
 _STATE: Final = "monitoring"  # the station's lasting value
 _HARD_WIRED: Final = frozenset({"EVSE", "ConnectorPlugRetentionLock"})  # G05.FR.02
 _PRECONFIGURED: Final = frozenset(FAULTY.values()) - _HARD_WIRED
-_THRESHOLDS: Final = frozenset({"UpperThreshold", "LowerThreshold"})
-_PERIODIC: Final = frozenset({"Periodic", "PeriodicClockAligned"})
-
-
-class Place(msgspec.Struct, frozen=True):
-    """The name of a variable, so that a monitor finds it again after a restart."""
-
-    component: str
-    name: str
-    component_instance: str = ""
-    instance: str = ""
-    evse: int | None = None
-    connector: int | None = None
-
-    @classmethod
-    def of(cls, row: Variable) -> "Place":
-        return cls(row.component, row.name, row.component_instance, row.instance, row.evse, row.connector)
-
-
-class Monitor(msgspec.Struct):
-    """One monitor and how far it is. `seen`: the value that a Delta compares with; `alarmed`: beyond its threshold, and
-    told; `due`: of the periodic kinds, monotonic or (PeriodicClockAligned) UTC seconds."""
-
-    id: int
-    place: Place
-    kind: Kind
-    value: float
-    severity: int
-    origin: Origin = "CustomMonitor"
-    transaction: bool = False  # only while one runs there
-    seen: str | None = None
-    alarmed: bool = False
-    due: float | None = None
 
 
 class _Kept(msgspec.Struct):
@@ -171,7 +136,7 @@ class Monitors:
         self, row: Variable, kind: Kind, value: float, severity: int, *, id: int | None, transaction: bool
     ) -> tuple[Status, int | None, str]:
         """N04: a new monitor, or another one in the place of `id`. Returns status, id, and why not."""
-        wrong = _refusal(row, kind, value, severity)
+        wrong = refusal(row, kind, value, severity)
         if wrong is not None:
             return wrong[0], None, wrong[1]
         place = Place.of(row)
@@ -188,7 +153,7 @@ class Monitors:
         self._kept.next_id = max(self._kept.next_id, number + 1)
         fresh = Monitor(number, place, kind, value, severity, "CustomMonitor", transaction)
         if kind == "Delta":
-            fresh.seen = self._model.value(row) if row.access != "WriteOnly" else ""
+            fresh.seen = self._model.value(row)
         fresh.alarmed = known.alarmed if known is not None and known.kind == kind else False  # N07.FR.11
         self._kept.custom = [*(each for each in self._kept.custom if each.id != number), fresh]
         self._more.set()
@@ -250,51 +215,16 @@ class Monitors:
         running = evse.transaction_id if evse is not None else None
         if monitor.transaction and not self._charging(evse is not None, running):
             return None
-        value = self._model.value(row) if row.access != "WriteOnly" else ""  # N07.FR.10
-        if monitor.kind in _PERIODIC:
-            return self._event(monitor, value, "Periodic", running) if self._is_due(monitor) else None
-        if monitor.kind == "Delta":
-            if not _differs(row, monitor.seen, value, monitor.value):
-                return None
-            monitor.seen = value
-            return self._event(monitor, value, "Delta", running)
-        number = _number(value)
-        if number is None:
-            return None
-        beyond = number > monitor.value if monitor.kind == "UpperThreshold" else number < monitor.value
-        if beyond == monitor.alarmed:
-            return None
-        monitor.alarmed = beyond
-        return self._event(monitor, value, "Alerting", running, cleared=not beyond)  # N07.FR.02, FR.16, FR.17
+        value, clock = self._model.value(row), self._station.clock
+        firing = fires(monitor, row, value, clock.mono(), clock.utc())
+        return self._event(monitor, value, firing, running) if firing is not None else None
 
     def _charging(self, known: bool, running: str | None) -> bool:
         if known:
             return running is not None
         return any(evse.transaction_id is not None for evse in self._station.evses.values())
 
-    def _is_due(self, monitor: Monitor) -> bool:
-        """N08.FR.06, FR.07: from when it was set, or by the clock."""
-        clock = self._station.clock
-        now = clock.mono() if monitor.kind == "Periodic" else clock.utc()
-        step = monitor.value
-        following = now + step if monitor.kind == "Periodic" else (now // step + 1) * step
-        if monitor.due is None or monitor.due > now + step:  # new; or the clock was set back
-            monitor.due = following
-            return False
-        if now < monitor.due:
-            return False
-        monitor.due = monitor.due + step if monitor.due + step > now else following  # once, however late
-        return True
-
-    def _event(
-        self,
-        monitor: Monitor,
-        value: str,
-        trigger: Literal["Alerting", "Delta", "Periodic"],
-        transaction_id: str | None,
-        *,
-        cleared: bool = False,
-    ) -> MonitorEvent:
+    def _event(self, monitor: Monitor, value: str, firing: Firing, transaction_id: str | None) -> MonitorEvent:
         at = monitor.place
         self._kept.next_event += 1
         code, text = self._fault(monitor) if value == "true" and at.name == "Problem" else ("", "")
@@ -307,11 +237,11 @@ class Monitors:
             evse=at.evse,
             connector=at.connector,
             value=value,
-            trigger=trigger,
+            trigger=firing.trigger,
             origin=monitor.origin,
             monitor_id=monitor.id,
             severity=monitor.severity,
-            cleared=cleared or (at.name == "Problem" and value == "false"),
+            cleared=firing.cleared or (at.name == "Problem" and value == "false"),
             tech_code=code,
             tech_info=text,
             transaction_id=transaction_id,
@@ -326,36 +256,5 @@ class Monitors:
         return (mine[0].code[:50], mine[0].text[:500]) if mine else ("", "")
 
 
-def _refusal(row: Variable, kind: Kind, value: float, severity: int) -> tuple[Status, str] | None:
-    if not row.supports_monitoring or (kind in _THRESHOLDS and not row.numeric):
-        return "UnsupportedMonitorType", f"{row.name} has no {kind}"  # N04.FR.05
-    if not 0 <= severity <= LEAST:
-        return "Rejected", "severities are 0 to 9"
-    if kind == "Delta" and value < 0:
-        return "Rejected", "a negative delta"  # N04.FR.14
-    if kind in _PERIODIC and value < 1:
-        return "Rejected", "a period of less than a second"
-    low, high = row.minimum, row.maximum
-    outside = (low is not None and value < low) or (high is not None and value > high)
-    if kind in _THRESHOLDS and outside:
-        return "Rejected", "outside the variable's range"  # N04.FR.06
-    return None
-
-
 def _causes_first(events: list[MonitorEvent]) -> list[MonitorEvent]:
     return sorted(events, key=lambda event: event.component == "EVSE")
-
-
-def _differs(row: Variable, before: str | None, value: str, delta: float) -> bool:
-    """N07.FR.18, FR.19: a number by more than delta, anything else at all."""
-    if not row.numeric:
-        return before != value
-    old, new = _number(before or ""), _number(value)
-    return old is None or abs(new - old) > delta if new is not None else False
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from firmware.ocpp.components.communication import MAX_ITEMS
 from firmware.ocpp.dialect import Answer, Office, Outgoing, Refusal, Shape
-from firmware.ocpp.monitoring import Monitor
+from firmware.ocpp.monitor import Monitor
 from firmware.ocpp.payload import Payload, given, stamp
 from firmware.ocpp.v201 import messages, types
 from firmware.ocpp.v201.configuration import find

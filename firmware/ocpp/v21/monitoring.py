@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from firmware.ocpp.dialect import Answer, Office, Outgoing, Shape
-from firmware.ocpp.monitoring import Monitor
+from firmware.ocpp.monitor import Monitor
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.v21 import messages as messages_21
 from firmware.ocpp.v201 import messages
