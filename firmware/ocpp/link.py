@@ -10,22 +10,21 @@ import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from socket import SOCK_STREAM, getaddrinfo
-from typing import ClassVar, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import quote
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus, WebSocketException
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidMessage, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
 
 from firmware.ocpp.ocpp_j import MAX_FRAME
 from firmware.ocpp.routes import Trouble
 from firmware.ocpp.tls_probe import probe
+from firmware.ocpp.websocket import Closed, WebSocket
 from firmware.station.certificates import LinkMaterial
 
 OPEN_S: Final = 30.0
-CLOSE_S: Final = 2.0
-QUEUED: Final = 16  # frames read ahead; a flood waits in the kernel and slows its sender down
-
 
 #: TLS 1.2 with forward secrecy first; RSA key exchange last, for A00.FR.319 names it. TLS 1.3 has only good ones.
 SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:AES128-GCM-SHA256:AES256-GCM-SHA384:!aNULL:!PSK"
@@ -67,7 +66,7 @@ class Connection(Protocol):
 class Link:
     """One open connection."""
 
-    def __init__(self, socket: ClientConnection, subprotocol: str) -> None:
+    def __init__(self, socket: WebSocket, subprotocol: str) -> None:
         self._socket = socket
         self.subprotocol = subprotocol
         self.root = _root(socket)  # of the back office's certificate (DER), b"" without TLS
@@ -76,26 +75,26 @@ class Link:
         """Raises LinkError when the connection is gone."""
         try:
             await self._socket.send(text)
-        except ConnectionClosed as closed:
-            raise LinkError(_why(closed)) from None
+        except Closed as closed:
+            raise LinkError(str(closed)) from None
 
     async def frames(self) -> AsyncIterator[str | bytes]:
         """Frames as they come. Raises LinkError when the connection is gone, also when it was closed in order."""
         while True:
             try:
-                yield await self._socket.recv()
-            except ConnectionClosed as closed:
-                raise LinkError(_why(closed)) from None
+                yield await self._socket.receive()
+            except Closed as closed:
+                raise LinkError(str(closed)) from None
 
     async def ping(self, within_s: float) -> None:
         """Ask for a sign of life. Raises LinkError without a pong in time."""
         try:
             async with asyncio.timeout(within_s):
-                await (await self._socket.ping())
+                await self._socket.ping()
         except TimeoutError:
             raise LinkError(f"no pong within {within_s:.0f} s") from None
-        except ConnectionClosed as closed:
-            raise LinkError(_why(closed)) from None
+        except Closed as closed:
+            raise LinkError(str(closed)) from None
 
     async def close(self) -> None:
         await self._socket.close()
@@ -115,29 +114,22 @@ async def dial(
         credentials = base64.b64encode(identity.encode() + b":" + password).decode()
         headers["Authorization"] = f"Basic {credentials}"
     context: ssl.SSLContext | None = None
-    connection = _listening()
+    socket: WebSocket | None = None
     try:
         if url.startswith("wss:"):
             context = await asyncio.to_thread(_tls, material or LinkMaterial())
-        socket = await connect(
-            f"{url.rstrip('/')}/{quote(identity, safe='')}",
+        # no compression: it is optional for a station (2.0.1 part 4, 3.3), its buffers cost more than our few bytes
+        wire = ClientProtocol(
+            parse_uri(f"{url.rstrip('/')}/{quote(identity, safe='')}"),
             subprotocols=[Subprotocol(each) for each in subprotocols],
-            additional_headers=headers,
-            user_agent_header=None,
-            ssl=context,
-            compression=None,  # optional for a station (2.0.1 part 4, 3.3); its buffers cost more than our few bytes
             max_size=4 * MAX_FRAME,  # bytes of UTF-8
-            max_queue=QUEUED,
-            open_timeout=OPEN_S,
-            close_timeout=CLOSE_S,
-            ping_interval=None,  # `session` pings: the interval may change while connected
-            proxy=None,
-            create_connection=connection,
         )
+        socket = WebSocket(wire, headers)
+        await _open(socket, wire, context)
     except (OSError, TimeoutError, EOFError, WebSocketException) as error:
         trouble = trouble_of(error)
-        if trouble == "unreachable" and connection.last_words is not None:
-            trouble = trouble_of(connection.last_words)
+        if trouble == "unreachable" and socket is not None and socket.lost_by is not None:
+            trouble = trouble_of(socket.lost_by)  # TLS 1.3: our certificate is refused after the handshake
         if trouble == "unreachable" and isinstance(error, InvalidMessage) and material is not None and material.chain:
             trouble = "client_certificate"  # TLS stands, and the server hangs up before a word of HTTP
         if trouble == "unreachable" and context is not None and isinstance(error, ConnectionResetError | EOFError):
@@ -159,22 +151,16 @@ def is_private(host: str) -> bool:
     return all(ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_private for each in found)
 
 
-def _listening() -> "type[_Listening]":
-    """A kind of connection that remembers why it was lost: in TLS 1.3 our certificate is refused after the handshake,
-    and `websockets` tells no more of it than that nothing came."""
-
-    class Listening(_Listening):
-        last_words = None
-
-    return Listening
-
-
-class _Listening(ClientConnection):
-    last_words: ClassVar[BaseException | None] = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        type(self).last_words = exc
-        super().connection_lost(exc)
+async def _open(socket: WebSocket, wire: ClientProtocol, context: ssl.SSLContext | None) -> None:
+    """Raises OSError, TimeoutError, WebSocketException."""
+    try:
+        async with asyncio.timeout(OPEN_S):
+            host, port = wire.uri.host, wire.uri.port
+            await asyncio.get_running_loop().create_connection(lambda: socket, host, port, ssl=context)
+            await socket.opened()
+    except BaseException:  # also a cancellation: nobody else would close it
+        socket.abort()
+        raise
 
 
 def _tls(material: LinkMaterial) -> ssl.SSLContext:
@@ -221,8 +207,8 @@ def _tls_trouble(error: ssl.SSLError) -> Trouble:
     return "unreachable"
 
 
-def _root(socket: ClientConnection) -> bytes:
-    tls = socket.transport.get_extra_info("ssl_object")
+def _root(socket: WebSocket) -> bytes:
+    tls = socket.tls
     tell = getattr(tls, "get_verified_chain", None)  # since Python 3.13
     if tell is not None:
         chain = tell()
@@ -230,10 +216,3 @@ def _root(socket: ClientConnection) -> bytes:
     tell = getattr(getattr(tls, "_sslobj", None), "get_verified_chain", None)
     chain = tell() if tell is not None else None
     return ssl.PEM_cert_to_DER_cert(chain[-1].public_bytes()) if chain else b""
-
-
-def _why(closed: ConnectionClosed) -> str:
-    received = closed.rcvd
-    if received is None:
-        return "connection lost"
-    return f"closed by the back office: {received.code} {received.reason}".rstrip()
