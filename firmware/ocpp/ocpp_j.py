@@ -36,11 +36,13 @@ class Flavour(msgspec.Struct, frozen=True):
     unknown_type: str | None = None  # error code that answers an unknown message type; None: ignore
     refuses_results: bool = False  # CALLRESULTERROR exists
     sends: bool = False  # SEND exists
+    new_id_for_retries: bool = False  # a retry must not have the message id of what it repeats
 
 
-# 1.6 keeps two misspelt words on the wire.
+# 1.6 keeps two misspelt words on the wire. 2.0.1: part 4, 4.4 (types) and 4.1.4 (ids; 2.1 and the errata of 1.6 let a
+# retry keep its id).
 V16: Final = Flavour("1.6", "ocpp1.6", "FormationViolation", "OccurenceConstraintViolation", framework_error=None)
-V201: Final = Flavour("2.0.1", "ocpp2.0.1", unknown_type="MessageTypeNotSupported")  # part 4, 4.4
+V201: Final = Flavour("2.0.1", "ocpp2.0.1", unknown_type="MessageTypeNotSupported", new_id_for_retries=True)
 V21: Final = Flavour("2.1", "ocpp2.1", refuses_results=True, sends=True)
 
 
@@ -51,6 +53,12 @@ class Sent(msgspec.Struct, frozen=True):
     action: str
     frame: str
     response: type[Payload]
+
+
+def under_new_id(sent: Sent) -> Sent:
+    """The same CALL, character by character, under another id."""
+    message_id = str(uuid.uuid4())
+    return msgspec.structs.replace(sent, id=message_id, frame=sent.frame.replace(sent.id, message_id, 1))
 
 
 def encode_call(action: str, payload: Payload, message_id: str | None = None) -> tuple[str, str]:

@@ -3,6 +3,10 @@
 The journal's fact table is the queue; a fact leaves it when its last CALL was answered or given up. Kept beside it, in
 the same file (`outbox_tables`): the configuration that shaped the facts, the frames on the wire (stored before they are
 first sent, resent byte for byte), and what the back office called a transaction. When to send is `delivery`'s.
+
+Of a resend 2.0.1 wants another message id (part 4, 4.1.4: "also applies to retries"), so there only what follows the id
+is the same; its back offices know a transaction's event again by transactionId and seqNo. 1.6 (errata) and 2.1 let the
+id be the same, and it is: a back office of 1.6 has nothing better to know a report again by.
 """
 
 import asyncio
@@ -19,7 +23,7 @@ from firmware.ocpp import outbox_tables as tables
 from firmware.ocpp.answer_mark import AnswerMark
 from firmware.ocpp.dating import dated
 from firmware.ocpp.dialect import Dialect, Learnt, Outgoing, Shape
-from firmware.ocpp.ocpp_j import Sent, encode_call
+from firmware.ocpp.ocpp_j import Sent, encode_call, under_new_id
 from firmware.ocpp.outbox_tables import Frame, Stored, Tx
 from firmware.ocpp.payload import Payload
 from firmware.station.clock import Clock
@@ -58,6 +62,7 @@ class Outbox:
         self._pointless = pointless
         self._facts: deque[tuple[int, AnyFact]] = deque()
         self._last = 0  # number of the last fact taken from the journal
+        self._done = 0  # number of the last fact that needs nothing more
         self._more = True
         self._loaded = False
         self._went_offline = True  # nothing is connected yet
@@ -78,7 +83,7 @@ class Outbox:
         self._calls.clear()
         cursor = await self._journal.cursor(READER)
         stored, marked = await self._journal.execute_in_writer(self._stored)
-        self._last = max(cursor, marked)
+        self._last = self._done = max(cursor, marked)
         self._frames = {number: frame for number, frame in stored.frames.items() if number > self._last}
         if self._went_offline:
             self._went_offline, self._offline_until = False, stored.newest
@@ -151,9 +156,12 @@ class Outbox:
                 continue
             if not self._is_ready(number, dialect):
                 await self._store(self._written_ahead(dialect))
-            self._unsent.discard(number)
             frame = self._head
-            return Sent(frame.message_id, frame.action, frame.text, calls[part].response)
+            sent = Sent(frame.message_id, frame.action, frame.text, calls[part].response)
+            if number in self._unsent or not dialect.flavour.new_id_for_retries:
+                self._unsent.discard(number)
+                return sent
+            return under_new_id(sent)
         return None
 
     async def answered(self, dialect: Dialect, response: Payload) -> None:
@@ -200,7 +208,7 @@ class Outbox:
 
     async def waiting(self, transaction_id: str | None) -> bool:
         """Are messages (of this transaction) still to be delivered? Raises JournalError."""
-        after = self._facts[0][0] - 1 if self._facts else self._last
+        after = self._done
         return await self._journal.execute_in_writer(
             lambda connection: tables.waiting(connection, after, transaction_id)
         )
@@ -283,6 +291,7 @@ class Outbox:
         """The fact at the head is done with: forget it and, with a transaction's last fact, the transaction. Frames of
         the next ones are stored in the same commit, where the next one has none yet."""
         number, fact = self._facts.popleft()
+        self._done = number
         over = fact.transaction_id if isinstance(fact, Transaction) and fact.kind == "Ended" else None
         if over is not None:
             self._transactions.pop(over, None)

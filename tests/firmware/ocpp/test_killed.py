@@ -26,7 +26,7 @@ class Killer:
     def __init__(self, csms: Any, often: int) -> None:
         self.csms = csms
         self.often = often
-        self.kills: Counter[str] = Counter()  # by frame
+        self.kills: Counter[str] = Counter()  # by what was said
         self.process: asyncio.subprocess.Process | None = None
         self.heard_at = 0.0
         self.alive = False  # the present process has registered
@@ -38,9 +38,9 @@ class Killer:
         action = json.loads(frame)[2]
         self.heard_at = loop.time()
         self.alive = True
-        if action not in REPORTS or self.kills[frame] == self.often:
+        if action not in REPORTS or self.kills[said(frame)] == self.often:
             return
-        self.kills[frame] += 1
+        self.kills[said(frame)] += 1
         moment = next(self._moments)
         if moment is None:
             self.csms.replies[action].append("")  # it never hears an answer
@@ -75,8 +75,14 @@ class Killer:
             self.kill(self.process)
 
 
+def said(frame: str) -> str:
+    """What makes two frames the same: all of it in 1.6, what follows the id in 2.0.1 (part 4, 4.1.4)."""
+    _, message_id, action, _ = json.loads(frame)
+    return frame.replace(message_id, "", 1) if action == "TransactionEvent" else frame
+
+
 def reports(csms: Any) -> list[str]:
-    return [frame for frame in csms.raw if json.loads(frame)[2] in REPORTS]
+    return [said(frame) for frame in csms.raw if json.loads(frame)[2] in REPORTS]
 
 
 def firsts(frames: list[str]) -> list[str]:

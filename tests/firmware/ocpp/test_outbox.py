@@ -14,6 +14,7 @@ from firmware.ocpp.outbox import AHEAD, Outbox
 from firmware.ocpp.payload import moment
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v16.dialect import V16
+from firmware.ocpp.v21.dialect import V21
 from firmware.ocpp.v201 import messages as v201
 from firmware.ocpp.v201.dialect import V201
 from firmware.station.authorization import Verdict
@@ -133,22 +134,54 @@ def test_a_frame_once_sent_is_the_same_after_a_restart(with_journal: Life, whole
         outbox = await opened(journal)
         await append(journal, whole_transaction("tx-1"))
         outbox.wake()
-        sent.append(await outbox.next(V201()))
+        sent.append(await outbox.next(V21()))
 
     async def second_life(journal: Journal) -> None:
         outbox = await opened(journal, Shape())  # another configuration changes nothing that was sent
-        again = await outbox.next(V201())
+        again = await outbox.next(V21())
         assert again == sent[0]
         assert again is not None
-        await outbox.answered(V201(), answer(again))
+        await outbox.answered(V21(), answer(again))
 
     async def third_life(journal: Journal) -> None:
         outbox = await opened(journal)
-        frames = await deliver(outbox, V201())
+        frames = await deliver(outbox, V21())
         assert [f[3]["seqNo"] for f in frames] == [1, 2, 3]
 
     for life in (first_life, second_life, third_life):
         with_journal(life)
+
+
+def test_201_repeats_the_same_message_under_another_id(with_journal: Life, whole_transaction: Whole) -> None:
+    sent: list[Sent] = []
+
+    async def send(outbox: Outbox) -> None:
+        found = await outbox.next(V201())
+        assert found is not None
+        sent.append(found)
+
+    async def first_life(journal: Journal) -> None:
+        outbox = await opened(journal)
+        await append(journal, whole_transaction("tx-1"))
+        outbox.wake()
+        await send(outbox)
+        assert await outbox.failed(attempts_allowed=5) == 1
+        await send(outbox)
+
+    async def second_life(journal: Journal) -> None:
+        outbox = await opened(journal, Shape())
+        await send(outbox)
+        await outbox.answered(V201(), answer(sent[-1]))
+        await send(outbox)
+
+    for life in (first_life, second_life):
+        with_journal(life)
+    frames = [json.loads(each.frame) for each in sent]
+    assert [frame[1] for frame in frames] == [each.id for each in sent]
+    assert len({each.id for each in sent}) == 4  # part 4, 4.1.4
+    bodies = [each.frame.replace(each.id, "", 1) for each in sent]
+    assert bodies[0] == bodies[1] == bodies[2]
+    assert [frame[3]["seqNo"] for frame in frames] == [0, 0, 0, 1]
 
 
 def test_failed_attempts_are_counted_over_restarts(with_journal: Life, whole_transaction: Whole) -> None:
@@ -363,14 +396,14 @@ def test_what_waits_when_the_connection_is_lost_is_told_as_offline_but_not_what_
         outbox = await opened(journal)
         await append(journal, whole_transaction("T1", updates=1))
         outbox.wake()
-        first = await outbox.next(V201())
+        first = await outbox.next(V21())
         assert first is not None
         assert '"offline"' not in first.frame
         outbox.lost()
-        again = await outbox.next(V201())
+        again = await outbox.next(V21())
         assert again == first
-        await outbox.answered(V201(), v201.TransactionEventResponse())
-        second = await outbox.next(V201())
+        await outbox.answered(V21(), v201.TransactionEventResponse())
+        second = await outbox.next(V21())
         assert second is not None
         assert '"offline":true' in second.frame
 
@@ -386,13 +419,13 @@ def test_of_a_backlog_only_what_was_in_flight_comes_again_after_a_kill(
         outbox = await opened(journal)
         await append(journal, whole_transaction("tx-1", updates=30))
         outbox.wake()
-        await deliver(outbox, V201(), at_most=6)
-        sent.append(await outbox.next(V201()))
+        await deliver(outbox, V21(), at_most=6)
+        sent.append(await outbox.next(V21()))
 
     async def second_life(journal: Journal) -> None:
         outbox = await opened(journal)
-        assert await outbox.next(V201()) == sent[0]
-        assert [f[3]["seqNo"] for f in await deliver(outbox, V201())] == list(range(6, 32))
+        assert await outbox.next(V21()) == sent[0]
+        assert [f[3]["seqNo"] for f in await deliver(outbox, V21())] == list(range(6, 32))
 
     with_journal(first_life)
     with_journal(second_life)
@@ -407,11 +440,11 @@ def test_after_a_power_cut_a_few_frames_of_a_backlog_come_again_unchanged(
         outbox = await opened(journal)
         await append(journal, whole_transaction("tx-1", updates=60))
         outbox.wake()
-        told.extend(await deliver(outbox, V201(), at_most=40))
+        told.extend(await deliver(outbox, V21(), at_most=40))
 
     async def second_life(journal: Journal) -> None:
         journal.path.with_suffix(".answered").unlink()  # the kernel had no time to write it
-        again = await deliver(await opened(journal, Shape()), V201())
+        again = await deliver(await opened(journal, Shape()), V21())
         first = again[0][3]["seqNo"]
         assert 40 - AHEAD <= first <= 40
         assert again[: 40 - first] == told[first:]
