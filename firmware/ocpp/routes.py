@@ -4,13 +4,15 @@ Of everything that was renewed the new is tried first, and the old while the new
 waiting are others' affair.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from firmware.ocpp.network_profiles import Profile, Profiles, Secret
 from firmware.station.certificates import Choice
 from firmware.station.station import Station
+
+_UPGRADE: Final = "ocpp/network/upgrade"
 
 #: Why a connection did not come about.
 Trouble = Literal["unreachable", "password", "server_certificate", "client_certificate", "tls_version", "tls_suite"]
@@ -37,7 +39,6 @@ class Routes:
         self._tries = 0
         self._old_secret = False
         self._choice = Choice()
-        self._upgrade: int | None = None  # the slot that 1.6's SecurityProfile made
 
     def begin(self) -> None:
         """After a start: in order of priority (B10.FR.04)."""
@@ -103,7 +104,7 @@ class Routes:
         self._forget()
         if profile.security_profile > self._profiles.level:
             self._raised(profile)
-        elif self._upgrade is not None:
+        else:
             self._give_up_upgrade()
         self._upgrade = None
         return attempt.basic and self._profiles.proven(profile.slot, attempt.secret)
@@ -122,6 +123,16 @@ class Routes:
         self._slots = [slot for slot in self._slots if slot in kept] or [profile.slot]
 
     # --- 1.6: a higher security profile at once (A05) ---------------------------------------------------------------
+
+    @property
+    def _upgrade(self) -> int | None:
+        """The slot that 1.6's SecurityProfile made and that was not connected with yet; a restart does not end it."""
+        kept = self._station.variable(_UPGRADE)
+        return int(kept) if kept.isdigit() else None
+
+    @_upgrade.setter
+    def _upgrade(self, slot: int | None) -> None:
+        self._station.set_variable(_UPGRADE, "" if slot is None else str(slot))
 
     def raise_to(self, level: int) -> str:
         """Dial with a higher security profile from now on; the present way is kept until that stands. "" or why not."""
@@ -145,8 +156,10 @@ class Routes:
         return ""
 
     def _give_up_upgrade(self) -> None:
-        if self._upgrade is not None:
-            self._profiles.remove(self._upgrade)
+        """The old way works and the new one did not: it is as before, and the back office may ask again (A05)."""
+        slot = self._upgrade
+        if slot is not None and slot != self._profiles.active:
+            self._profiles.remove(slot)
             self._profiles.set_order((self._profiles.active,))
             self._slots = [self._profiles.active]
 

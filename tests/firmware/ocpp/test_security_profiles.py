@@ -102,12 +102,38 @@ def test_16_hexadecimal_digits_mean_octets(on_site: OnSite) -> None:
     on_site(test, version="1.6", password=OLD, opening=server_wants(OLD))
 
 
-@pytest.mark.ocpp("1.6:AuthorizationKey")
-def test_16_short_keys_are_rejected(on_site: OnSite) -> None:
+@pytest.mark.ocpp("1.6:AuthorizationKey", "1.6:A00.FR.205")
+@pytest.mark.parametrize(
+    ("key", "status"),
+    [
+        ("00" * 7, "Rejected"),
+        ("00" * 16, "Accepted"),
+        ("00" * 20, "Accepted"),
+        ("00" * 21, "Rejected"),
+        ("fifteen-letters", "Rejected"),
+        (NEW, "Accepted"),
+        ("with some blanks in it", "Rejected"),
+    ],
+)
+def test_16_keys_are_16_to_20_octets_or_a_text(on_site: OnSite, key: str, status: str) -> None:
     async def test(site: Any) -> None:
         await site.told("BootNotification")
-        answer = await site.csms.ask("ChangeConfiguration", key="AuthorizationKey", value="00" * 7)
-        assert answer.status == "Rejected"
+        answer = await site.csms.ask("ChangeConfiguration", key="AuthorizationKey", value=key)
+        assert answer.status == status
+
+    on_site(test, version="1.6", password=OLD, opening=server_wants(OLD))
+
+
+@pytest.mark.ocpp("1.6:AuthorizationKey", "1.6:A01.FR.04")
+def test_16_a_key_that_the_back_office_does_not_know_is_given_up_for_the_old_one(on_site: OnSite) -> None:
+    async def test(site: Any) -> None:
+        await site.told("BootNotification")
+        answer = await site.csms.ask("ChangeConfiguration", key="AuthorizationKey", value="00ff10" * 6)
+        assert answer.status == "Accepted"
+        await until(lambda: len(site.csms.logins) >= 3 and site.client.connected)
+        first, second, third = site.csms.logins[:3]
+        assert first == third != second
+        assert site.client._uplink.profiles.secrets(1).old is None
 
     on_site(test, version="1.6", password=OLD, opening=server_wants(OLD))
 

@@ -84,7 +84,7 @@ def test_a_renewed_certificate_is_used_at_once_and_the_old_one_goes(
     at_profile_3(on_site, test, ca, serving(ca.server(), ca), ends_in_days=300 if asked else 20, version=version)
 
 
-@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+@VERSIONS
 @pytest.mark.ocpp("2.0.1:A02.FR.10", "2.1:A02.FR.28", "2.1:A02.FR.29")
 @pytest.mark.ocpp("2.0.1:A03.FR.10", "2.1:A03.FR.24", "2.1:A03.FR.25")
 def test_a_certificate_that_the_back_office_refuses_is_given_up_for_the_old_one(

@@ -113,6 +113,36 @@ def test_16_from_password_to_certificate(on_site: OnSite, ca: Any, tmp_path: Pat
     on_site(test, version="1.6", password=PASSWORD, ca_file=str(ca.file), opening=opening, is_managed=True)
 
 
+@pytest.mark.ocpp("1.6:TC_083", "1.6:SecurityProfile", "1.6:A05.FR.04", "1.6:A05.FR.05")
+@pytest.mark.parametrize("restarted", [False, True])
+def test_16_a_higher_profile_that_does_not_connect_is_given_up_for_the_present_one(
+    on_site: OnSite, ca: Any, restarted: bool
+) -> None:
+    """The server speaks no TLS: the station comes back as it was, and tries the other way no more."""
+
+    async def test(site: Any) -> None:
+        async def level(wanted: str = "") -> str:
+            if wanted:
+                return str((await site.csms.ask("ChangeConfiguration", key="SecurityProfile", value=wanted)).status)
+            shown = await site.csms.ask("GetConfiguration", key=["SecurityProfile"])
+            return str(shown.configuration_key[0]["value"])
+
+        await site.told("BootNotification")
+        assert await level("2") == "Accepted"
+        if restarted:
+            await site.reboot(pulled=True)
+        await until(lambda: site.csms.connections == 2 and site.client.connected)
+        assert await level() == "1"
+        assert site.client._uplink.profiles.order() == (1,)
+        assert (await level("0"), await level("1")) == ("Rejected", "Accepted")  # never down; where it is
+        await site.csms.drop()
+        await until(lambda: site.csms.connections == 3 and site.client.connected)
+        assert site.csms.logins[-1].startswith("Basic ")
+
+    quick = {"OCPPCommCtrlr.NetworkProfileConnectionAttempts": "1"}
+    on_site(test, version="1.6", password=PASSWORD, ca_file=str(ca.file), is_managed=True, variables=quick)
+
+
 @pytest.mark.ocpp("2.x:A02.FR.07", "2.x:A02.FR.16", "2.x:A02.FR.20", "2.0.1:TC_A_14", "1.6:TC_077")
 @pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 @pytest.mark.parametrize("wrong", ["stranger", "expired", "other key", "garbage"])
