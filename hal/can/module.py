@@ -34,6 +34,7 @@ class Module:
     alarms: tuple[str, ...] = ()
     failed: bool = False
     odd: str = ""  # what it said that cannot be
+    stands_still: bool = False  # it answers, but always the same (hal/can/standstill.py): no better than none
     lost_at: float | None = None  # answered before, or was asked for LOST_S, and does not now
     ready_at: float = 0.0  # from here on it may be switched on
     prepared: bool = False
@@ -128,7 +129,7 @@ class Module:
         return min((self._at.get(what, -math.inf) for what in self.measured), default=-math.inf)
 
     def fresh(self, now: float) -> bool:
-        fresh = now - self.measured_at <= FRESH_S
+        fresh = now - self.measured_at <= FRESH_S and not self.stands_still
         if fresh:
             self.odd = ""
         return fresh
@@ -136,7 +137,7 @@ class Module:
     def overdue(self, now: float) -> bool:
         """It has had its time to answer."""
         since = max(self.measured_at, self._first_asked if self._first_asked is not None else now)
-        return now - since > LOST_S
+        return self.stands_still or now - since > LOST_S
 
     @property
     def max_current_a(self) -> float:
@@ -155,7 +156,8 @@ class Module:
         return max(self.limits.min_voltage_v or 0.0, self.rating.min_voltage_v or 0.0)
 
     def __str__(self) -> str:
-        said = ", ".join((*self.alarms, *((self.odd,) if self.odd else ())))
+        still = ("its values stand still",) if self.stands_still else ()
+        said = ", ".join((*self.alarms, *((self.odd,) if self.odd else ()), *still))
         return f"module {self.address}" + (f" ({said})" if said else "")
 
 

@@ -19,6 +19,7 @@ from msgspec import Meta
 from hal.can.frame import Frame, Wire
 from hal.can.module import Module
 from hal.can.protocol import ModuleProtocol, Rating
+from hal.can.standstill import Standstill
 from hal.contracts import DcReading, DeviceError, Place
 
 Address = Annotated[int, Meta(ge=0, le=127)]
@@ -59,6 +60,7 @@ class CanSupply(abc.ABC):
     _protocol: ModuleProtocol = field(init=False, repr=False)
     _members: dict[int, Module] = field(init=False, default_factory=dict, repr=False)
     _answer: threading.Condition = field(init=False, default_factory=threading.Condition, repr=False)
+    _standstill: Standstill = field(init=False, default_factory=Standstill, repr=False)
     _wanted: SetPoint = field(init=False, default=SetPoint(), repr=False)
     _since: float = field(init=False, default=0.0, repr=False)
     _asked_at: float = field(init=False, default=0.0, repr=False)
@@ -86,6 +88,7 @@ class CanSupply(abc.ABC):
             self.module_max_voltage_v, self.module_min_voltage_v, self.module_max_current_a, self.module_max_power_w
         )
         protocol, now = self.make_protocol(), self._clock()
+        self._standstill = Standstill()
         self._protocol = protocol
         self._members = {
             address: Module(address, limits, protocol.measured, protocol.state, ready_at=now + 2 * protocol.settle_s)
@@ -235,6 +238,7 @@ class CanSupply(abc.ABC):
                 module.lost_at, module.told = now, ()
 
     def _reading(self, now: float) -> DcReading:
+        self._standstill.look(self._members.values(), now)
         self._note_lost(now)
         members = self._members.values()
         silent = [module for module in members if not module.fresh(now)]

@@ -28,7 +28,8 @@ class Output(Protocol):
 
 @dataclass
 class Module:
-    """One module. `silent`: its bus driver is dead, it goes on as it was told; `failed`: it has switched itself off."""
+    """One module. `silent`: its bus driver is dead, it goes on as it was told; `failed`: it has switched itself off;
+    `stuck`: it does as it is told, and says the same for ever."""
 
     address: int
     max_amps: float
@@ -38,6 +39,8 @@ class Module:
     amps: float = 0.0
     silent: bool = False
     failed: bool = False
+    stuck: bool = False
+    said: tuple[float, float] | None = None
     heard_at: float = 0.0
 
     @property
@@ -97,6 +100,9 @@ class Rack:
             self._stuck = self._stuck or (volts, amps)
             return self._stuck
         self._stuck = None
+        module.said = (module.said or (volts, amps)) if module.stuck else None
+        if module.said is not None:
+            return module.said
         if self.trouble is Trouble.SIGN:
             return -volts, -amps
         if self.trouble is Trouble.OUT_OF_RANGE:

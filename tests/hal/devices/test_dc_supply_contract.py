@@ -214,6 +214,28 @@ def test_current_that_does_not_end_is_a_fault(bench: Bench) -> None:
         assert time.monotonic() < until
 
 
+@pytest.mark.parametrize("bench", (*ASKED, LOW), indirect=True)
+def test_one_module_that_says_the_same_for_ever_is_taken_out(bench: Bench) -> None:
+    bench.deliver()
+    bench.rack.modules[2].stuck = True
+    for amps in (58.0, 60.0):
+        bench.set(bench.volts + 20.0, amps, on=True)
+        bench.good()
+    bench.skew_s += 5.0
+    bench.good()
+    assert bench.supply._members[2].lost_at is None, "nothing has moved that it should have followed"
+    bench.set(bench.volts + 20.0, 20.0, on=True)
+    bench.until(lambda _: bench.supply._members[2].lost_at is not None)
+    assert str(bench.supply._members[2]) == "module 2 (its values stand still)"
+    bench.until(lambda _: not bench.rack.modules[2].on)
+    bench.skew_s += bench.supply.gone_s
+    bench.until(lambda reading: reading.max_current_a < 1.5 * bench.rack.max_amps)
+    got = bench.until(lambda reading: abs(reading.current_a - 20.0) < 0.5)
+    assert got.current_a == pytest.approx(bench.output.current_a, abs=0.5)
+    bench.rack.modules[2].stuck = False  # it says something else: it is one of them again
+    bench.until(lambda reading: bench.rack.modules[2].on and reading.max_current_a > 1.5 * bench.rack.max_amps)
+
+
 def test_a_lost_module_lowers_what_can_be_given_once_it_is_surely_off(bench: Bench) -> None:
     bench.deliver()
     bench.rack.modules[2].silent = True
