@@ -159,7 +159,7 @@ TWO_PLUGS = (EvseSettings(id=1, connectors=(1, 2)), EvseSettings(id=2, connector
 
 @pytest.mark.ocpp("2.0.1:B08.FR.01", "2.0.1:B08.FR.03", "2.0.1:B08.FR.04", "2.0.1:B08.FR.05", "2.0.1:B08.FR.11")
 @pytest.mark.ocpp("2.0.1:B08.FR.12", "2.0.1:B08.FR.14", "2.0.1:B08.FR.20", "2.0.1:B08.FR.21", "2.0.1:B08.FR.22")
-@pytest.mark.ocpp("2.0.1:B08.FR.23", "2.0.1:B08.FR.24", "2.0.1:B08.FR.25", "2.0.1:TC_B_18", "2.0.1:TC_B_54")
+@pytest.mark.ocpp("2.0.1:B08.FR.23", "2.0.1:B08.FR.24", "2.0.1:B08.FR.25")
 def test_what_is_left_out_of_a_component_stands_for_all_there_are(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         known = await inventory(site)
@@ -188,7 +188,7 @@ def test_what_is_left_out_of_a_component_stands_for_all_there_are(on_2x: OnSite)
 
 
 @pytest.mark.ocpp("2.0.1:B08.FR.05", "2.0.1:B08.FR.07", "2.0.1:B08.FR.08", "2.0.1:B08.FR.09", "2.0.1:B08.FR.10")
-@pytest.mark.ocpp("2.0.1:B08.FR.13", "2.0.1:B08.FR.15", "2.0.1:TC_B_16")
+@pytest.mark.ocpp("2.0.1:B08.FR.13", "2.0.1:B08.FR.15")
 def test_components_that_meet_one_of_the_criteria_are_reported(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         await set_(site, variable("LocalAuthListCtrlr", "Enabled", attribute_value="false"))

@@ -1,5 +1,6 @@
 """Certificates on disk: what is trusted, in whose place, by which name, and what stays."""
 
+import base64
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +39,10 @@ def test_a_root_that_is_there_already_is_replaced(store: Store, party: Any, now:
 
 
 @pytest.mark.ocpp("2.0.1:M05.FR.07", "2.0.1:TC_M_07")
-@pytest.mark.parametrize("what", ["leaf", "expired", "future", "weak", "garbage", "two", "forged"])
+@pytest.mark.ocpp("2.0.1:A00.FR.501", "2.0.1:A00.FR.502", "2.0.1:A00.FR.503", "2.0.1:A00.FR.507")
+@pytest.mark.parametrize(
+    "what", ["leaf", "expired", "future", "weak", "weak curve", "garbage", "not PEM", "two", "forged"]
+)
 def test_what_is_no_root_is_refused(store: Store, party: Any, now: datetime, what: str) -> None:
     root = party("root")
     makers: dict[str, Callable[[], str]] = {
@@ -46,6 +50,8 @@ def test_what_is_no_root_is_refused(store: Store, party: Any, now: datetime, wha
         "expired": lambda: party("old", days=(-100, -1)).pem,
         "future": lambda: party("new", days=(1, 100)).pem,
         "weak": lambda: party("weak", key=rsa.generate_private_key(65537, 1024)).pem,  # noqa: S505 - to be refused
+        "weak curve": lambda: party("weak", key=ec.generate_private_key(ec.SECP192R1())).pem,
+        "not PEM": lambda: base64.b64encode(root.certificate.public_bytes(Encoding.DER)).decode(),
         "garbage": lambda: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
         "two": lambda: root.pem + party("second").pem,
         "forged": lambda: party("forged", public=ec.generate_private_key(ec.SECP256R1()).public_key()).pem,

@@ -89,6 +89,19 @@ def test_an_expired_chain_is_used_only_when_there_is_no_other() -> None:
     assert choose(ISO2_CAR, (FIRST,), then, conformance=False).chain is FIRST
 
 
+@pytest.mark.ocpp("2.0.1:A02.FR.15", "2.0.1:A03.FR.15")
+def test_of_chains_below_one_root_the_newest_is_shown() -> None:
+    pki = build("iso2", NOW - timedelta(days=20))
+
+    def made(name: str, days_ago: int) -> SeccChain:
+        leaf = pki.v2g.sub2.leaf("secc", "DEPLTE000001", "CPO", not_before=NOW - timedelta(days=days_ago))
+        return SeccChain(name, leaf.chain, leaf.key, Curve.P256, pki.v2g.root.certificate)
+
+    older, newest, oldest = made("a", 9), made("b", 2), made("c", 15)
+    assert choose(ISO2_CAR, (older, newest, oldest), NOW, conformance=False).chain is newest
+    assert choose(ISO2_CAR, (newest, oldest, older), NOW, conformance=False).chain is newest
+
+
 @pytest.mark.parametrize(
     ("hello", "chains", "reason", "alert"),
     [

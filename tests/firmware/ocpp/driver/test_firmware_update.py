@@ -162,6 +162,7 @@ VERSIONS = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 @VERSIONS
 @pytest.mark.ocpp("2.x:L01.FR.01", "2.x:L01.FR.04", "2.x:L01.FR.05", "2.x:L01.FR.10", "2.x:L01.FR.12", "2.x:L01.FR.28")
 @pytest.mark.ocpp("2.x:L01.FR.31", "2.0.1:TC_L_01", "1.6:SignedUpdateFirmware", "1.6:TC_080", "2.x:L01.FR.25")
+@pytest.mark.ocpp("1.6:SignedFirmwareStatusNotification")
 @pytest.mark.parametrize("kind", ["ec", "rsa"])
 def test_signed_software_is_fetched_checked_and_installed(
     ordering: Ordering, tmp_path: Path, version: str, kind: str

@@ -1,9 +1,12 @@
 """Blocks B11 and B12 of 2.0.1 and 2.1: resets with and without cars, up to what the station says when it is back."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from firmware.config import UpdateSettings
 
 On = Callable[..., None]
 CONNECTORS = [(1, 1), (2, 1)]
@@ -93,7 +96,7 @@ def test_an_end_that_nobody_confirmed_is_told_again_after_the_reboot(on_2x: On) 
         assert (await reset(lab, "Immediate")).status == "Accepted"
         await back_again(lab, "RemoteReset", ["Occupied", "Available"])
         await lab.csms.heard("TransactionEvent", 2, eventType="Ended")
-        first, second = [raw for raw in lab.csms.raw if '"Ended"' in raw]
+        first, second = [each for _, each in lab.csms.calls if each.get("eventType") == "Ended"]
         assert first == second
 
     again(on_2x, test)
@@ -119,7 +122,7 @@ def test_on_idle_waits_for_the_last_of_several_transactions(on_2x: On) -> None:
 
 @pytest.mark.ocpp("2.0.1:B11.FR.02", "2.0.1:B12.FR.06", "2.0.1:B01.FR.07", "2.0.1:B11.FR.03", "2.0.1:TC_B_23")
 def test_what_is_out_of_service_or_reserved_stays_so(on_2x: On) -> None:
-    """TC_B_23, and by the way TC_B_24's reservation (B11.FR.05, B01.FR.13) in the test below."""
+    """Also after a reset of that EVSE alone (B12.FR.06)."""
 
     async def test(lab: Any) -> None:
         answer = await lab.csms.ask("ChangeAvailability", operational_status="Inoperative", evse={"id": 1})
@@ -133,7 +136,7 @@ def test_what_is_out_of_service_or_reserved_stays_so(on_2x: On) -> None:
     again(on_2x, test)
 
 
-@pytest.mark.ocpp("2.0.1:B01.FR.13", "2.0.1:B11.FR.05", "2.0.1:TC_B_24")
+@pytest.mark.ocpp("2.0.1:B01.FR.13", "2.0.1:B11.FR.05")
 def test_a_reservation_outlives_resets(on_2x: On) -> None:
     async def test(lab: Any) -> None:
         booked = {"id": 1, "evse_id": 2, "expiry_date_time": "2027-01-15T13:00:00Z"}
@@ -158,3 +161,24 @@ def test_power_that_comes_back_is_a_reboot_too(on_2x: On) -> None:
         assert boot["reason"] in {"PowerUp", "ApplicationReset"}  # the machine itself ran on: its boot id is the same
 
     on_2x(test)
+
+
+@pytest.mark.ocpp("2.0.1:B11.FR.01", "2.0.1:B11.FR.06", "2.1:B12.FR.10")
+def test_none_while_software_is_written(on_2x: On, serve: Any, files: Any, tmp_path: Path) -> None:
+    written = tmp_path / "written"
+    installer = ("sh", "-c", f'[ "$0" = verify ] || while [ ! -e {written} ]; do sleep 0.05; done')
+    files.files["/image"] = b"new software"
+    firmware = {"location": f"http://127.0.0.1:{serve()}/image", "retrieveDateTime": "2027-01-15T10:00:00Z"}
+
+    async def test(lab: Any) -> None:
+        assert (await lab.csms.ask("UpdateFirmware", request_id=1, firmware=firmware)).status == "Accepted"
+        await lab.until(lambda: lab.station.firmware_update.installing)
+        for kind in ("Immediate", "OnIdle"):
+            answer = await reset(lab, kind)
+            assert (answer.status, answer.status_info["reason_code"]) == ("Rejected", "FwUpdateInProgress")
+        written.touch()
+        await lab.csms.heard("FirmwareStatusNotification", status="Installed")
+        await lab.until(lambda: not lab.station.firmware_update.installing)
+        assert (await reset(lab, "OnIdle")).status == "Accepted"
+
+    on_2x(test, is_managed=True, update=UpdateSettings(installer=installer, unsigned=True))
