@@ -14,6 +14,7 @@ from ocpp.messages import Call, validate_payload
 from firmware.ocpp.components.metering import MEASURANDS
 from firmware.ocpp.dialect import Dialect, Outgoing, Shape
 from firmware.ocpp.v16.dialect import V16
+from firmware.ocpp.v21.dialect import V21
 from firmware.ocpp.v201.dialect import V201
 from firmware.station import facts
 from firmware.station.facts import IdToken, Sample, Transaction
@@ -114,6 +115,29 @@ def test_all_phases_of_a_measurand_are_reported() -> None:
         ("Current.Import", "L1"),
         ("Current.Import", "L2"),
         ("Current.Import", "L3"),
+    ]
+
+
+@pytest.mark.ocpp("2.x:J02.FR.03", "2.x:J02.FR.05", "2.x:J02.FR.06", "2.x:J02.FR.07")
+@pytest.mark.parametrize("dialect", [V201(), V21()])
+def test_each_value_says_what_it_is_where_and_of_which_phase(dialect: Dialect) -> None:
+    (event,) = dialect.calls(ended("Local"), SHAPE, None)
+    found = [
+        (each["measurand"], each.get("location", "Outlet"), each.get("phase"), each["value"])
+        for each in payload(event)["meterValue"][0]["sampledValue"]
+    ]
+    assert found == [
+        ("Energy.Active.Import.Register", "Outlet", None, 1234.568),
+        ("Power.Active.Import", "Outlet", None, 11_000.0),
+        ("Power.Offered", "Outlet", None, 11_049.6),
+        ("Current.Import", "Outlet", "L1", 16.0),
+        ("Current.Import", "Outlet", "L2", 16.0),
+        ("Current.Import", "Outlet", "L3", 15.9),
+        ("Current.Offered", "Outlet", None, 16.0),
+        ("Voltage", "Outlet", "L1-N", 230.1),
+        ("Voltage", "Outlet", "L2-N", 230.2),
+        ("Voltage", "Outlet", "L3-N", 230.3),
+        ("SoC", "EV", None, 55.0),
     ]
 
 

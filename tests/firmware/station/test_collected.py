@@ -14,6 +14,7 @@ def sample(number: int) -> Sample:
 
 @pytest.mark.ocpp("2.0.1:E06.FR.13", "2.0.1:F03.FR.06", "2.0.1:F04.FR.06")
 @pytest.mark.ocpp("2.0.1:E07.FR.10", "2.0.1:E09.FR.07", "2.0.1:E10.FR.06", "2.0.1:E15.FR.03")
+@pytest.mark.ocpp("2.0.1:E08.FR.11", "2.0.1:E12.FR.09")
 def test_intermediate_values_go_first() -> None:
     transaction = Open("tx", evse=1, connector=1, boot_id="boot", started_at=1.8e9, first=sample(0))
     for number in range(1, COLLECTED + 1):
