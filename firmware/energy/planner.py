@@ -77,21 +77,23 @@ class EvsePlanner:
             )
         )
         asked = self._station.smart_charging_by_needs and not self._station.offline  # K15.FR.15
-        self._waits_until = moment.mono + _ANSWER_S if asked and self._profile() is None else 0.0
+        self._waits_until = moment.mono + _ANSWER_S if asked and not self._profiles() else 0.0
 
     def plans(self, horizon_s: float) -> Sequence[Plan]:
-        """Schedules of the profile in force, combined with all other limits; none while the back office makes one."""
+        """Schedules of the profiles in force, combined with all other limits; none while the back office makes one. Of
+        several profiles the first schedules belong together, the second ones, and the third (K15.FR.22)."""
         if self._station.clock.mono() < self._waits_until:
             return ()
-        profile = self._profile()
-        count = len(profile.profile.schedules) if profile is not None else 1
+        profiles = self._profiles()
+        count = max((len(each.profile.schedules) for each in profiles), default=1)
         view, now = self._engine.view(), self._station.clock.utc()
         found = []
         for index in range(count):
-            number = profile.profile.schedules[index].id if profile is not None else 1
+            having = (each.profile.schedules for each in profiles if index < len(each.profile.schedules))
+            number = next((schedules[index].id for schedules in having), 1)
             composite = view.composite(self._evse.id, now, horizon_s, chosen=index)
             around = replace(view.evses[self._evse.id][1], chosen=index)
-            tariff = _tariff(profile, now, around) if profile is not None else None
+            tariff = _tariff(profiles[0], now, around) if profiles else None
             found.append(Plan(number if 1 <= number <= _MOST_ID else index + 1, _spans(composite), tariff))
         return found if len({plan.id for plan in found}) == count else [_renumbered(n, p) for n, p in enumerate(found)]
 
@@ -130,12 +132,12 @@ class EvsePlanner:
 
     # --- details ------------------------------------------------------------------------------------------------
 
-    def _profile(self) -> Installed | None:
-        """The transaction's own profile with the highest stack level."""
+    def _profiles(self) -> list[Installed]:
+        """The transaction's own profiles, that with the highest stack level first."""
         mine = self._evse.transaction_id
         found = [e for e in self._engine.store.all if e.profile.purpose == TX and e.profile.transaction_id == mine]
         found = [each for each in found if each.evse == self._evse.id and mine is not None]
-        return max(found, key=lambda each: each.profile.stack_level, default=None)
+        return sorted(found, key=lambda each: each.profile.stack_level, reverse=True)
 
     def _within(self, intended: Sequence[Span], offered: Sequence[Span]) -> bool:
         """Never more than offered at the beginning of any of the car's, or our, spans."""

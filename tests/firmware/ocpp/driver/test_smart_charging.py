@@ -10,8 +10,11 @@ from ocpp.exceptions import NotImplementedError as OcppNotImplemented
 from ocpp.v21 import call_result as result21
 from ocpp.v201 import call_result as result201
 
+from firmware.ocpp.payload import stamp
+from firmware.station.charging import Digital
 from firmware.station.charging_profile import Period
 from firmware.station.schedule import Needs, Span
+from hal.contracts import PilotMode, PilotOutput
 
 On2x = Callable[..., None]
 
@@ -449,6 +452,24 @@ def test_needs_are_told_and_the_plan_is_waited_for(on_2x: On2x) -> None:
         planner.chosen(plan.id, [Span(0.0, 4000.0, "W")])
         said = await lab.csms.heard("NotifyEVChargingSchedule", 2)
         assert said["chargingSchedule"]["chargingRateUnit"] == "W"
+
+    on_2x(test)
+
+
+@pytest.mark.ocpp("2.0.1:K15.FR.22")
+def test_schedules_of_several_profiles_are_combined_in_their_order(on_2x: On2x) -> None:
+    async def test(lab: Any) -> None:
+        running = await lab.charge()
+        lab.station.evses[1].set_digital(Digital(PilotOutput(PilotMode.DUTY, 5.0), energise=True))
+        now = stamp(lab.site.clock.utc())
+        above = [schedule(amps, id=n, startSchedule=now, duration=600) for n, amps in ((1, 10.0), (2, 12.0))]
+        below = [schedule(amps, id=n, startSchedule=now) for n, amps in ((11, 6.0), (12, 7.0), (13, 8.0))]
+        for number, level, schedules in ((5, 1, above), (6, 0, below)):
+            said = tx_profile(running, number, stackLevel=level, chargingSchedule=schedules)
+            assert await put(lab, 1, said) == "Accepted"
+        plans = lab.station.smart_charging.planner(1).plans(3600.0)
+        assert [[span.limit for span in plan.spans] for plan in plans] == [[10.0, 6.0], [12.0, 7.0], [10.0, 8.0]]
+        assert [plan.id for plan in plans] == [1, 2, 13]
 
     on_2x(test)
 
