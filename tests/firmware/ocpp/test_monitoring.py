@@ -97,6 +97,12 @@ def test_monitors_that_cannot_be_are_refused_each_for_its_reason(on_2x: OnSite) 
                 "value": 1,
                 "type": "UpperThreshold",
             },
+            {
+                "component": {"name": "SecurityCtrlr"},
+                "variable": {"name": "BasicAuthPassword"},
+                "value": 1,
+                "type": "Delta",
+            },
             {**THRESHOLD, "value": 1e9, "type": "UpperThreshold"},
             {**THRESHOLD, "value": 100, "type": "UpperThreshold", "severity": 4},
             {**THRESHOLD, "value": -1, "type": "Delta"},
@@ -117,6 +123,7 @@ def test_monitors_that_cannot_be_are_refused_each_for_its_reason(on_2x: OnSite) 
             "UnknownComponent",
             "UnknownVariable",
             "UnsupportedMonitorType",
+            "UnsupportedMonitorType",  # write-only
             "Rejected",
             "Duplicate",
             "Rejected",
