@@ -149,7 +149,9 @@ def _take_entry(entry: Node, values: dict[str, float]) -> None:
 
 
 def next_d0(received: bytes) -> tuple[Telegram | None, bytes]:
-    """Like `next_sml`, for the ASCII telegram between `/` and `!`. Raises TelegramError."""
+    """Like `next_sml`, for the ASCII telegram between `/` and `!`, in 8 bits or, as IEC 62056-21 has it, in 7 with even
+    parity: that is its only protection. Raises TelegramError."""
+    raw, received = received, _without_parity(received)
     start = received.find(b"/")
     if start < 0:
         return None, b""
@@ -157,7 +159,7 @@ def next_d0(received: bytes) -> tuple[Telegram | None, bytes]:
     if end < 0:
         if len(received) - start > MAX_TELEGRAM:
             raise TelegramError(f"no end within {MAX_TELEGRAM} bytes")
-        return None, received[start:]
+        return None, raw[start:]
     values: dict[str, float] = {}
     for found in _D0_LINE.finditer(received[start:end]):
         unit = found[7].decode("ascii", "replace")
@@ -169,4 +171,13 @@ def next_d0(received: bytes) -> tuple[Telegram | None, bytes]:
             values.setdefault(".".join(str(int(part)) for part in found.group(3, 4, 5)), number * _D0_UNITS[unit])
     if not values:
         raise TelegramError("no values in it")
-    return Telegram(values), received[end + 1 :]
+    return Telegram(values), raw[end + 1 :]
+
+
+def _without_parity(received: bytes) -> bytes:
+    """Seven bits of each character; ASCII has no eighth, so one that is set is parity. Raises TelegramError."""
+    if received.isascii():
+        return received
+    if any(byte.bit_count() & 1 for byte in received):
+        raise TelegramError("parity")
+    return bytes(byte & 0x7F for byte in received)

@@ -1,9 +1,12 @@
-"""A household meter's optical port on a pty: SML telegrams pushed for ever. Encoded anew, not with hal's reader."""
+"""A household meter's optical port on a pty: SML or D0 telegrams pushed for ever. Encoded anew, not with hal's
+reader.
+"""
 
 import os
 import struct
 import threading
 import tty
+from collections.abc import Callable
 from types import TracebackType
 
 from hil.devices.plant_values import PlantValues, Trouble
@@ -51,10 +54,30 @@ def telegram(values: dict[str, float]) -> bytes:
     return raw + crc16(raw).to_bytes(2, "little")
 
 
+_D0_FORMS = {  # digits, factor, unit
+    "1.8.0": ("{:015.4f}", 1e-3, "kWh"), "2.8.0": ("{:015.4f}", 1e-3, "kWh"), "16.7.0": ("{:.2f}", 1.0, "W"),
+    **dict.fromkeys(("32.7.0", "52.7.0", "72.7.0"), ("{:05.1f}", 1.0, "V")),
+    **dict.fromkeys(("31.7.0", "51.7.0", "71.7.0"), ("{:07.2f}", 1.0, "A")), "14.7.0": ("{:04.1f}", 1.0, "Hz"),
+}  # fmt: skip
+
+
+def d0_telegram(values: dict[str, float]) -> bytes:
+    """The readout of IEC 62056-21 with these values, seven bits and even parity in each byte."""
+    lines = ["/SIM5PLT1", "", "1-0:0.0.0*255(1SIM0000000001)"]
+    for name, value in values.items():
+        form, factor, unit = _D0_FORMS[name]
+        lines.append(f"1-0:{name}*255({form.format(value * factor)}*{unit})")
+    text = "\r\n".join([*lines, "!", ""]).encode("ascii")
+    return bytes(byte | (byte.bit_count() & 1) << 7 for byte in text)
+
+
 class OpticalPort:
     """Pushes while used as a context manager. `cycles`: telegrams sent, or kept back by a fault."""
 
-    def __init__(self, plant: PlantValues, period_s: float = 0.03) -> None:
+    def __init__(
+        self, plant: PlantValues, period_s: float = 0.03, *, make: Callable[[dict[str, float]], bytes] = telegram
+    ) -> None:
+        self._make = make
         self.plant = plant
         self.cycles = 0
         self.port = ""
@@ -107,7 +130,7 @@ class OpticalPort:
             values = {"1.8.0": values["1.8.0"]}
         if trouble is Trouble.NAN:  # SML has none: a register that is left out
             values = {name: value for name, value in values.items() if name != "1.8.0"}
-        raw = telegram(values)
+        raw = self._make(values)
         if trouble is Trouble.GARBAGE:
             return bytes((0xA5 ^ n * 37) & 0xFF for n in range(len(raw)))
         if trouble is Trouble.CORRUPT:

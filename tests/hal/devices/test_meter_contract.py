@@ -4,7 +4,7 @@ there is a DeviceError within two samples, never a wrong value, never a call wit
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -13,7 +13,7 @@ from hal.contracts import DeviceError, Meter, MeterReading, Place
 from hil.devices.http_meters import HttpMeter, IemDcr, LemDcbm
 from hil.devices.modbus_meters import MeterRegisters
 from hil.devices.modbus_slave import Device, Slaves
-from hil.devices.optical_port import OpticalPort
+from hil.devices.optical_port import OpticalPort, d0_telegram
 from hil.devices.plant_values import PlantValues, Trouble
 
 if TYPE_CHECKING:
@@ -104,6 +104,11 @@ HOUSEHOLD = Specimen(
 )
 SPECIMENS: dict[str, Specimen] = {
     "household": HOUSEHOLD,
+    "household-d0": replace(
+        HOUSEHOLD,
+        keys='driver = "household_meter"\nprotocol = "d0"\nwait_s = 0.4\n',
+        serve=lambda plant: OpticalPort(plant, make=d0_telegram),
+    ),
     "lem": over_http("lem_dcbm", LemDcbm),
     "iem": over_http("isabellenhuette_iem_dcr", IemDcr),
     "sdm630": modbus("eastron_sdm630"),
@@ -173,7 +178,10 @@ class Bench:
 
 
 #: one of each driver and transport; other models differ in their tables only, which are read below
-EACH_DRIVER = ("sdm630", "sdm630-tcp", "sdm630-mbap", "em24", "em580", "iskra", "djsf1352", "lem", "iem", "household")
+EACH_DRIVER = (
+    "sdm630", "sdm630-tcp", "sdm630-mbap", "em24", "em580", "iskra", "djsf1352", "lem", "iem", "household",
+    "household-d0",
+)  # fmt: skip
 ASKED = ("sdm630", "sdm630-mbap", "em24", "lem")  # those where an answer can be late, one of each kind
 
 

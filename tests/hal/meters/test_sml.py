@@ -98,6 +98,26 @@ def test_a_d0_telegram_is_read() -> None:
     assert telegram.values["2.8.0"] == 1500.0 and telegram.values["16.7.0"] == -151.42
 
 
+SEVEN_BITS = bytes(byte | (byte.bit_count() & 1) << 7 for byte in D0)
+
+
+def test_a_d0_telegram_in_seven_bits_is_the_same_in_whole_and_in_pieces() -> None:
+    assert not SEVEN_BITS.isascii()
+    telegram, rest = next_d0(SEVEN_BITS)
+    plain, _ = next_d0(D0)
+    assert telegram == plain and rest == SEVEN_BITS[-2:]
+    nothing, left = next_d0(SEVEN_BITS[:100])
+    assert nothing is None and next_d0(left + SEVEN_BITS[100:])[0] == plain
+
+
+def test_one_wrong_bit_in_seven_is_found_wherever_it_is() -> None:
+    for at in range(len(SEVEN_BITS) - 3):
+        for bit in range(8):
+            wrong = SEVEN_BITS[:at] + bytes((SEVEN_BITS[at] ^ 1 << bit,)) + SEVEN_BITS[at + 1 :]
+            with pytest.raises(TelegramError, match="parity"):
+                next_d0(wrong)
+
+
 @pytest.mark.parametrize("text", [b"/x!", b"/1-0:1.8.0*255(1.2.3*kWh)!"])
 def test_a_d0_telegram_without_a_number_is_refused(text: bytes) -> None:
     with pytest.raises(TelegramError):
