@@ -111,7 +111,7 @@ class V2gSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nominal_after_s: Seconds = 20.0
 
 
-QuirkName = Literal["authorization_key_as_text", "evcc"]
+QuirkName = Literal["authorization_key_as_text", "boot_at_every_connection", "evcc", "no_security_extension"]
 
 
 class OcppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -27,7 +27,7 @@ from firmware.station.authorization import Unreachable, Verdict
 from firmware.station.certificates import HashData, OwnUse
 from firmware.station.charging_facts import EvChargingNeeds, EvChargingSchedule, PriorityCharging
 from firmware.station.contracts import Action, CertificateAnswer, ContractVerdict, OcspRequestData, PresentedContract
-from firmware.station.facts import AnyFact, BackOfficeLink, Booted, ConnectorStatus, IdToken, Transaction
+from firmware.station.facts import AnyFact, BackOfficeLink, Booted, ConnectorStatus, IdToken, SecurityEvent, Transaction
 from firmware.station.journal import Journal, JournalError
 from firmware.station.signal import until
 from firmware.station.station import DURABLE, Station
@@ -271,7 +271,9 @@ class BackOfficeClient:
                 self._station.smart_charging.needs_answered(fact.evse, learnt.needs or "")
 
     def _pointless(self, fact: AnyFact) -> bool:
-        """A car's needs and plans are of no use once it has gone."""
+        """A car's needs and plans are of no use once it has gone; security events to an office that knows of none."""
+        if isinstance(fact, SecurityEvent):
+            return quirks.shows(self._settings, "no_security_extension")
         if not isinstance(fact, EvChargingNeeds | EvChargingSchedule | PriorityCharging):
             return False
         return fact.transaction_id is not None and self._station.by_transaction(fact.transaction_id) is None

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from firmware.ocpp import quirks
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Dialect, RegistrationStatus
 from firmware.ocpp.own_calls import Job
@@ -63,7 +64,8 @@ class Registrar:
 
     def resume(self) -> None:
         """Connected again: without a reboot and with nothing new, B01 is not repeated."""
-        if self._memory.boot_content == self._content():
+        forgetful = quirks.shows(self._station.settings.ocpp, "boot_at_every_connection")
+        if self._memory.boot_content == self._content() and not forgetful:
             self._accept(everything=self._was_away_long())
 
     def boot(self) -> Job:

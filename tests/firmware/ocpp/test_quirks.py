@@ -13,6 +13,8 @@ from firmware.config import OcppSettings, QuirkName, Settings, StationSettings, 
 from firmware.ocpp import quirks
 from firmware.ocpp.link import LinkError, is_private
 from firmware.ocpp.uplink import Uplink
+from firmware.station import security_events
+from firmware.station.facts import MeterValues, Sample
 from firmware.station.station import build_station
 from hal.toml import ConfigError
 
@@ -121,3 +123,34 @@ def test_nothing_goes_out_of_the_house_without_encryption(tmp_path: Path) -> Non
             await uplink.open(["ocpp1.6"])
 
     asyncio.run(dial())
+
+
+@pytest.mark.ocpp("1.6:BootNotification")
+@pytest.mark.parametrize("forgets", [True, False])
+def test_a_back_office_that_forgets_is_told_again_who_we_are(on_site: Callable[..., None], forgets: bool) -> None:
+    async def test(site: Any) -> None:
+        await site.told("StatusNotification", 3)
+        await site.csms.drop()
+        async with asyncio.timeout(20):
+            while site.csms.connections < 2:  # noqa: ASYNC110 - the back office offers no event for connections
+                await asyncio.sleep(0.01)
+        await site.connected()
+        assert site.csms.actions().count("BootNotification") == (2 if forgets else 1)
+
+    on_site(test, version="1.6", more={"quirks": ("boot_at_every_connection",) if forgets else ()})
+
+
+@pytest.mark.ocpp("1.6:SecurityEventNotification")
+@pytest.mark.parametrize("knows", [True, False])
+def test_security_events_are_kept_from_a_back_office_that_does_not_know_them(
+    on_site: Callable[..., None], knows: bool
+) -> None:
+    async def test(site: Any) -> None:
+        await site.told("BootNotification")
+        security_events.tell(site.station, "InvalidTLSVersion", "1.1")
+        samples = (Sample(site.clock.utc(), 1.0, 0.0, context="Sample.Clock"),)
+        await site.emit(MeterValues(at=site.clock.utc(), evse=1, samples=samples))
+        await site.csms.heard("MeterValues")  # what comes later has been told
+        assert ("SecurityEventNotification" in site.csms.actions()) is knows
+
+    on_site(test, version="1.6", more={"quirks": () if knows else ("no_security_extension",)})
