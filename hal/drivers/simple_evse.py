@@ -20,7 +20,7 @@ from hal.modbus.part import ModbusPart
 @dataclass(kw_only=True)
 class Driver(SharedController, ModbusPart):
     """[controller.<name>] driver = "simple_evse". It wants 0.2 s between two requests. `poll_s`: how often its state
-    is read; twice that without an answer is a fault."""
+    is read; twice that and its pause without an answer is a fault: a new wish takes two requests more."""
 
     pause_s: Annotated[float, Meta(ge=0.05, le=0.5)] = 0.2
     poll_s: Annotated[float, Meta(ge=0.1, le=2)] = 0.4
@@ -35,7 +35,7 @@ class Driver(SharedController, ModbusPart):
 
     @property
     def silence(self) -> float:
-        return 2 * self.poll_s
+        return 2 * (self.poll_s + self.pause_s)
 
     def make_dialect(self) -> Dialect:
         from hal.controllers.simple_evse import SimpleEvse  # noqa: PLC0415
@@ -68,13 +68,14 @@ class Driver(SharedController, ModbusPart):
         while not ending:
             ending = self._ending  # seen before the turn: the last one begins after it
             self._wanted.clear()
+            began = time.monotonic()
             try:
                 self._turn()
             except DeviceError as error:
                 if self._dialect is not None:
                     self._dialect.trouble = str(error)
             if not ending:
-                self._wanted.wait(self.poll_s)
+                self._wanted.wait(max(0.0, began + self.poll_s - time.monotonic()))
 
     def _turn(self) -> None:
         from hal.controllers.simple_evse import SimpleEvse  # noqa: PLC0415

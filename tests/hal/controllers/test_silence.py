@@ -9,15 +9,18 @@ from collections.abc import Callable
 
 import pytest
 
-from hal.contracts import DeviceError
+from hal.contracts import DeviceError, PilotMode, PilotOutput
 from hal.controllers import controller
 from hal.controllers.controller import SerialController
-from hal.drivers import chargebyte_safety, cobs_protobuf, openevse_rapi, pilotline_mcu
+from hal.controllers.outlet import X1, Wish
+from hal.controllers.simple_evse import SimpleEvse
+from hal.drivers import chargebyte_safety, cobs_protobuf, openevse_rapi, pilotline_mcu, simple_evse
 from hil.devices.chargebyte_safety import SafetyController
 from hil.devices.mcu import Mcu
 from hil.devices.openevse import OpenEvse
 from hil.devices.protobuf_board import ProtobufBoard
 from hil.devices.serial_board import SimulatedController
+from hil.devices.simple_evse import SimpleEvse as SimulatedEvse
 
 STEP_S = 0.005
 LATE = 0.5  # of a sample period: how late a word may be before it counts as missing
@@ -101,3 +104,82 @@ def test_the_shipped_times_are_what_is_tested() -> None:
         driver = make()
         (field,) = [each for each in dataclasses.fields(driver) if each.name == "silence_s"]
         assert driver.silence == field.default
+
+
+# --- one that is asked over a Modbus bus ----------------------------------------------------------------------------
+
+
+class AskedEvse:
+    """A SimpleEVSE with its driver's shipped times; each request takes the pause it wants and 40 ms on the wire."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.driver = simple_evse.Driver(bus="line", address=1)
+        self.dialect = SimpleEvse()
+        self.driver._dialect = self.dialect
+        self.board = SimulatedEvse()
+        self.board.copper.car = "B"
+        self.clock = clock
+        self.cut = False
+        self.watching = False
+        self._asked_at = 0.0
+
+    def read(self, function: int, register: int, count: int) -> tuple[int, ...]:
+        pdu = self._request(bytes((function, register >> 8, register & 0xFF, 0, count)))
+        return tuple(int.from_bytes(pdu[at : at + 2], "big") for at in range(2, len(pdu), 2))
+
+    def write(self, register: int, value: int) -> None:
+        self._request(bytes((6, register >> 8, register & 0xFF, value >> 8, value & 0xFF)))
+
+    def _request(self, pdu: bytes) -> bytes:
+        self.pass_time(max(0.0, self._asked_at + self.driver.pause_s - self.clock.now) + 0.04)
+        self._asked_at = self.clock.now
+        if self.cut:
+            raise DeviceError("no answer")
+        return self.board.device.answer(pdu)
+
+    def pass_time(self, seconds: float) -> None:
+        until = self.clock.now + seconds
+        while self.clock.now < until:
+            self.clock.now += STEP_S
+            self.driver.feed()
+            if self.watching:
+                self.driver.fresh(self.dialect.outlets[1].pilot, "pilot")
+
+    def turn(self) -> None:
+        """As the driver's thread does."""
+        began = self.clock.now
+        try:
+            self.dialect.turn(self, self.clock.now)  # type: ignore[arg-type]
+        except DeviceError:
+            assert self.cut
+        self.pass_time(began + self.driver.poll_s - self.clock.now)
+
+
+def test_an_asked_controller_is_never_stale_while_it_is_told_new_things_and_is_when_it_falls_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(controller, "time", clock)
+    evse = AskedEvse(clock)
+    evse.turn()
+    evse.watching = True
+    wishes = [PilotOutput(PilotMode.DUTY, amps / 0.6) for amps in (6, 16)] + [PilotOutput(PilotMode.F), X1]
+    for number in range(40):  # each turn may have to write the current and the command
+        evse.dialect.wishes[1] = Wish(wishes[number % len(wishes)])
+        evse.turn()
+    assert evse.board.current == 0 and evse.board.command == 0
+    evse.watching, evse.cut = False, True
+    said = evse.dialect.outlets[1].pilot
+    assert said is not None
+    stale_at = None
+    for _ in range(10):
+        evse.turn()
+    clock.now = said.at
+    while stale_at is None:
+        clock.now += STEP_S
+        try:
+            evse.driver.fresh(said, "pilot")
+        except DeviceError:
+            stale_at = clock.now
+    period_s = evse.driver.poll_s + evse.driver.pause_s
+    assert stale_at - said.at <= 2 * period_s + 2 * STEP_S
