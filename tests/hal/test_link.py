@@ -128,6 +128,17 @@ def test_bad_packets_are_counted_and_cost_the_lease(joined: Joined) -> None:
         assert joined.bench.guard.counters.bad_frames == 60
 
 
+def test_what_is_asked_for_ends_a_rest_and_an_echo_does_not(bench: Bench) -> None:
+    rung: list[str] = []
+    bench.connect()
+    bench.guard.mailbox.wake_tick = lambda: rung.append("")
+    bench.run(1.0)  # ten beats were answered
+    assert not rung
+    bench.grant()
+    bench.guard.receive(Event.STOP)
+    assert len(rung) == 2
+
+
 def test_a_flood_of_intents_is_dropped_and_delays_no_tick(bench: Bench) -> None:
     bench.connect()
     for _ in range(100_000):
