@@ -4,6 +4,7 @@ A command never raises for what it asks. Rules of tokens are `authorization`'s, 
 """
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -27,7 +28,7 @@ from firmware.station.commands import (
 )
 from firmware.station.evse import Evse
 from firmware.station.facts import IdToken
-from firmware.station.signal import until
+from firmware.station.signal import Signal, until
 from firmware.station.transaction import STOPS, Stop
 from hal import wire
 from hal.contracts import LockState
@@ -269,8 +270,13 @@ def stop(station: "Station", command: StopTransaction) -> Outcome:
 async def unlock(station: "Station", command: Unlock) -> Outcome:
     """F05: release the plug, with the bolt's own word for it."""
     evse = station.evses.get(command.evse)
-    if evse is None or not _has_connector(station, command.evse, command.connector):
-        return Outcome("UnknownConnector", f"there is no connector {command.connector} at EVSE {command.evse}")
+    if evse is None:
+        return Outcome("UnknownConnector", f"there is no EVSE {command.evse}")
+    connector = command.connector if command.connector is not None else evse.connector
+    if not _has_connector(station, command.evse, connector):
+        return Outcome("UnknownConnector", f"there is no connector {connector} at EVSE {command.evse}")
+    if connector != evse.connector:
+        return await _unlock_beside(station, evse, evse.settings.connectors[connector - 1])
     if evse.claimed and evse.stop_wanted is None:
         return Outcome("OngoingAuthorizedTransaction", "a transaction is running; stop it first", evse.transaction_id)
     if evse.capability is None:
@@ -281,17 +287,47 @@ async def unlock(station: "Station", command: Unlock) -> Outcome:
         return Outcome("UnlockFailed", "the contactor did not open")
     evse.free_cable()
     evse.release_lock()
+    return await _released(evse.changed, lambda: evse.seen.lock if evse.seen is not None else LockState.UNKNOWN)
+
+
+async def _unlock_beside(station: "Station", evse: Evse, connector: int) -> Outcome:
+    """A connector that is not in use; `connector` is the board's number."""
+    guard = station.guard
+    known = guard.hello.connectors if guard.hello is not None and guard.connected else ()
+    can = next((each for each in known if each.connector == connector), None)
+    if can is None:
+        return Outcome("UnlockFailed", evse.guard_problem or "the guard has not reported yet")
+    if not can.lock:
+        return Outcome("NotSupported", "this connector has no lock")
+    changed = Signal()
+
+    def observed(_: wire.Observation) -> None:
+        changed.notify()
+
+    def bolt() -> LockState:
+        seen = guard.observations.get(connector)
+        return seen.lock if seen is not None else LockState.UNKNOWN
+
+    guard.on_observation.append(observed)
+    try:
+        guard.send(wire.LockIntent(0, connector, False))
+        return await _released(changed, bolt)
+    finally:
+        guard.on_observation.remove(observed)
+
+
+async def _released(changed: Signal, bolt: Callable[[], LockState]) -> Outcome:
+    """Wait for the bolt: free, or it was tried and that is over (nobody need wait longer for that answer)."""
     tried = False
 
     def settled() -> bool:
-        """Free, or it was tried and is over: nobody need wait longer for that answer."""
         nonlocal tried
-        bolt = evse.seen.lock if evse.seen is not None else LockState.UNKNOWN
-        tried = tried or bolt is LockState.MOVING
-        return bolt is LockState.UNLOCKED or (tried and bolt is not LockState.MOVING)
+        state = bolt()
+        tried = tried or state is LockState.MOVING
+        return state is LockState.UNLOCKED or (tried and state is not LockState.MOVING)
 
-    await until(evse.changed, settled, _UNLOCK_S)
-    state = evse.seen.lock if evse.seen is not None else LockState.UNKNOWN
+    await until(changed, settled, _UNLOCK_S)
+    state = bolt()
     if state is LockState.UNLOCKED:
         return Outcome("Unlocked")
     return Outcome("UnlockFailed", f"the bolt is {state.value}" + ("" if tried else f" after {_UNLOCK_S:g} s"))

@@ -46,8 +46,10 @@ class CancelReservation(Command, frozen=True, kw_only=True, tag="cancel_reservat
 
 
 class Unlock(Command, frozen=True, kw_only=True, tag="unlock"):
+    """connector None = the one in use."""
+
     evse: int
-    connector: int = 1
+    connector: int | None = None
 
 
 class SetAvailability(Command, frozen=True, kw_only=True, tag="availability"):

@@ -2,7 +2,7 @@
 outcome into the answer. Variables and reports are in `configuration`."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 from msgspec import UNSET
 
@@ -78,15 +78,11 @@ async def request_stop(request: messages.RequestStopTransactionRequest, office: 
 
 
 async def unlock(request: messages.UnlockConnectorRequest, office: Office) -> Answer:
-    evse = office.station.evses.get(request.evse_id)
-    if evse is None or not 1 <= request.connector_id <= len(evse.settings.connectors):
-        return Answer(messages.UnlockConnectorResponse(status="UnknownConnector"))
-    if evse.transaction_id is not None and evse.id_token is not None:
-        return Answer(messages.UnlockConnectorResponse(status="OngoingAuthorizedTransaction"))  # F05.FR.02
     outcome = await office.station.do(commands.Unlock(evse=request.evse_id, connector=request.connector_id))
+    status = outcome.status if outcome.status in get_args(types.UnlockStatusEnum) else "UnlockFailed"
     return Answer(
         messages.UnlockConnectorResponse(
-            status="Unlocked" if outcome.accepted else "UnlockFailed",
+            status=cast(types.UnlockStatusEnum, status),
             status_info=because(outcome.reason if not outcome.accepted else ""),
         )
     )

@@ -8,6 +8,8 @@ import pytest
 from ocpp.v21 import call_result as result21
 from ocpp.v201 import call_result as result201
 
+from firmware.config import EvseSettings
+from hal.contracts import LockState
 from hal.wire import Fault
 
 Run = Callable[..., None]
@@ -274,6 +276,25 @@ def test_a_bolt_is_tried_whether_or_not_a_cable_is_in_and_its_own_word_is_passed
         assert bolt.lock.value == "unlocked"
 
     on_2x(test)
+
+
+@pytest.mark.ocpp("2.0.1:F05.FR.03", "2.0.1:F05.FR.04", "2.0.1:F05.FR.06", "2.0.1:TC_F_10")
+def test_the_plug_beside_the_one_in_use_is_unlocked_by_itself(on_2x: Run) -> None:
+    async def unlock(lab: Any, connector: int) -> str:
+        return str((await lab.csms.ask("UnlockConnector", evse_id=1, connector_id=connector)).status)
+
+    async def test(lab: Any) -> None:
+        await lab.charge()
+        await lab.until(lambda: lab.guard.connectors[1].lock.value == "locked")
+        assert await unlock(lab, 1) == "OngoingAuthorizedTransaction"
+        lab.guard.connectors[2].lock = LockState.LOCKED  # somebody's forgotten cable
+        lab.guard.report(2)
+        assert await unlock(lab, 2) == "Unlocked"
+        assert [lab.guard.connectors[each].lock.value for each in (1, 2)] == ["locked", "unlocked"]
+        for unknown in (0, 3):
+            assert await unlock(lab, unknown) == "UnknownConnector"
+
+    on_2x(test, evses=(EvseSettings(id=1, connectors=(1, 2)),))
 
 
 @pytest.mark.ocpp("2.0.1:F05.FR.05")
