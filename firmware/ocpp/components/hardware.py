@@ -98,15 +98,15 @@ def _evse(station: Station, evse: Evse) -> list[Variable]:
         found.append(_problem(name, evse, frozenset(code for code, of in FAULTY.items() if of == name)))
     placed = [replace(row, evse=evse.id) for row in found]
     for number in range(1, len(evse.settings.connectors) + 1):
-        placed += [replace(row, evse=evse.id, connector=number) for row in _connector(station, evse)]
+        placed += [replace(row, evse=evse.id, connector=number) for row in _connector(station, evse, number)]
     return placed
 
 
-def _connector(station: Station, evse: Evse) -> list[Variable]:
+def _connector(station: Station, evse: Evse, number: int) -> list[Variable]:
     lock = frozenset(code for code, of in FAULTY.items() if of == "ConnectorPlugRetentionLock")
     return [
         fixed("Connector", "Available", "boolean", "true"),
-        _state(station, evse.id, "Connector"),
+        _state(station, evse.id, "Connector", number),
         live(
             "Connector", "ConnectorType", "string", lambda: evse.capability.kind if evse.capability else "Undetermined"
         ),
@@ -127,9 +127,10 @@ def _problem(component: str, evse: Evse, codes: frozenset[str | None]) -> Variab
     return replace(live(component, "Problem", "boolean", present), summary=True)
 
 
-def _state(station: Station, evse: int | None, component: str) -> Variable:
+def _state(station: Station, evse: int | None, component: str, connector: int | None = None) -> Variable:
     def read() -> str:
-        states = [each.state for each in station.statuses() if evse in (None, each.evse)]
+        found = [each for each in station.statuses() if evse in (None, each.evse)]
+        states = [each.state for each in found if connector in (None, each.connector)]
         return next(
             (word for word in ("Available", "Occupied", "Reserved", "Faulted") if word in states), "Unavailable"
         )

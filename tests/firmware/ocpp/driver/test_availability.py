@@ -10,6 +10,7 @@ from firmware.config import EvseSettings
 from hal import wire
 
 Run = Callable[..., None]
+AVAILABILITY = {"name": "AvailabilityState"}
 TWO_PLUGS = {"evses": (EvseSettings(id=1, connectors=(1, 2)),)}  # one EVSE that serves one of them at a time
 
 
@@ -96,6 +97,12 @@ def test_one_connector_is_taken_out_of_service_alone(on_2x: Run) -> None:
             assert await change(lab, "Inoperative", evse=1, connector=2) == "Accepted"
             await hears(lab, "Unavailable", since=before)
         assert told(lab) == {(1, 1): "Available", (1, 2): "Unavailable"}
+        states = [
+            {"component": {"name": "Connector", "evse": {"id": 1, "connectorId": number}}, "variable": AVAILABILITY}
+            for number in (1, 2)
+        ]
+        answer = await lab.csms.ask("GetVariables", get_variable_data=states)
+        assert [each["attribute_value"] for each in answer.get_variable_result] == ["Available", "Unavailable"]
         lab.move(2, level="B")
         await lab.until(lambda: lab.station.evses[1].plugged)
         assert not (await lab.swipe("DRIVER")).accepted, "this plug is out of service"
