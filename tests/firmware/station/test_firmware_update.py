@@ -60,7 +60,7 @@ def order(files: Any, serve: Any) -> UpdateOrder:
     return UpdateOrder(3, f"http://127.0.0.1:{serve()}/image", retrieve_at=0.0)
 
 
-@pytest.mark.ocpp("2.x:L01.FR.06", "2.x:L01.FR.07", "2.x:L01.FR.34", "2.0.1:TC_L_13", "2.0.1:TC_L_15", "2.x:L02.FR.03")
+@pytest.mark.ocpp("2.x:L01.FR.06", "2.x:L01.FR.07", "2.x:L01.FR.34", "2.0.1:TC_L_15", "2.x:L02.FR.03")
 def test_running_transactions_end_first_and_no_new_ones_begin(
     bench: Any, play: Any, csms_settings: Any, tmp_path: Path, order: UpdateOrder
 ) -> None:
