@@ -17,6 +17,8 @@ import websockets.asyncio.server
 from websockets.typing import Subprotocol
 
 BIG: Final = 10 << 20
+LONG_PING: Final = b"\x89\x7d" + b"p" * 125
+MOST_UNSENT: Final = 1 << 20  # our own memory is not what is tried
 PENDING: Final = '{"status": "Pending", "currentTime": "2027-01-15T12:00:00Z", "interval": 1}'
 GARBAGE: Final = (
     "",
@@ -230,20 +232,41 @@ async def half_open(office: Office, socket: Socket) -> None:
     await asyncio.sleep(3600)
 
 
-async def pings(office: Office, socket: Socket) -> None:
-    """2,000 of the longest pings a second; calls are answered."""
+async def _flood(office: Office, socket: Socket, octets: bytes, *, first: bytes = b"", reads: bool = True) -> None:
+    """These octets 20 times a second, as fast as they are taken; calls are answered, unless nothing is read."""
 
     async def flood() -> None:
+        socket.transport.write(first)
         while not socket.transport.is_closing():
-            socket.transport.write((b"\x89\x7d" + b"p" * 125) * 100)
+            if socket.transport.get_write_buffer_size() < MOST_UNSENT:
+                socket.transport.write(octets)
             await asyncio.sleep(0.05)
 
+    if not reads:
+        socket.transport.pause_reading()
     flooding = asyncio.create_task(flood())
     try:
-        while True:
-            await _answer_next(office, socket)
+        while not flooding.done():
+            await (_answer_next(office, socket) if reads else asyncio.sleep(0.05))
     finally:
         flooding.cancel()
+    raise OSError("closed by the station")
+
+
+async def pings(office: Office, socket: Socket) -> None:
+    await _flood(office, socket, LONG_PING * 100)
+
+
+async def pings_unread(office: Office, socket: Socket) -> None:
+    await _flood(office, socket, LONG_PING * 500, reads=False)
+
+
+async def tiny_frames(office: Office, socket: Socket) -> None:
+    await _flood(office, socket, b"\x81\x00" * 5000)
+
+
+async def empty_fragments(office: Office, socket: Socket) -> None:
+    await _flood(office, socket, b"\x00\x00" * 5000, first=b"\x01\x00")
 
 
 async def flapping(office: Office, socket: Socket) -> None:
@@ -336,6 +359,9 @@ WAYS: Final[dict[str, Way]] = {
     "half-open": Way(served=half_open, keeps=True),
     "flapping": Way(served=_flap),
     "pings": Way(served=pings),
+    "pings unread": Way(served=pings_unread),
+    "tiny frames": Way(served=tiny_frames),
+    "empty fragments": Way(served=empty_fragments),
     "1,000 calls/s": Way(served=calls),
     "1,000 calls/s unread": Way(served=calls_unread),
     "certificate swap": Way(served=good, tls=True, swapped=True),
