@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from firmware.config import EvseSettings
 from firmware.station.charging import DC_IDLE, DcWish
-from firmware.station.facts import IdToken
+from firmware.station.facts import IdToken, Sample
 from firmware.station.limits import Limit
 from firmware.v2g.ac_station import AcStation
 from firmware.v2g.conversation import Conversation
@@ -59,6 +59,10 @@ class Outlet:
     @property
     def closed(self) -> bool:
         return self.seen is not None and self.seen.closed
+
+    def sample(self) -> Sample | None:
+        meter = self.seen.meter if self.seen is not None else None
+        return Sample(at=meter.at, energy_wh=meter.import_wh) if meter is not None else None
 
     @property
     def limit(self) -> Limit:

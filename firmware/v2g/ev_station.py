@@ -11,8 +11,9 @@ from typing import Protocol
 from firmware.config import EvseSettings
 from firmware.station.charging import DcWish
 from firmware.station.connector_status import forbidding
-from firmware.station.facts import IdToken
+from firmware.station.facts import IdToken, Sample
 from firmware.station.limits import Limit
+from firmware.v2g.meter_reading import MeterReading, reading_of
 from firmware.v2g.quirks import Quirk, QuirkName, known
 from hal.wire import ConnectorCapability, Observation
 
@@ -38,6 +39,7 @@ class EvseView(Protocol):
     def power_limit(self) -> Limit | None: ...
     @property
     def stop_wanted(self) -> str | None: ...
+    def sample(self) -> Sample | None: ...
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class EvStation:
         return not self._evse.closed
 
     @property
-    def meter_wh(self) -> int | None:
-        """Reading of the meter in whole Wh; None without one."""
-        seen = self._evse.seen
-        return None if seen is None or seen.meter is None else max(0, int(seen.meter.import_wh))
+    def meter(self) -> MeterReading | None:
+        """What the meter says now; None without one, or while it is silent."""
+        sample = self._evse.sample()
+        return reading_of(sample) if sample is not None else None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from firmware.config import EvseSettings
 from firmware.station.charging import DC_IDLE, DcWish
-from firmware.station.facts import IdToken
+from firmware.station.facts import IdToken, Sample
 from firmware.station.limits import Limit
 from firmware.v2g import exi, v2gtp
 from firmware.v2g.conversation import Conversation
@@ -51,6 +51,9 @@ class Bay:
             dc_max_power_w=MAX_W,
         )
     )
+
+    def sample(self) -> Sample | None:
+        return None
 
     @property
     def seen(self) -> Observation:

@@ -60,11 +60,16 @@ class Receipts:
         self._shown: MeterInfo | None = None
 
     def meter_info(self) -> MeterInfo | None:
-        """The reading of this moment; None without a meter."""
-        reading = self._station.meter_wh
+        """The reading of this moment; None without a meter. Its id is the meter's serial number, or else its EVSE's."""
+        reading = self._station.meter
         self._shown = None
         if reading is not None:
-            self._shown = MeterInfo(meter_id=self._station.evse_id[:32], meter_reading=reading)
+            self._shown = MeterInfo(
+                meter_id=(reading.serial or self._station.evse_id)[:32],
+                meter_reading=reading.wh,
+                sig_meter_reading=reading.signature,
+                t_meter=reading.at,
+            )
         return self._shown
 
     def due(self) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from firmware.config import EvseSettings
 from firmware.station.charging import DC_IDLE
-from firmware.station.facts import IdToken
+from firmware.station.facts import IdToken, Sample
 from firmware.station.limits import Limit
 from firmware.v2g import exi, v2gtp
 from firmware.v2g.ac_station import AcStation
@@ -33,6 +33,8 @@ from firmware.v2g.sessions.iso2_terms import PLAIN, Terms
 from hal.contracts import PilotMode, Plug
 from hal.wire import ConnectorCapability, DcSample, Fault, MeterSample, Observation
 
+METERED_AT = 1_800_014_400.0  # UTC s
+
 
 @dataclass
 class Bay:
@@ -46,6 +48,7 @@ class Bay:
     stop_wanted: str | None = None
     phases: int = 3
     meter_wh: float | None = 1234.5
+    signed: str | None = None  # what its meter signs with each reading
     faults: tuple[Fault, ...] = ()
     obedient: bool = True
     nominal: bool = False
@@ -83,6 +86,9 @@ class Bay:
             meter=meter,
             faults=self.faults,
         )
+
+    def sample(self) -> Sample | None:
+        return None if self.meter_wh is None else Sample(METERED_AT, self.meter_wh, signed=self.signed)
 
     def pause(self, context: str) -> None:
         self.paused = context

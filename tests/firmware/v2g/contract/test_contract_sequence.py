@@ -120,6 +120,27 @@ def test_silence_ends_the_session_after_60_seconds(state: str, reach: Any) -> No
     assert not rig.car.wish.energise
 
 
+#: A record of a meter that signs each reading, by a key that nobody needs any more
+SIGNED = 'OCMF|{"PG":"T1","MS":"M-42"}|{"SD":"3006020101020102"}'
+
+
+@pytest.mark.ocpp("2.x:J03")
+def test_the_car_is_shown_the_fiscal_meter_and_signs_for_just_that(reach: Any, request_named: Any) -> None:
+    rig = reach("MeteringReceipt")
+    rig.bay.signed = SIGNED
+    rig.bay.meter_wh = 1300.0
+    status = rig.ask(request_named("ChargingStatus"))
+    assert status.receipt_required
+    shown = status.meter_info
+    assert (shown.meter_id, shown.meter_reading, shown.t_meter) == ("M-42", 1300, 1_800_014_400)
+    assert shown.sig_meter_reading == b"\0" * 23 + b"\1" + b"\0" * 23 + b"\2"
+    rig.bay.meter_wh = 1301.0  # it goes on; the receipt is for what was shown
+    assert str(give_receipt(rig, shown).response_code) == "OK"
+    status = rig.ask(request_named("ChargingStatus"))
+    unsigned = replace(status.meter_info, sig_meter_reading=None)
+    assert str(give_receipt(rig, unsigned).response_code) == "FAILED_MeteringSignatureNotValid"
+
+
 def test_a_signed_receipt_is_taken_and_charging_goes_on(reach: Any, request_named: Any) -> None:
     rig = reach("MeteringReceipt")
     assert rig.ask(request_named("ChargingStatus")).receipt_required
