@@ -152,7 +152,7 @@ def test_a_whole_transaction_in_16(csms: StrictCsms, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.ocpp("2.x:E02.FR.09", "2.x:E06.FR.01", "2.x:F03.FR.01", "2.x:B07.FR.01", "2.0.1:TC_F_08")
+@pytest.mark.ocpp("2.x:E02.FR.09", "2.x:F03.FR.01", "2.x:B07.FR.01", "2.0.1:TC_F_08")
 @pytest.mark.parametrize("csms", ["2.0.1", "2.1"], indirect=True)
 def test_a_whole_transaction_in_2x(csms: StrictCsms, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     folder = tmp_path / "station"

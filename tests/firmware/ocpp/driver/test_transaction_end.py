@@ -332,7 +332,7 @@ def test_who_plugs_in_too_late_does_not_charge(on_2x: On) -> None:
 # --- the car's own word (ISO 15118) ---------------------------------------------------------------------------------
 
 
-@pytest.mark.ocpp("2.0.1:E15.FR.01", "2.0.1:E15.FR.04", "2.0.1:E15.FR.05", "2.0.1:TC_E_46")
+@pytest.mark.ocpp("2.0.1:E15.FR.01", "2.0.1:E15.FR.04", "2.0.1:E15.FR.05")
 @pytest.mark.parametrize(
     ("points", "told", "last"),
     [
