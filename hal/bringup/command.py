@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     bring.set_defaults(run=_bringup)
     verify = commands.add_parser("verify", help="is a bring-up report as it was signed?")
     verify.add_argument("file", type=Path)
+    verify.add_argument("--key", default="", metavar="HEX", help="public key of the station it must come from")
     verify.set_defaults(run=_verify)
     box = commands.add_parser("blackbox", help="what a connector did in the minute before a latched fault")
     box.add_argument("file", type=Path)
@@ -102,7 +103,7 @@ def _probe(options: argparse.Namespace) -> int:
 
 
 def _bringup(options: argparse.Namespace) -> int:
-    from hal.bringup import guard_death, report  # noqa: PLC0415
+    from hal.bringup import guard_death, page, report  # noqa: PLC0415
     from hal.bringup.trial import Trial  # noqa: PLC0415
 
     try:
@@ -125,19 +126,27 @@ def _bringup(options: argparse.Namespace) -> int:
         board.detach()
     if board.settings.on_guard_death in ("line_release", "hardware_watchdog"):
         for connector in board.connectors:
-            if ask(f"Connector {connector.settings.id}: kill a guard that holds the contactor closed, and measure?"):
-                steps.append(guard_death.measure(options.file, board, connector.settings.id, options.sim))
+            number = connector.settings.id
+            for name in ("contactor", "ac_contactor"):
+                question = (
+                    f"Connector {number}: kill a guard that holds the {name.replace('_', ' ')} closed, and measure?"
+                )
+                if name in connector.parts and ask(question):
+                    steps.append(guard_death.measure(options.file, board, number, name, options.sim))
     made = report.make(board.settings.name, digest, options.technician, steps)
     name = f"bringup-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     try:
-        signed = report.sign(made, report.own_key(options.out))
-        (options.out / f"{name}.json").write_bytes(signed)
+        key = report.own_key(options.out)
+        public = report.public_key(key)
+        (options.out / f"{name}.json").write_bytes(report.sign(made, key))
+        (options.out / f"{name}.html").write_text(page.page(made, public, f"{name}.json"), encoding="utf-8")
         (options.out / f"{name}.txt").write_text(report.text(made))
     except (OSError, ValueError) as error:
         print(f"the report cannot be kept: {error}", file=sys.stderr)
         return 3
     print(report.text(made), end="")
-    print(f"signed report: {options.out / f'{name}.json'}")
+    print(f"signed report: {options.out / f'{name}.json'}, to read and print: {name}.html")
+    print(f"key of this station: {public}")
     return 0 if made.passed else 1
 
 
@@ -160,7 +169,10 @@ def _verify(options: argparse.Namespace) -> int:
     from hal.bringup import report  # noqa: PLC0415
 
     try:
-        print(report.text(report.verify(options.file.read_bytes())), end="")
+        signed = options.file.read_bytes()
+        print(report.text(report.verify(signed, options.key)), end="")
+        whose = "the key that was asked for" if options.key else "not known whose: compare it, or ask with --key"
+        print(f"signed with {report.signer(signed)} ({whose})")
     except (OSError, ValueError) as error:
         print(f"{options.file}: {_said(error)}", file=sys.stderr)
         return 1

@@ -22,8 +22,8 @@ import sys, time
 from pathlib import Path
 from hal.board import load
 board = load(Path(sys.argv[1]))
-board.attach(Path(sys.argv[3]) if len(sys.argv) > 3 else None)
-driver = next(c for c in board.connectors if c.settings.id == int(sys.argv[2])).parts["contactor"].driver
+board.attach(Path(sys.argv[4]) if len(sys.argv) > 4 else None)
+driver = next(c for c in board.connectors if c.settings.id == int(sys.argv[2])).parts[sys.argv[3]].driver
 feeders = [p["watchdog"].driver for p in (board.parts, *(c.parts for c in board.connectors)) if "watchdog" in p]
 driver.close()
 until = time.monotonic() + 0.6
@@ -37,16 +37,17 @@ while True:
 """
 
 
-def measure(path: Path, board: Board, connector: int, registers: Path | None = None) -> Step:
-    """Close by another process, SIGKILL it, and time the mirror contact. `board` must not be attached."""
-    part = next(each for each in board.connectors if each.settings.id == connector).parts["contactor"]
-    arguments = [str(path), str(connector), *([str(registers)] if registers else [])]
+def measure(path: Path, board: Board, connector: int, name: str, registers: Path | None = None) -> Step:
+    """Close by another process, SIGKILL it, and time the mirror contact. `name`: the contactor's section; `board` must
+    not be attached."""
+    part = next(each for each in board.connectors if each.settings.id == connector).parts[name]
+    arguments = [str(path), str(connector), name, *([str(registers)] if registers else [])]
     holder = subprocess.Popen([sys.executable, "-c", _HOLD, *arguments], stdout=subprocess.PIPE, text=True)  # noqa: S603
     what = f"opens after the guard is killed ({board.settings.on_guard_death})"
     limit = f"{LIMIT_S * 1000:.0f} ms"
 
     def step(result: str, measured: str = "") -> Step:
-        return Step(connector, "contactor", what, result, measured, limit)
+        return Step(connector, name, what, result, measured, limit)
 
     try:
         said = _first_line(holder)
@@ -56,7 +57,7 @@ def measure(path: Path, board: Board, connector: int, registers: Path | None = N
         killed_at = time.monotonic()
         holder.wait()
         linux = board.linux
-        place = Place(connector, "contactor", registers or board.registers, Path(linux.sysfs), Path(linux.dev))
+        place = Place(connector, name, registers or board.registers, Path(linux.sysfs), Path(linux.dev))
         look = getattr(part.driver, "watch_mirror", None)
         if look is None:
             return step("skipped: its mirror contact cannot be read without its coil")

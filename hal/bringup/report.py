@@ -1,5 +1,9 @@
-"""The report of a bring-up: JSON signed with the board's own Ed25519 key (made on first use), and a text for people."""
+"""The report of a bring-up: JSON signed with the board's own Ed25519 key (made on first use), and a text for people.
 
+The page that reads better is hal/bringup/page.py.
+"""
+
+import hashlib
 import os
 import platform
 import time
@@ -62,8 +66,7 @@ def own_key(folder: Path) -> Ed25519PrivateKey:
 def sign(report: Report, key: Ed25519PrivateKey) -> bytes:
     """{"report": ..., "public_key": hex, "signature": hex over the report's JSON}."""
     body = msgspec.json.encode(report, order="sorted")
-    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    signed = {"report": msgspec.Raw(body), "public_key": public.hex(), "signature": key.sign(body).hex()}
+    signed = {"report": msgspec.Raw(body), "public_key": public_key(key), "signature": key.sign(body).hex()}
     return msgspec.json.encode(signed)
 
 
@@ -73,8 +76,30 @@ class _Signed(msgspec.Struct):
     signature: str
 
 
-def verify(signed: bytes) -> Report:
-    """The report, if its signature is right. Raises ValueError. Whose key it is, the caller must know."""
+def public_key(key: Ed25519PrivateKey) -> str:
+    """Hex, as the report names it."""
+    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+
+
+def fingerprint(public: str) -> str:
+    """What people compare: the first half of SHA-256 over the raw key, in groups of four."""
+    digest = hashlib.sha256(bytes.fromhex(public)).hexdigest()[:32]
+    return " ".join(digest[at : at + 4] for at in range(0, len(digest), 4))
+
+
+def signer(signed: bytes) -> str:
+    """The public key that a signed report names, in hex. Raises ValueError."""
+    try:
+        return msgspec.json.decode(signed, type=_Signed).public_key
+    except msgspec.DecodeError as error:
+        raise ValueError(f"no bring-up report: {error}") from error
+
+
+def verify(signed: bytes, known: str = "") -> Report:
+    """The report, if its signature is right, and made with the `known` public key (hex) where one is given: without
+    it anybody may have signed anew. Raises ValueError."""
+    if known and signer(signed) != known.strip().lower():
+        raise ValueError("the report was signed with another key")
     try:
         found = msgspec.json.decode(signed, type=_Signed)
         public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(found.public_key))

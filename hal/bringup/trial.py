@@ -225,10 +225,12 @@ _TRIALS: Final[dict[str, Callable[[Any, Ask], Results]]] = {
     "pilot": _pilot,
     "proximity": _proximity,
     "contactor": _contactor,
+    "ac_contactor": _contactor,
     "phase_switch": _phase_switch,
     "rcd": _rcd,
     "lock": _lock,
     "meter": _meter,
+    "ac_meter": _meter,
     **dict.fromkeys(THERMOMETERS, _thermometer),
     **dict.fromkeys(_INPUTS, _input),
     "token_reader": _reader,
@@ -236,6 +238,7 @@ _TRIALS: Final[dict[str, Callable[[Any, Ask], Results]]] = {
     "dc_supply": _dc_supply,
 }
 _ORDER: Final = (
-    *_INPUTS, "pilot", "proximity", *THERMOMETERS, "meter", "rcd", "lock", "phase_switch", "contactor", "dc_enable",
-    "dc_supply", "isolation_monitor", "indicator", "token_reader", "shunt_trip", "watchdog",
+    *_INPUTS, "pilot", "proximity", *THERMOMETERS, "meter", "ac_meter", "rcd", "lock", "phase_switch",
+    "contactor", "ac_contactor", "dc_enable", "dc_supply", "isolation_monitor", "indicator", "token_reader",
+    "shunt_trip", "watchdog",
 )  # fmt: skip

@@ -10,16 +10,19 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
+import msgspec
 import pytest
 
 from hal import black_box
 from hal.board import load
 from hal.bringup import packages, report
 from hal.bringup.command import main
+from hal.bringup.page import page
 from hal.bringup.probe import probe
 from hal.bringup.schema import board_schema
 from hal.bringup.trial import Step
@@ -199,6 +202,9 @@ def test_a_good_board_passes_and_its_guard_may_die(tmp_path: Path, bench: Wiring
         ("phase_switch", "1 phase(s)"),
     }
     assert (tmp_path / "out" / report.KEY_FILE).stat().st_mode & 0o777 == 0o600
+    (signed,), (shown,) = ((tmp_path / "out").glob(f"*.{kind}") for kind in ("json", "html"))
+    assert shown.stem == signed.stem
+    assert "Ada" in shown.read_text() and report.signer(signed.read_bytes()) in shown.read_text()
 
 
 def test_what_does_not_work_fails_with_its_measured_value(tmp_path: Path, bench: Wiring) -> None:
@@ -224,9 +230,77 @@ def test_a_report_that_was_changed_is_not_believed(tmp_path: Path, capsys: pytes
     path.write_bytes(signed.replace(b'"failed"', b'"ok"'))
     assert main(["verify", str(path)]) == 1
     assert "changed after it was signed" in capsys.readouterr().err
+    path.write_bytes(report.sign(made, report.own_key(tmp_path / "somebody_else")))
+    assert main(["verify", str(path)]) == 0
+    assert "not known whose" in capsys.readouterr().out
+    ours = report.public_key(report.own_key(tmp_path))
+    assert main(["verify", str(path), "--key", ours]) == 1
+    assert "signed with another key" in capsys.readouterr().err
+    path.write_bytes(signed)
+    assert main(["verify", str(path), "--key", ours]) == 0
     for raw in (b"", b"{}", b"[]", signed[:-10]):
         with pytest.raises(ValueError, match="no bring-up report"):
             report.verify(raw)
+
+
+class Reader(HTMLParser):
+    """What a browser would show: texts, and every element and attribute there is."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.shown: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in {"meta"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and self.open[-1] != "style":
+            self.shown.append(data.strip())
+
+
+EVIL = "<script>alert(1)</script>\"'&<img src=x onerror=y>"
+
+
+def test_the_page_shows_every_step_and_what_failed_first() -> None:
+    steps = [
+        Step(0, "emergency_stop", "trips", "skipped"),
+        Step(1, "rcd", "trips on its test current", "failed", "not in time", "500 ms"),
+        Step(1, "contactor", "closes", "ok", "21 ms", "250 ms"),
+    ]
+    text = page(report.make("Board", "ab" * 32, "Ada", steps), "00" * 32, "bringup-1.json")
+    seen = Reader(text)
+    assert seen.open == [], "every element is closed"
+    for words in ("FAILED", "Ada", "ab" * 32, "not in time", "500 ms", "21 ms", "left out", "1 failed, 1 left out"):
+        assert any(words in shown for shown in seen.shown), words
+    assert seen.shown.index("What failed") < seen.shown.index("Station") < seen.shown.index("Connector 1")
+    assert f"pilotline board verify bringup-1.json --key {'00' * 32}" in seen.shown
+    good = Reader(page(report.make("Board", "", "", steps[2:]), "00" * 32, "x.json"))
+    assert "PASSED" in good.shown and "What failed" not in good.shown and "no name given" in good.shown
+
+
+def test_nothing_in_a_report_becomes_part_of_the_page() -> None:
+    """A board's name, a technician's, a device's words: all come from elsewhere."""
+    steps = [Step(1, EVIL, EVIL, result, EVIL, EVIL) for result in ("ok", "failed", EVIL)]
+    made = msgspec.structs.replace(report.make(EVIL, EVIL, EVIL, steps), machine=EVIL, software=EVIL, at=EVIL)
+    seen = Reader(page(made, "00" * 32, EVIL))
+    assert {tag for tag, _ in seen.elements} <= {
+        "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "span", "dl", "dt", "dd", "table", "thead",
+        "tbody", "tr", "th", "td", "code",
+    }  # fmt: skip
+    attributes = {name for _, attrs in seen.elements for name in attrs}
+    assert attributes <= {"lang", "charset", "name", "content", "class"}
+    classes = {attrs["class"] for _, attrs in seen.elements if "class" in attrs}
+    assert classes <= {"verdict failed", "ok", "failed", "skipped", "mono"}
+    assert any(EVIL in shown for shown in seen.shown), "it is shown as it is"
 
 
 def test_the_key_of_a_station_stays_the_same(tmp_path: Path) -> None:
@@ -259,11 +333,15 @@ def test_a_black_box_is_printed_with_its_changes(tmp_path: Path, capsys: pytest.
     assert main(["blackbox", str(path)]) == 2
 
 
-def test_a_good_simulated_board_passes_with_the_real_plant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("board", "plant_kind"), [("sim-ac-type2", "ac"), ("sim-nacs", "nacs")])
+def test_a_good_simulated_board_passes_with_the_real_plant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], board: str, plant_kind: str
+) -> None:
     """As the README has it: the plant is a process, its watchdog lets no coil close that nobody feeds."""
     sim = tmp_path / "sim.registers"
+    command = [sys.executable, "-m", "hil.plant", "--registers", str(sim), "--board", plant_kind]
     plant = subprocess.Popen(
-        [sys.executable, "-m", "hil.plant", "--registers", str(sim), "--control", str(tmp_path / "control.sock")],
+        [*command, "--control", str(tmp_path / "control.sock")],
         cwd=BOARDS.parent,
         stdout=subprocess.PIPE,
         text=True,
@@ -271,7 +349,7 @@ def test_a_good_simulated_board_passes_with_the_real_plant(tmp_path: Path, capsy
     try:
         assert plant.stdout is not None
         assert "ready" in plant.stdout.readline()
-        file = str(BOARDS / "sim-ac-type2.toml")
+        file = str(BOARDS / f"{board}.toml")
         code = main(["bringup", file, "--sim", str(sim), "--yes", "--out", str(tmp_path)])
         assert code == 0, capsys.readouterr()
     finally:
