@@ -18,7 +18,9 @@ from typing import Final, Literal
 import msgspec
 
 from firmware.station import security_events
+from firmware.station.authorization import Unreachable
 from firmware.station.commands import Reset
+from firmware.station.contracts import OcspRequestData
 from firmware.station.facts import FirmwareStatus
 from firmware.station.firmware_update import UpdateAnswer, UpdateOrder
 from firmware.station.station import Station
@@ -30,6 +32,7 @@ from firmware.update.updater import Updater, UpdaterError
 log = logging.getLogger(__name__)
 
 KEPT: Final = "update/order"  # the station's lasting value
+ASK_S: Final = 5.0  # so long the order waits for word on its signer's certificate
 LOOK_S: Final = 1.0  # between looks at clock and transactions
 MAX_IMAGE: Final = 2_000_000_000
 Stage = Literal["fetch", "verify", "install", "restart", "done"]
@@ -106,9 +109,9 @@ class UpdateProcess:
         self._load()
         if not order.signed and not self._accepts_unsigned:
             return UpdateAnswer("Rejected", "software without a signature is not accepted")
-        if order.signed and (why := await self._refuses_signer(order)):
-            security_events.tell(self._station, "InvalidFirmwareSigningCertificate", why)
-            return UpdateAnswer("InvalidCertificate", why)
+        if order.signed and (refused := await self._refuses_signer(order)) is not None:
+            security_events.tell(self._station, "InvalidFirmwareSigningCertificate", refused.reason)
+            return refused
         running = self._kept is not None and self._kept.stage != "done"
         if running and (self._installing or (self._kept is not None and self._kept.stage not in CANCELLABLE)):
             return UpdateAnswer("Rejected", "an installation is under way")  # L01.FR.27
@@ -125,24 +128,47 @@ class UpdateProcess:
             return "Idle", None  # L01.FR.25
         return self._kept.told, self._kept.order.request_id
 
-    async def _refuses_signer(self, order: UpdateOrder) -> str:
+    async def _refuses_signer(self, order: UpdateOrder) -> UpdateAnswer | None:
+        """Why this certificate cannot sign for us, None when it can."""
         if order.certificate is None or order.signature is None:
-            return "a signature needs its certificate, and a certificate its signature"
-        certificate = order.certificate
+            return UpdateAnswer("InvalidCertificate", "a signature needs its certificate, a certificate its signature")
+        pem = order.certificate
         now = datetime.fromtimestamp(self._station.clock.utc(), UTC)
 
-        def look() -> str:
+        def look() -> tuple[int, OcspRequestData | None] | str:
             from firmware.security.certificates import CertificateError  # noqa: PLC0415
             from firmware.security.store import Store  # noqa: PLC0415
+            from firmware.update.revocation import question  # noqa: PLC0415
             from firmware.update.signature import check_signer  # noqa: PLC0415
 
             try:
-                check_signer(certificate, Store(self._certificates, self._certificates), now)
+                signer = check_signer(pem, Store(self._certificates, self._certificates), now)
+                return signer.certificate.serial_number, question(*signer)
             except CertificateError as error:
                 return str(error)
-            return ""
 
-        return await asyncio.to_thread(look)
+        found = await asyncio.to_thread(look)
+        if isinstance(found, str):
+            return UpdateAnswer("InvalidCertificate", found)
+        serial, request = found
+        if request is not None and await self._is_revoked(serial, request):
+            return UpdateAnswer("RevokedCertificate", f"the certificate that signs ({serial:x}) was revoked")
+        return None
+
+    async def _is_revoked(self, serial: int, request: OcspRequestData) -> bool:
+        """As far as can be learnt quickly: who cannot be asked does not keep software away."""
+        from firmware.update.revocation import says_revoked  # noqa: PLC0415
+
+        source = self._station.certificate_status
+        if source is None:
+            return False
+        try:
+            async with asyncio.timeout(ASK_S):
+                response = await source.get_certificate_status(request)
+        except (Unreachable, TimeoutError) as error:
+            log.info("firmware update: nobody says whether its certificate was revoked: %s", error or "no answer")
+            return False
+        return await asyncio.to_thread(says_revoked, response, serial)
 
     async def _cancel(self) -> None:
         await self._stop()

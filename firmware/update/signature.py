@@ -9,7 +9,7 @@ import binascii
 import hashlib
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -23,7 +23,14 @@ from firmware.security.store import Store
 BLOCK: Final = 1_048_576
 
 
-def check_signer(pem: str, store: Store, now: datetime) -> x509.Certificate:
+class Signer(NamedTuple):
+    """A certificate that signs, and the root it was issued by."""
+
+    certificate: x509.Certificate
+    root: x509.Certificate
+
+
+def check_signer(pem: str, store: Store, now: datetime) -> Signer:
     """The certificate that signs, judged. Raises CertificateError."""
     found = read(pem)
     if not found:
@@ -39,10 +46,10 @@ def check_signer(pem: str, store: Store, now: datetime) -> x509.Certificate:
     try:
         usage = signer.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
-        return signer
+        return Signer(signer, root)
     if not usage.digital_signature:
         raise CertificateError(f"{name_of(signer)} may not sign (key usage)")
-    return signer
+    return Signer(signer, root)
 
 
 def holds(image: Path, signature: str, pem: str) -> bool:

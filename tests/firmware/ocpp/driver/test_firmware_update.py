@@ -1,6 +1,7 @@
 """Firmware updates between both sides: a back office that orders, a file server, and the simulated A/B updater."""
 
 import base64
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import AuthorityInformationAccessOID
 from ocpp.exceptions import OCPPError
+from ocpp.v16 import call_result as result16
+from ocpp.v21 import call_result as result21
+from ocpp.v201 import call_result as result201
 
 from firmware.config import UpdateSettings
 from firmware.station.facts import FirmwareStatus
@@ -31,6 +37,16 @@ class Maker:
     root: x509.Certificate
     signer: x509.Certificate
     key: Any
+    root_key: Any = None
+
+    def ocsp(self, status: ocsp.OCSPCertStatus) -> str:
+        """The responder's word on the signer's certificate, as GetCertificateStatus carries it."""
+        revoked = NOON if status is ocsp.OCSPCertStatus.REVOKED else None
+        builder = ocsp.OCSPResponseBuilder().add_response(
+            self.signer, self.root, SHA256(), status, NOON, NOON + timedelta(days=7), revoked, None
+        )
+        response = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, self.root).sign(self.root_key, SHA256())
+        return base64.b64encode(response.public_bytes(Encoding.DER)).decode()
 
     @property
     def root_pem(self) -> str:
@@ -47,7 +63,8 @@ class Maker:
         return base64.b64encode(self.key.sign(image, ec.ECDSA(SHA256()))).decode()
 
 
-def maker(kind: str = "ec", days: int = 300) -> Maker:
+def maker(kind: str = "ec", days: int = 300, responder: str = "") -> Maker:
+    """`responder`: who says whether the signer's certificate was revoked."""
     root_key = ec.generate_private_key(ec.SECP256R1())
     key: Any = root_key if kind == "self" else ec.generate_private_key(ec.SECP256R1())
     if kind == "rsa":
@@ -56,7 +73,13 @@ def maker(kind: str = "ec", days: int = 300) -> Maker:
     who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "signer")])
 
     def made(subject: x509.Name, public: Any, ca: bool, until: int) -> x509.Certificate:
-        return (
+        access = (
+            [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(responder))]
+            if responder
+            else []
+        )
+        extra = [x509.AuthorityInformationAccess(access)] if access and not ca else []
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(name)
@@ -65,10 +88,12 @@ def maker(kind: str = "ec", days: int = 300) -> Maker:
             .not_valid_before(NOON - timedelta(days=30))
             .not_valid_after(NOON + timedelta(days=until))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .sign(root_key, SHA256())
         )
+        for each in extra:
+            builder = builder.add_extension(each, critical=False)
+        return builder.sign(root_key, SHA256())
 
-    return Maker(made(name, root_key.public_key(), True, 3000), made(who, key.public_key(), False, days), key)
+    return Maker(made(name, root_key.public_key(), True, 3000), made(who, key.public_key(), False, days), key, root_key)
 
 
 def at(seconds: float) -> str:
@@ -179,6 +204,37 @@ def test_signed_software_is_fetched_checked_and_installed(
         await order.site.csms.heard(f"{signed}FirmwareStatusNotification", status="Idle")
 
     ordering(test, version, by=maker(kind))
+
+
+def answered(site: Any, version: str, ocsp_result: str | None) -> None:
+    """What the back office says to GetCertificateStatus; None: it does not know."""
+    inner = {"status": "Accepted", "ocspResult": ocsp_result} if ocsp_result is not None else {"status": "Failed"}
+    if version == "1.6":
+        site.csms.replies["DataTransfer"].append(result16.DataTransfer(status="Accepted", data=json.dumps(inner)))
+    else:
+        kind = {"2.0.1": result201, "2.1": result21}[version].GetCertificateStatus
+        site.csms.replies["GetCertificateStatus"].append(
+            kind(status=inner["status"], **({"ocsp_result": ocsp_result} if ocsp_result is not None else {}))
+        )
+
+
+@VERSIONS
+@pytest.mark.parametrize("word", ["REVOKED", "GOOD", "nothing", "nonsense"])
+@pytest.mark.ocpp("2.x:L01.FR.02", "1.6:SignedUpdateFirmware", "1.6:DataTransfer", "1.6:L01.FR.25")
+def test_software_of_a_revoked_signer_is_refused(ordering: Ordering, files: Any, version: str, word: str) -> None:
+    async def test(order: Order) -> None:
+        words = {"nothing": None, "nonsense": "AAAA"}
+        said = words[word] if word in words else order.by.ocsp(getattr(ocsp.OCSPCertStatus, word))
+        answered(order.site, version, said)
+        revoked = word == "REVOKED"
+        assert await order.give(retrieve=at(3600)) == ("RevokedCertificate" if revoked else "Accepted")
+        if revoked:
+            await order.site.csms.heard("SecurityEventNotification", type="InvalidFirmwareSigningCertificate")
+        asked = [name for name in order.site.csms.actions() if name in {"GetCertificateStatus", "DataTransfer"}]
+        assert len(asked) == 1
+        assert files.asked == []
+
+    ordering(test, version, by=maker(responder="http://ocsp.example/"))
 
 
 @VERSIONS
