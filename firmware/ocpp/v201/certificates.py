@@ -1,7 +1,7 @@
 """2.0.1 blocks A and M: certificates installed, listed, deleted and renewed, as `station.certificates` does it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from msgspec import UNSET
 
@@ -58,6 +58,8 @@ async def installed(request: messages.GetInstalledCertificateIdsRequest, office:
     certificates = office.station.certificates
     kinds = request.certificate_type if request.certificate_type is not UNSET else ()
     found = await certificates.installed(tuple(map(_use, kinds))) if certificates is not None else []
+    if isinstance(request, messages.GetInstalledCertificateIdsRequest):  # 2.0.1 has no word for roots of car makers
+        found = [each for each in found if _kind(each.use) in get_args(messages.GetCertificateIdUseEnum)]
     if not found:
         return Answer(messages.GetInstalledCertificateIdsResponse(status="NotFound"))
     chains = tuple(_chain(each) for each in found)

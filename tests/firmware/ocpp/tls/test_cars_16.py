@@ -82,3 +82,17 @@ def test_16_a_refused_request_for_cars_is_not_repeated(on_site: OnSite, inner: s
         assert site.csms.actions().count("DataTransfer") == 1
 
     on_site(test, version="1.6", is_managed=True, variables={"SecurityCtrlr.CertSigningWaitMinimum": "1"})
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+def test_roots_of_car_makers_are_listed_where_there_is_a_word_for_them(on_site: OnSite, ca: Any, version: str) -> None:
+    async def test(site: Any) -> None:
+        await site.told("BootNotification")
+        assert (await site.station.certificates.install("OEM", ca.pem)).status == "Accepted"
+        if version == "1.6":
+            status = (await inside(site, "GetInstalledCertificateIds"))["status"]
+        else:
+            status = (await site.csms.ask("GetInstalledCertificateIds")).status
+        assert status == ("Accepted" if version == "2.1" else "NotFound")
+
+    on_site(test, version=version, is_managed=True)
