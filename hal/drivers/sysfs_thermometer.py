@@ -7,6 +7,8 @@ from typing import Final, Literal
 from hal.contracts import DeviceError, Place
 from hal.linux.sysfs import Attribute, read_once
 
+_COLDEST_MDEG: Final = -60_000  # no such sensor measures below, or above
+_HOTTEST_MDEG: Final = 200_000
 _POWER_ON_MDEG: Final = 85_000  # a DS18B20 that has not converted yet says exactly this
 
 
@@ -17,22 +19,27 @@ class Driver:
 
     source: Literal["w1", "thermal"]
     name: str
-    _attribute: Attribute | None = field(init=False, default=None, repr=False)
+    _path: Path | None = field(init=False, default=None, repr=False)
 
     def attach(self, place: Place) -> None:
-        self._attribute = Attribute(self._find(place.sysfs))
+        self._path = self._find(place.sysfs)
 
     def detach(self) -> None:
-        if self._attribute is not None:
-            self._attribute.close()
-            self._attribute = None
+        self._path = None
 
     def read(self) -> float:
-        if self._attribute is None:
+        """Opened anew each time: the file of a sensor that was unplugged is dead, also when it is back."""
+        if self._path is None:
             raise DeviceError("thermometer: not attached")
-        value = self._attribute.read_int()
+        attribute = Attribute(self._path)
+        try:
+            value = attribute.read_int()
+        finally:
+            attribute.close()
         if self.source == "w1" and value == _POWER_ON_MDEG:
-            raise DeviceError(f"{self._attribute.path}: the sensor lost its supply (power-on value)")
+            raise DeviceError(f"{self._path}: the sensor lost its supply (power-on value)")
+        if not _COLDEST_MDEG <= value <= _HOTTEST_MDEG:
+            raise DeviceError(f"{self._path}: {value / 1000:g} °C cannot be")
         return value / 1000
 
     def _find(self, sysfs: Path) -> Path:

@@ -17,7 +17,7 @@ _KEYS: Final = dict(zip("1234567890", range(2, 12), strict=True)) | {
     "A": 30, "B": 48, "C": 46, "D": 32, "E": 18, "F": 33, "\n": 28,
 }  # fmt: skip
 
-Trouble = Literal["", "silence", "garbage", "no ack", "bad checksum"]
+Trouble = Literal["", "silence", "garbage", "no ack", "bad checksum", "slow"]
 
 
 class Pn532Chip:
@@ -26,6 +26,7 @@ class Pn532Chip:
     def __init__(self, *, i2c: bool = False) -> None:
         self.card: bytes | None = None
         self.trouble: Trouble = ""
+        self.slow_s = 5.0
         self.asked: list[bytes] = []
         self._i2c = i2c
         self._master, self._slave = pty.openpty()
@@ -62,6 +63,8 @@ class Pn532Chip:
     def _hear(self, body: bytes) -> None:
         self.asked.append(body)
         if self.trouble == "silence":
+            return
+        if self.trouble == "slow" and self._stop.wait(self.slow_s):
             return
         if self.trouble == "garbage":
             self._say(os.urandom(40))

@@ -262,9 +262,10 @@ def test_the_meter_is_read(station: Station, eventually: Eventually) -> None:
           for trouble in (Trouble.SILENCE, Trouble.GARBAGE, Trouble.CORRUPT, Trouble.SLOW)),
         # of OpenEVSE only the meter can be out of range: below
         *((name, Trouble.OUT_OF_RANGE) for name in ("mcu", "chargebyte", "simple_evse")),
-        *(("yeti", trouble) for trouble in (Trouble.SILENCE, Trouble.GARBAGE, Trouble.OUT_OF_RANGE)),
+        *(("yeti", trouble) for trouble in (Trouble.SILENCE, Trouble.GARBAGE, Trouble.CORRUPT, Trouble.SLOW,
+                                             Trouble.OUT_OF_RANGE)),
         ("mcu", Trouble.NAN), ("chargebyte", Trouble.NAN), ("simple_evse", Trouble.REFUSE),
-        *((name, Trouble.DISCONNECT) for name in ("mcu", "chargebyte", "yeti", "openevse")),
+        *((name, Trouble.DISCONNECT) for name in ("mcu", "chargebyte", "yeti", "openevse", "simple_evse")),
     ],
     indirect=["station"], ids=lambda value: str(value.value) if isinstance(value, Trouble) else str(value),
 )  # fmt: skip

@@ -69,11 +69,11 @@ def test_a_card_is_read_once_per_presentation(chip: tuple[Pn532Chip, Any]) -> No
     assert polled(driver, bool) == "DEADBEEF"
 
 
-@pytest.mark.parametrize("trouble", ["silence", "garbage", "no ack", "bad checksum"])
+@pytest.mark.parametrize("trouble", ["silence", "garbage", "no ack", "bad checksum", "slow"])
 def test_trouble_is_said_and_over_when_it_is_over(chip: tuple[Pn532Chip, Any], trouble: Trouble) -> None:
     made, driver = chip
     polled(driver, lambda token: token is None)
-    made.card, made.trouble = UID, trouble
+    made.card, made.trouble, made.slow_s = UID, trouble, 1.0
     began = time.monotonic()
     with pytest.raises(DeviceError, match="card reader"):
         driver.poll()

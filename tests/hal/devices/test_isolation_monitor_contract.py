@@ -141,6 +141,7 @@ def test_a_broken_monitor_says_so(bench: Bench) -> None:
         Trouble.GARBAGE,
         Trouble.CORRUPT,
         Trouble.SLOW,
+        Trouble.DISCONNECT,
         Trouble.REFUSE,
         Trouble.NAN,
         Trouble.OUT_OF_RANGE,
