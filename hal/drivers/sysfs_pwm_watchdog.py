@@ -15,7 +15,7 @@ from hal.contracts import DeviceError, Place
 from hal.linux.pwm import Pwm
 
 STARVED_S: Final = 0.1
-_LOOK_S: Final = 0.02
+_AGAIN_S: Final = 0.02
 
 
 @dataclass
@@ -73,7 +73,11 @@ class Driver:
                 self._on = on
 
     def _watch(self) -> None:
-        while not self._end.wait(_LOOK_S):
-            if self._on and time.monotonic() - self._fed > STARVED_S:
+        """Looks when the last feeding is worn out, not more often: each look is a wake-up."""
+        left_s = STARVED_S
+        while not self._end.wait(left_s):
+            left_s = self._fed + STARVED_S - time.monotonic() if self._on else STARVED_S
+            if left_s <= 0:
+                left_s = _AGAIN_S
                 with suppress(DeviceError):  # tried again in a moment
                     self._switch(False)
