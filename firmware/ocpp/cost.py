@@ -42,6 +42,7 @@ class CostDesk:
         match fact:
             case Authorized(accepted=True):
                 self._greetings[fact.evse] = fact.reason
+                self.displayed.speak(fact.evse, fact.language)
             case Transaction(kind="Started"):
                 tariff = self._greetings.pop(fact.evse, "") or self._standing(fact.evse)
                 self._tell(fact, "Tariff", tariff=tariff)  # I01.FR.03, I04.FR.01

@@ -137,6 +137,7 @@ def _show_evse(page: _Page, evse: dict[str, Any], options: str) -> None:
     page.row("token", evse["token"])
     page.row("session", _session(evse))
     page.row("told", evse.get("told", ""))
+    page.row("bill", evse.get("bill", ""))
     page.row("shown", " / ".join(evse.get("says", ())))
     page.row("packets", ", ".join(part for part in (evse.get("capture"), evse.get("capture_state")) if part))
     page.row("temperature", f"{evse['temperature_c']:.0f} °C" if evse["temperature_c"] is not None else None)

@@ -30,7 +30,7 @@ class Unreachable(Exception):
 @dataclass(frozen=True)
 class Verdict:
     """Answer to "may this token charge?". `status`: AuthorizationStatusEnumType; `expiry`: UTC seconds; `evses`: where
-    it may charge, () = everywhere."""
+    it may charge, () = everywhere; `language`: of its driver (RFC 5646), "" = not told."""
 
     status: str = "Accepted"
     group: IdToken | None = None
@@ -38,6 +38,7 @@ class Verdict:
     reason: str = ""
     source: str = "csms"
     evses: tuple[int, ...] = ()
+    language: str = ""
 
     @property
     def accepted(self) -> bool:

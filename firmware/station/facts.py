@@ -113,7 +113,7 @@ class TokenPresented(Fact, frozen=True, kw_only=True, tag="token_presented"):
 
 
 class Authorized(Fact, frozen=True, kw_only=True, tag="authorized"):
-    """The verdict on a token. `source`: csms, local_list, cache, free, offline, remote."""
+    """The verdict on a token. `source`: csms, local_list, cache, free, offline, remote; `language`: of its driver."""
 
     evse: int
     id_token: IdToken
@@ -121,6 +121,7 @@ class Authorized(Fact, frozen=True, kw_only=True, tag="authorized"):
     status: str  # AuthorizationStatusEnumType: Accepted Blocked ConcurrentTx Expired Invalid ...
     source: str
     reason: str = ""
+    language: str = ""
 
 
 # --- transactions ---------------------------------------------------------------------------------------------------

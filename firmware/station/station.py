@@ -269,6 +269,7 @@ class Station(Values):
                 status=verdict.status,
                 source=verdict.source,
                 reason=verdict.reason,
+                language=verdict.language,
             )
         )
 

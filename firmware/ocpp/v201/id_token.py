@@ -32,4 +32,5 @@ def verdict_of(info: types.IdTokenInfo) -> Verdict:
         expiry=expiry,
         reason=message.content if message is not None else "",
         evses=given(info.evse_id) or (),
+        language=given(info.language1) or "",
     )

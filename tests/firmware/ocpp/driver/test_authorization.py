@@ -408,3 +408,16 @@ def test_a_master_pass_ends_everything_and_begins_nothing(on_2x: On) -> None:
             assert event["transactionInfo"]["stoppedReason"] == "MasterPass"
 
     on_2x(test, variables={"AuthCtrlr.MasterPassGroupId": "MASTER"})
+
+
+@pytest.mark.ocpp("2.0.1:O01.FR.08")
+def test_the_display_speaks_the_language_of_who_was_accepted(on_2x: On) -> None:
+    async def test(lab: Any) -> None:
+        says(lab, "Authorize", language1="nl")
+        assert (await lab.swipe("DRIVER")).accepted
+        await lab.until(lambda: lab.station.displayed.language(1) == "nl")
+        await lab.swipe("DRIVER")
+        assert (await lab.swipe("ANOTHER")).accepted
+        await lab.until(lambda: lab.station.displayed.language(1) == "en")  # the station's own
+
+    on_2x(test)
