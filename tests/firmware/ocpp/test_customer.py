@@ -61,15 +61,15 @@ def test_what_cache_and_list_know_is_told_and_what_is_no_list_forgotten(on_2x: O
 
 @pytest.mark.ocpp("2.0.1:N09.FR.06", "2.0.1:N10.FR.04", "2.0.1:N10.FR.06")
 @pytest.mark.ocpp("2.0.1:TC_N_28", "2.0.1:TC_N_31", "2.0.1:TC_N_32")
-@pytest.mark.parametrize(
-    "who", [{"id_token": NOBODY}, {"customer_identifier": "NOBODY"}, {"customer_certificate": CERTIFICATE}]
-)
-def test_of_who_is_not_known_there_is_one_empty_message(on_2x: OnSite, who: dict[str, Any]) -> None:
+def test_of_who_is_not_known_there_is_one_empty_message(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
-        assert await ask(site, 1, **who) == ("Accepted", "")
-        assert await ask(site, 2, clear=True, **who) == ("Accepted", "")
-        assert await ask(site, 3, report=False, clear=True, **who) == ("Accepted", "cleared")
-        assert site.csms.actions().count("NotifyCustomerInformation") == 3
+        nobody: tuple[dict[str, Any], ...]
+        nobody = ({"id_token": NOBODY}, {"customer_identifier": "NOBODY"}, {"customer_certificate": CERTIFICATE})
+        for number, who in zip((1, 4, 7), nobody, strict=True):
+            assert await ask(site, number, **who) == ("Accepted", "")
+            assert await ask(site, number + 1, clear=True, **who) == ("Accepted", "")
+            assert await ask(site, number + 2, report=False, clear=True, **who) == ("Accepted", "cleared")
+        assert site.csms.actions().count("NotifyCustomerInformation") == 9
 
     on_2x(test)
 

@@ -123,8 +123,9 @@ def test_one_connector_is_taken_out_of_service_alone(on_2x: Run) -> None:
 
 @pytest.mark.ocpp("2.0.1:G03.FR.05", "2.0.1:G04.FR.06", "2.0.1:G01.FR.05", "2.0.1:G03.FR.04", "2.0.1:G04.FR.05")
 @pytest.mark.ocpp("2.0.1:TC_G_11", "2.0.1:TC_G_14", "2.0.1:TC_G_17")
-@pytest.mark.parametrize("where", [(), (1,), (1, 1)], ids=["station", "evse", "connector"])
-@pytest.mark.parametrize("ends_by", ["token", "plug"])
+@pytest.mark.parametrize(
+    ("where", "ends_by"), [((), "token"), ((1,), "plug"), ((1, 1), "token")], ids=["station", "evse", "connector"]
+)
 def test_who_charges_is_not_disturbed(on_2x: Run, where: tuple[int, ...], ends_by: str) -> None:
     async def test(lab: Any) -> None:
         await lab.charge()

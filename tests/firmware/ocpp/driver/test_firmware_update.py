@@ -381,11 +381,13 @@ def test_unsigned_software_where_the_operator_takes_it(ordering: Ordering, tmp_p
     ordering(test, version, unsigned=True)
 
 
+EITHER = pytest.mark.parametrize(("version", "signed"), [("2.0.1", True), ("2.1", False)])
+
+
 # --- beside charging ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
-@pytest.mark.parametrize("signed", [True, False])
+@EITHER
 @pytest.mark.ocpp("2.x:L01.FR.06", "2.x:L01.FR.10", "2.x:L01.FR.20", "2.0.1:TC_L_14", "2.x:L02.FR.03")
 def test_new_sessions_may_begin_while_it_waits_where_that_is_wanted(
     ordering: Ordering, version: str, signed: bool
@@ -409,8 +411,7 @@ def test_new_sessions_may_begin_while_it_waits_where_that_is_wanted(
     ordering(test, version, unsigned=not signed, charging=True)
 
 
-@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
-@pytest.mark.parametrize("signed", [True, False])
+@EITHER
 @pytest.mark.ocpp("2.x:L01.FR.07", "2.x:L01.FR.33", "2.0.1:TC_L_15")
 @pytest.mark.ocpp("2.x:L02.FR.03", "2.x:L02.FR.04", "2.x:L02.FR.21", "2.x:L02.FR.22")
 def test_nothing_new_begins_until_the_new_software_runs(ordering: Ordering, version: str, signed: bool) -> None:
