@@ -50,6 +50,7 @@ SENT: list[tuple[tuple[Frame, ...], str]] = [
     (GX.prepare(1), "068181FC#014A000100000000"),
     (R48.measure(0), "108040FE#0000000000000000"),
     (R48.set_point(0, 53.5, 25.0, 1), "108080FE#010000000000D600 108080FE#0103000000000200"),
+    (R48.set_point(1, 53.5, 25.0, 1), "108180FE#010000000000D600 108180FE#0103000000000200"),
     (R48.switch(0, on=False), "108080FE#0132000100000000"),
 ]
 HEARD: list[tuple[ModuleProtocol, str, Heard | None]] = [
@@ -79,7 +80,21 @@ HEARD: list[tuple[ModuleProtocol, str, Heard | None]] = [
     (R48, "1081407E#0181000000006400", Heard(1, "amps", current_a=25.0)),
     (R48, "1081407F#017100000000C800", None),
     (R48, "1081507E#0005000000000001", Heard(1, "information")),
+    (R48, "1081807E#010000000000D600", None),  # the answer to a command
 ]  # fmt: skip
+
+
+#: identifiers of frames that we need not send, from the same papers: groups, broadcasts
+IDS = [
+    (infypower.can_id(0xB, 0x02, 1), 0x02C201F0),
+    (uugreenpower.can_id(0), 0x02200000),
+    (huawei_r100040gx.can_id(0x0D, 0, 0x50, 0xFC), 0x068050FC),
+]
+
+
+@pytest.mark.parametrize(("made", "paper"), IDS, ids=[f"{paper:08X}" for _, paper in IDS])
+def test_identifiers_are_those_of_the_papers(made: int, paper: int) -> None:
+    assert made == paper
 
 
 ONE = 'driver = "winline"\ncan = "power"\nmodules = [1]'

@@ -37,8 +37,11 @@ def polled(driver: Any, wanted: Callable[[str | None], bool], within_s: float = 
 def test_frames_are_those_of_the_manual() -> None:
     """UM0701-02: GetFirmwareVersion is 00 00 FF 02 FE D4 02 2A 00; the ACK 00 00 FF 00 FF 00."""
     assert pn532.frame(b"\x02").hex() == "0000ff02fed4022a00"
+    assert pn532.frame(bytes((0x14, 1, 0, 1))).hex() == "0000ff05fbd4140100011600"  # SAMConfiguration
+    assert pn532.frame(pn532.LIST_TYPE_A).hex() == "0000ff04fcd44a0100e100"  # InListPassiveTarget
     assert pn532.take(bytes.fromhex("0000ff00ff00")) == (b"", 6)
-    assert pn532.take(bytes.fromhex("0000ff06fad50332010607e800")) == (bytes.fromhex("0332010607"), 13)
+    with pytest.raises(DeviceError, match="damaged"):  # a NACK is what a host says, never a reader
+        pn532.take(bytes.fromhex("0000ffff0000"))
 
 
 @pytest.mark.parametrize("cut", range(13))
