@@ -8,14 +8,15 @@ import os
 from pathlib import Path
 
 import asyncssh
+from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
 
 from firmware.transfer.address import PORTS
 from firmware.transfer.sftp import Order
 
 
 class HostKeys(asyncssh.SSHClient):
-    """For one connection. `known`: what the SSH library takes as known; `changed`: the server has another key than
-    before; `why`: in words."""
+    """For one connection. `known`: what the SSH library takes as known; `kinds`: of keys, the best first; `changed`: a
+    key that is refused is another than before; `why`: in words."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
@@ -23,7 +24,12 @@ class HostKeys(asyncssh.SSHClient):
         self._strict = order.known_hosts is not None
         self._file = Path(order.known_hosts or order.remembered or os.devnull)
         self.known = self._read()
-        self.changed = bool(self._trusted())
+        keys, authorities, *_ = self.known.match(order.host, "", order.port)
+        self.changed = bool(keys or authorities)
+        # kinds that are known first; the others too, so that a server with another key shows it to us
+        kinds = [each for key in keys for each in key.sig_algorithms]
+        kinds += get_default_certificate_algs() if authorities else []
+        self.kinds = [each.decode() for each in dict.fromkeys([*kinds, *get_default_public_key_algs()])]
         self.why = ""
 
     def _read(self) -> asyncssh.SSHKnownHosts:
@@ -31,10 +37,6 @@ class HostKeys(asyncssh.SSHClient):
         if not self._strict and not self._file.exists():
             return asyncssh.import_known_hosts("")
         return asyncssh.import_known_hosts(self._file.read_text(encoding="utf-8"))
-
-    def _trusted(self) -> bool:
-        keys, authorities, *_ = self.known.match(self._order.host, "", self._order.port)
-        return bool(keys or authorities)
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Asked where the key is not among the known ones."""

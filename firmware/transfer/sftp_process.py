@@ -42,6 +42,7 @@ async def carry_out(order: Order) -> Outcome:
                 order.port,
                 host_key_alias=order.host,
                 known_hosts=keys.known,
+                server_host_key_algs=keys.kinds,
                 username=order.user or "anonymous",
                 password=order.password or None,
                 client_keys=[order.key] if order.key else None,
@@ -57,7 +58,7 @@ async def carry_out(order: Order) -> Outcome:
             await (transfer.fetch() if order.fetch else transfer.send())
     except asyncssh.PermissionDenied as error:
         return Outcome(kind="denied", text=str(error))
-    except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
+    except asyncssh.HostKeyNotVerifiable as error:
         return Outcome(kind="denied", text=f"{keys.why or error}", changed_key=keys.changed)
     except asyncssh.SFTPError as error:
         return Outcome(kind=KINDS.get(error.code, "failed"), text=str(error), again=error.code not in KINDS)
