@@ -253,6 +253,12 @@ class Lab:
         await self.until(lambda: self.story()[-1:] == [last])
         return self.events()[-1]
 
+    async def quiet(self) -> None:
+        """Wait until every transaction event was answered (2.x): what is heard now is news."""
+        async with asyncio.timeout(15):
+            while (await self.csms.ask("GetTransactionStatus")).messages_in_queue:  # noqa: ASYNC110 - it can only ask
+                await asyncio.sleep(0.01)
+
     async def cut(self) -> None:
         """The back office is gone, and takes no calls; `csms.open()` brings it back."""
         await self.csms.close()

@@ -32,7 +32,7 @@ async def back(lab: Any) -> list[dict[str, Any]]:
     before = len(lab.events())
     await lab.csms.open()
     await lab.until(lambda: lab.client.connected)
-    await settled(lab, None, (None, False))
+    await lab.quiet()
     found: list[dict[str, Any]] = lab.events()[before:]
     return found
 
@@ -132,7 +132,7 @@ def test_another_of_the_group_ends_it_while_nobody_listens(on_2x: On) -> None:
         lab.csms.replies["Authorize"].append(result.Authorize(id_token_info=accepted))
         await lab.charge("DRIVER")
         await lab.told("Updated ChargingStateChanged Charging")
-        await settled(lab, None, (None, False))
+        await lab.quiet()
         await lab.cut()
         assert not (await lab.swipe("STRANGER")).accepted
         assert (await lab.swipe("OTHER")).accepted

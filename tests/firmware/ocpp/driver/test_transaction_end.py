@@ -161,6 +161,7 @@ def test_a_token_that_turns_out_bad_may_draw_what_is_granted(on_2x: On) -> None:
         await lab.charge()  # known from now on
         await gone(lab)
         await lab.told(PULLED)
+        await lab.quiet()
         await lab.cut()
         before = len(lab.events())
         await lab.charge()
