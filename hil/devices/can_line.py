@@ -6,7 +6,6 @@ import os
 import select
 import threading
 import time
-import tty
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import TracebackType
 
 from hil.devices.plant_values import Trouble
 from hil.devices.power_modules import Frame, Rack
+from hil.devices.pseudo_terminal import lead_to, open_terminal
 
 _LONGEST_LINE = 64
 _STEP_S = 0.005
@@ -50,14 +50,9 @@ class CanLine:
         return f'[can.{name}]\ninterface = "slcan"\nchannel = "{self.channel}"\nbitrate = 125000\n'
 
     def _plug_in(self) -> None:
-        master, slave = os.openpty()
-        tty.setraw(slave)
-        os.set_blocking(master, False)
-        fresh = self.channel.with_suffix(f".{os.getpid()}.new")
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(os.ttyname(slave))
-        fresh.replace(self.channel)
-        self._ends = (master, slave)
+        terminal = open_terminal(waits=False)
+        lead_to(terminal, self.channel)
+        self._ends = (terminal.far, terminal.near)
 
     def _pull_out(self) -> None:
         if self._ends is not None:

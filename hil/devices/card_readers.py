@@ -3,15 +3,14 @@ a reader that types, on a named pipe. Each is told which card lies on it, and ho
 """
 
 import os
-import pty
 import select
 import struct
 import threading
-import tty
 from pathlib import Path
 from typing import Final, Literal
 
 from hal.linux.sysfs import read_once
+from hil.devices.pseudo_terminal import open_terminal
 
 _KEYS: Final = dict(zip("1234567890", range(2, 12), strict=True)) | {
     "A": 30, "B": 48, "C": 46, "D": 32, "E": 18, "F": 33, "\n": 28,
@@ -29,9 +28,8 @@ class Pn532Chip:
         self.slow_s = 5.0
         self.asked: list[bytes] = []
         self._i2c = i2c
-        self._master, self._slave = pty.openpty()
-        tty.setraw(self._slave)
-        self.path = Path(os.ttyname(self._slave))
+        self._master, self._slave, port = open_terminal()
+        self.path = Path(port)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
 

@@ -8,13 +8,13 @@ import socket
 import struct
 import threading
 import time
-import tty
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal
 
 from hil.devices.plant_values import PlantValues, Trouble
+from hil.devices.pseudo_terminal import open_terminal
 
 
 @dataclass
@@ -86,9 +86,7 @@ class Slaves:
 
     def __enter__(self) -> "Slaves":
         if self.transport == "pty":
-            self._link, self._peer = os.openpty()
-            tty.setraw(self._peer)
-            self.port = os.ttyname(self._peer)
+            self._link, self._peer, self.port = open_terminal()
         else:
             self._server = socket.create_server(("127.0.0.1", 0))
             self._server.settimeout(0.05)

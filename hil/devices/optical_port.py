@@ -5,11 +5,11 @@ reader.
 import os
 import struct
 import threading
-import tty
 from collections.abc import Callable
 from types import TracebackType
 
 from hil.devices.plant_values import PlantValues, Trouble
+from hil.devices.pseudo_terminal import open_terminal
 
 _OBIS = {
     "1.8.0": (1, 8, 0, 30, -1), "2.8.0": (2, 8, 0, 30, -1), "16.7.0": (16, 7, 0, 27, 0),
@@ -88,10 +88,7 @@ class OpticalPort:
         self._link = self._peer = -1
 
     def __enter__(self) -> "OpticalPort":
-        self._link, self._peer = os.openpty()
-        tty.setraw(self._peer)
-        os.set_blocking(self._link, False)  # a reader that does not read must not hold us up
-        self.port = os.ttyname(self._peer)
+        self._link, self._peer, self.port = open_terminal(waits=False)
         self._thread.start()
         return self
 

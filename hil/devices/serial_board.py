@@ -8,12 +8,12 @@ import os
 import select
 import threading
 import time
-import tty
 from pathlib import Path
 from types import TracebackType
 
 from hil.devices.copper import Copper
 from hil.devices.plant_values import Trouble
+from hil.devices.pseudo_terminal import lead_to, open_terminal
 
 STEP_S = 0.005
 
@@ -71,14 +71,9 @@ class SerialBoard:
         self._pull()
 
     def _plug_in(self) -> None:
-        self._link, self._peer = os.openpty()
-        tty.setraw(self._peer)
-        os.set_blocking(self._link, False)
-        fresh = self.port.with_suffix(".new")
-        with contextlib.suppress(FileNotFoundError):
-            fresh.unlink()
-        fresh.symlink_to(os.ttyname(self._peer))
-        fresh.replace(self.port)
+        terminal = open_terminal(waits=False)
+        lead_to(terminal, self.port)
+        self._link, self._peer = terminal.far, terminal.near
 
     def _pull(self) -> None:
         for end in (self._link, self._peer):
