@@ -16,6 +16,9 @@ from websockets.http11 import Response
 from websockets.protocol import State
 
 QUEUED: Final = 16  # messages read ahead; a flood waits in the kernel and slows its sender down
+SLICE: Final = 4096  # octets parsed at once: a frame may have two of them, and 256 kB are read at once
+MOST_FRAGMENTS: Final = 4096  # of one message; empty ones have no size to be limited by
+MOST_UNSENT: Final = 1 << 20  # octets; who pings and does not read our pongs is left
 CLOSE_S: Final = 2.0  # so long the other end has for its part of closing
 
 
@@ -36,7 +39,9 @@ class WebSocket(asyncio.Protocol):
         self._gone: asyncio.Future[None] = loop.create_future()
         self._received: deque[str | bytes] = deque()
         self._arrived = asyncio.Event()
+        self._unparsed = bytearray()  # while there is no room for messages
         self._begun: list[Frame] = []  # of a message in fragments
+        self._is_failing = False  # nothing more is taken
         self._is_connected = False
         self._is_reading = True
         self._writable = asyncio.Event()
@@ -71,10 +76,10 @@ class WebSocket(asyncio.Protocol):
                 raise Closed(self._why())
             self._arrived.clear()
             await self._arrived.wait()
+        message = self._received.popleft()
         if not self._is_reading and len(self._received) <= QUEUED // 4 and not self._gone.done():
-            self._is_reading = True
-            self._transport.resume_reading()
-        return self._received.popleft()
+            self._parse()
+        return message
 
     async def ping(self) -> None:
         """Returns with the pong. Raises Closed."""
@@ -120,14 +125,28 @@ class WebSocket(asyncio.Protocol):
         self._flush()
 
     def data_received(self, data: bytes) -> None:
-        self._wire.receive_data(data)
-        for event in self._wire.events_received():
-            if isinstance(event, Frame):
-                self._on_frame(event)
-            elif isinstance(event, Response) and self._wire.handshake_exc is None and not self._opened.done():
-                self._opened.set_result(None)
-        self._refuse_handshake()
-        self._flush()
+        self._unparsed += data
+        self._parse()
+
+    def _parse(self) -> None:
+        """What was read, as far as there is room for its messages; more is read when all of it is parsed."""
+        while self._unparsed and len(self._received) <= QUEUED:
+            self._wire.receive_data(bytes(self._unparsed[:SLICE]))
+            del self._unparsed[:SLICE]
+            for event in self._wire.events_received():
+                if isinstance(event, Frame):
+                    self._on_frame(event)
+                elif isinstance(event, Response) and self._wire.handshake_exc is None and not self._opened.done():
+                    self._opened.set_result(None)
+            self._refuse_handshake()
+            self._flush()
+        if bool(self._unparsed) or len(self._received) > QUEUED:
+            if self._is_reading:
+                self._is_reading = False
+                self._transport.pause_reading()
+        elif not self._is_reading:
+            self._is_reading = True
+            self._transport.resume_reading()
 
     def eof_received(self) -> None:
         self._wire.receive_eof()
@@ -162,10 +181,14 @@ class WebSocket(asyncio.Protocol):
             pong = self._pongs.get(bytes(frame.data))
             if pong is not None and not pong.done():
                 pong.set_result(None)
-        elif frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
+        elif frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT} and not self._is_failing:
             self._begun.append(frame)
             if frame.fin:
                 self._on_message()
+            elif len(self._begun) > MOST_FRAGMENTS:
+                self._begun.clear()
+                self._is_failing = True
+                self._wire.fail(CloseCode.MESSAGE_TOO_BIG, f"more than {MOST_FRAGMENTS} fragments")
 
     def _on_message(self) -> None:
         begun, self._begun = self._begun, []
@@ -176,9 +199,6 @@ class WebSocket(asyncio.Protocol):
             self._wire.fail(CloseCode.INVALID_DATA, "not UTF-8")
             return
         self._arrived.set()
-        if self._is_reading and len(self._received) > QUEUED:
-            self._is_reading = False
-            self._transport.pause_reading()
 
     def _flush(self) -> None:
         for data in self._wire.data_to_send():
@@ -186,7 +206,10 @@ class WebSocket(asyncio.Protocol):
                 self._transport.write(data)
             elif self._transport.can_write_eof():
                 self._transport.write_eof()
-        if self._wire.close_expected():
+        if self._transport.get_write_buffer_size() > MOST_UNSENT:
+            self._unparsed.clear()
+            self._transport.abort()
+        elif self._wire.close_expected():
             self._end_soon()
 
     def _end_soon(self) -> None:

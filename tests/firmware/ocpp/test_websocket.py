@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake
 from websockets.uri import parse_uri
 
-from firmware.ocpp.websocket import QUEUED, Closed, WebSocket
+from firmware.ocpp.websocket import MOST_FRAGMENTS, QUEUED, SLICE, Closed, WebSocket
 
 Serve = Callable[[Any], Awaitable[None]]
 
@@ -148,6 +149,55 @@ def test_a_flood_waits_at_its_sender() -> None:
         assert sent < 200
         for _ in range(200):
             assert len(await ours.receive()) == 200_000
+
+    beside(serve, test)
+
+
+def test_the_smallest_messages_are_parsed_as_they_are_taken() -> None:
+    count = 20_000
+
+    async def serve(theirs: Any) -> None:
+        theirs.transport.write(b"\x81\x00" * count)
+        await theirs.send("last")
+        await theirs.wait_closed()
+
+    async def test(ours: WebSocket) -> None:
+        most = 0
+        for _ in range(count):
+            assert await ours.receive() == ""
+            most = max(most, len(ours._received))
+        assert await ours.receive() == "last"
+        assert most <= QUEUED + SLICE // 2
+
+    beside(serve, test)
+
+
+def test_a_message_of_empty_fragments_without_end_ends_the_connection() -> None:
+    async def serve(theirs: Any) -> None:
+        theirs.transport.write(b"\x01\x00" + b"\x00\x00" * 2 * MOST_FRAGMENTS)
+        await theirs.wait_closed()
+
+    async def test(ours: WebSocket) -> None:
+        with pytest.raises(Closed):
+            await ours.receive()
+        assert ours._begun == []
+
+    beside(serve, test)
+
+
+def test_who_pings_and_does_not_read_is_left() -> None:
+    async def serve(theirs: Any) -> None:
+        theirs.transport.pause_reading()
+        theirs.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        while not theirs.transport.is_closing():
+            if theirs.transport.get_write_buffer_size() == 0:
+                theirs.transport.write((b"\x89\x7d" + b"p" * 125) * 500)
+            await asyncio.sleep(0)
+
+    async def test(ours: WebSocket) -> None:
+        ours._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        with pytest.raises(Closed):
+            await ours.receive()
 
     beside(serve, test)
 
