@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from firmware import config
 from hal import board as board_file
 from hal.parts import Board
-from hal.toml import ConfigError, Document, Fault, Keys, usable
-from hal.toml import read as read_document
+from hal.toml import usable
+from hal.toml_document import ConfigError, Document, Fault, Keys
+from hal.toml_document import read as read_document
 
 LOWEST_A: Final = 6.0  # IEC 61851-1 table A.7: no duty says less
 Section = dict[str, Any]  # usable keys of a section; a wrong one is absent

@@ -120,7 +120,7 @@ def run_station(arguments: argparse.Namespace) -> int:
     """Run the station: the controller, and a guard of its own where none is running (a laptop, a first try).
     Under systemd the guard is a unit of its own and the controller only attaches."""
     from firmware.config import read  # noqa: PLC0415
-    from hal.toml import ConfigError  # noqa: PLC0415
+    from hal.toml_document import ConfigError  # noqa: PLC0415
 
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:

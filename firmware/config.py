@@ -164,5 +164,5 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read(path: Path) -> Settings:
-    """Read and check a station file. Raises hal.toml.ConfigError with every fault it found."""
+    """Read and check a station file. Raises ConfigError with every fault it found."""
     return load(path, Settings)

@@ -20,7 +20,7 @@ from hal.link import Allowed, Link
 from hal.mailbox import Event
 from hal.parts import Board
 from hal.ticker import Ticker
-from hal.toml import ConfigError
+from hal.toml_document import ConfigError
 
 DEFAULT_SOCKET: Final = Path("/run/pilotline/guard.sock")
 LET_GO_S: Final = 6.5  # at the end: the 6 s a car has to let go, and a little

@@ -18,7 +18,8 @@ from hal.can.settings import CanSettings
 from hal.linux.settings import LinuxSettings
 from hal.modbus.settings import BusSettings
 from hal.parts import CONNECTOR_PARTS, CONTRACTS, SLOW, STATION_PARTS, Board, Connector, Part
-from hal.toml import ConfigError, Document, Fault, Keys, Table, load_section, nearest, read, unknown
+from hal.toml import load_section, nearest, unknown
+from hal.toml_document import ConfigError, Document, Fault, Keys, Table, read
 
 
 class _Reading:

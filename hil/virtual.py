@@ -36,7 +36,7 @@ class VirtualBench:
     def __init__(
         self, board_file: Path, folder: Path, controller: Callable[["VirtualBench", FromGuard], None] | None = None
     ) -> None:
-        """Raises hal.toml.ConfigError for a bad board file. `folder` keeps the register file."""
+        """Raises ConfigError for a bad board file. `folder` keeps the register file."""
         self._board_file, self._registers = board_file, folder / "registers"
         self.board = board.load(board_file)
         self.plant = Plant(

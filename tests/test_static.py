@@ -55,6 +55,7 @@ ALLOWED = {
         "hal.duty",
         "hal.wire",
         "hal.toml",
+        "hal.toml_document",
         "hal.notify",
         "hal.ocmf",
         "hal.board",

@@ -14,7 +14,7 @@ from hal.bringup import packages
 from hal.bringup.probe import probe
 from hal.contracts import DeviceError
 from hal.parts import Board
-from hal.toml import ConfigError
+from hal.toml_document import ConfigError
 
 DEFAULT_FOLDER: Final = Path("/var/lib/pilotline-hal")
 _LAST_SAMPLES: Final = 40

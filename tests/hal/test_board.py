@@ -12,7 +12,7 @@ from hal.board import drivers, load
 from hal.contracts import DeviceError
 from hal.parts import CONTRACTS, THERMOMETERS
 from hal.sim.registers import Registers
-from hal.toml import ConfigError
+from hal.toml_document import ConfigError
 
 ROOT = Path(__file__).parents[2]
 BOARDS = sorted((ROOT / "board-configs").glob("*.toml"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hal.board import load
-from hal.toml import ConfigError
+from hal.toml_document import ConfigError
 
 if TYPE_CHECKING:
     from tests.hal.conftest import BenchMaker

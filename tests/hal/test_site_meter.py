@@ -7,7 +7,7 @@ import pytest
 
 from hal import wire
 from hal.board import load
-from hal.toml import ConfigError
+from hal.toml_document import ConfigError
 
 if TYPE_CHECKING:
     from tests.hal.conftest import Bench, BenchMaker

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from hal.toml import MAX_BYTES, ConfigError, Fault, load, load_section, read
+from hal.toml import load, load_section
+from hal.toml_document import MAX_BYTES, ConfigError, Fault, read
 
 
 class Evse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

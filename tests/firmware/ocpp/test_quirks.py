@@ -16,7 +16,7 @@ from firmware.ocpp.uplink import Uplink
 from firmware.station import security_events
 from firmware.station.facts import MeterValues, Sample
 from firmware.station.station import build_station
-from hal.toml import ConfigError
+from hal.toml_document import ConfigError
 
 NAMES = get_args(QuirkName)
 ENTRY = '[[quirk]]\nname = "{name}"\nreason = "why"\nsource = "where"\n'

@@ -12,7 +12,7 @@ from firmware.v2g.messages import iso2
 from firmware.v2g.messages.declare import replace
 from firmware.v2g.services import Gate, InternetService, UseCaseService, configured
 from firmware.v2g.sessions.iso2_terms import Terms
-from hal.toml import ConfigError
+from hal.toml_document import ConfigError
 
 TO_DISCOVERY: Final = ("SupportedAppProtocol", "SessionSetup", "ServiceDiscovery")
 BASE: Final = '[[v2g]]\nevse = 1\ninterface = "plc0"\n'

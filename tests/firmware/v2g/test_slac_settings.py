@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from firmware.config import read
-from hal.toml import ConfigError
+from hal.toml_document import ConfigError
 
 SECTION = '[[v2g]]\nevse = 1\ninterface = "eth1"\n'
 

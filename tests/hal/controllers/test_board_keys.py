@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hal.board import load
-from hal.toml import ConfigError
+from hal.toml_document import ConfigError
 
 BOARDS = Path(__file__).parents[3] / "board-configs"
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hal.contracts import DeviceError, Place
-from hal.toml import ConfigError
+from hal.toml_document import ConfigError
 
 if TYPE_CHECKING:
     from tests.hal.devices.conftest import LoadMeter

@@ -16,7 +16,7 @@ from hal.can.frame import Frame
 from hal.can.protocol import Heard, ModuleProtocol, Rating
 from hal.contracts import DeviceError, Place
 from hal.drivers import huawei_r48xx, huawei_r100040gx, infypower, uugreenpower, winline
-from hal.toml import ConfigError
+from hal.toml_document import ConfigError
 
 BOARDS = Path(__file__).parents[3] / "board-configs"
 INFY, BEG = infypower.Modules(), infypower.System()

@@ -12,7 +12,7 @@ import pytest
 from hal import board as boards
 from hal.contracts import DeviceError
 from hal.linux.settings import Level, LinuxSettings
-from hal.toml import ConfigError
+from hal.toml_document import ConfigError
 from hil.linux_board import BOARD, LINES, LinuxBoard
 
 KNOWN = {name for chip in LINES for name in chip}
