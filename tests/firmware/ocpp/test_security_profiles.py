@@ -251,11 +251,12 @@ def test_after_a_reboot_the_first_profile_is_dialled(on_2x: OnSite, back_office:
 @pytest.mark.ocpp(
     "2.0.1:B10.FR.03", "2.0.1:B10.FR.07", "2.1:B10.FR.08", "2.1:B10.FR.09", "2.0.1:TC_B_46", "2.0.1:TC_B_49"
 )
-def test_after_every_profile_failed_the_last_that_worked_is_tried_again(on_2x: OnSite, back_office: Any) -> None:
+def test_after_every_profile_failed_the_last_that_worked_is_tried_again(on_site: OnSite, back_office: Any) -> None:
     other = back_office()
     other.password = "of somebody else"
 
     async def test(site: Any) -> None:
+        await site.told("StatusNotification", 2)
         await other.open()
         site.csms.password = "of somebody else"  # neither accepts the station
         before = len(site.csms.logins)
@@ -273,15 +274,16 @@ def test_after_every_profile_failed_the_last_that_worked_is_tried_again(on_2x: O
         await other.close()
 
     twice = {"OCPPCommCtrlr.NetworkProfileConnectionAttempts": "2", "OCPPCommCtrlr.RetryBackOffRepeatTimes": "0"}
-    on_2x(test, password=OLD, opening=server_wants(OLD), variables=twice)
+    on_site(test, password=OLD, opening=server_wants(OLD), variables=twice)
 
 
 @pytest.mark.ocpp("2.1:B10.FR.10")
-def test_who_moves_to_another_profile_registers_there(on_2x: OnSite, back_office: Any) -> None:
+def test_who_moves_to_another_profile_registers_there(on_site: OnSite, back_office: Any) -> None:
     """Errata 2025-04: though it did not reboot."""
     other = back_office()
 
     async def test(site: Any) -> None:
+        await site.told("StatusNotification", 2)
         await other.open()
         await to_slot_2(site, other.url, "1,2")
         await site.csms.heard("BootNotification", 2)
@@ -292,7 +294,7 @@ def test_who_moves_to_another_profile_registers_there(on_2x: OnSite, back_office
         await until(lambda: site.client.connected)
         await other.close()
 
-    on_2x(test, password=OLD, opening=server_wants(OLD), variables=QUICK)
+    on_site(test, version="2.1", password=OLD, opening=server_wants(OLD), variables=QUICK)
 
 
 @pytest.mark.ocpp("2.0.1:A00.FR.202", "2.0.1:A00.FR.203", "2.0.1:A00.FR.204", "2.0.1:A00.FR.04")
