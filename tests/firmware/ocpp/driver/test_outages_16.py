@@ -17,6 +17,11 @@ def told(lab: Any, *names: str) -> list[dict[str, Any]]:
     return [payload for name, payload in lab.csms.calls if name in names]
 
 
+def frames(lab: Any, name: str) -> set[str]:
+    """The different ones: after a cut one may come twice, byte by byte."""
+    return {frame for frame in lab.csms.raw if f'"{name}"' in frame}
+
+
 async def status(lab: Any, wanted: str, connector: int = 1, count: int = 1) -> None:
     await lab.csms.heard("StatusNotification", count, connectorId=connector, status=wanted)
 
@@ -75,7 +80,7 @@ def test_a_reset_ends_the_transaction(on_16: On, kind: str) -> None:
         await lab.until(lambda: lab.station.evses[1].seen is not None)
         assert not lab.station.evses[1].closed
         assert lab.guard.connectors[1].grant is None
-        assert len(told(lab, "StopTransaction")) == 1
+        assert len(frames(lab, "StopTransaction")) == 1
 
     on_16(test)
 
@@ -109,7 +114,7 @@ def test_a_power_cut_ends_the_transaction_at_the_next_start(on_16: On) -> None:
         stop = await stopped(lab)
         assert (stop["reason"], stop["meterStop"]) == ("PowerLoss", 1780)
         assert not lab.station.evses[1].closed  # the car is still there; nobody asked to go on
-        assert len(told(lab, "StartTransaction")) == 1
+        assert len(frames(lab, "StartTransaction")) == 1
 
     on_16(test)
 

@@ -222,10 +222,12 @@ def test_a_start_off_line_costs_the_default_price(on_16: On) -> None:
 
 def test_numbers_outlive_a_restart(on_16: On) -> None:
     async def test(lab: Any) -> None:
-        number = await charging(lab)
+        await charging(lab)
+        await lab.swipe("DRIVER")
+        await lab.site.told("StopTransaction")
         await lab.site.reboot(pulled=True)
         await lab.csms.heard("BootNotification", 2)
-        await lab.until(lambda: lab.station.evses[1].transaction_id is not None)
-        assert await tell(lab, "RunningCost", **running(lab, number)) == "Accepted"
+        await lab.until(lambda: lab.station.evses[1].seen is not None and lab.site.client.connected)
+        assert await tell(lab, "FinalCost", transactionId=lab.csms.next_transaction, cost=2) == "Accepted"
 
     on_16(test)
