@@ -30,7 +30,8 @@ from firmware.station.contracts import Action, CertificateAnswer, ContractVerdic
 from firmware.station.facts import AnyFact, BackOfficeLink, Booted, ConnectorStatus, IdToken, SecurityEvent, Transaction
 from firmware.station.journal import Journal, JournalError
 from firmware.station.signal import until
-from firmware.station.station import DURABLE, Station
+from firmware.station.station import Station
+from firmware.station.telling import DURABLE
 from hal import __version__
 
 if TYPE_CHECKING:

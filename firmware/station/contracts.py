@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from firmware.station.authorization import Unreachable, Verdict
-from firmware.station.carrying_out import cannot_start
 from firmware.station.facts import IdToken
+from firmware.station.presenting import cannot_start
 
 if TYPE_CHECKING:
     from firmware.station.evse import Evse

@@ -17,7 +17,6 @@ from firmware.station.aligned import AlignedSamples
 from firmware.station.authorization import Authorizer, BackOffice, Verdict
 from firmware.station.availability import Availability
 from firmware.station.certificate_status import StatusSource
-from firmware.station.charging_facts import ChargingLimit, EvChargingNeeds, EvChargingSchedule, PriorityCharging
 from firmware.station.clock import Clock, SystemClock
 from firmware.station.commands import Command, Outcome, SwipeToken
 from firmware.station.data_transfer import DataTransfers
@@ -25,7 +24,6 @@ from firmware.station.displayed import Displayed
 from firmware.station.evse import Evse
 from firmware.station.evse_tokens import Roaming
 from firmware.station.facts import (
-    AnyFact,
     Authorized,
     BackOfficeMessage,
     Booted,
@@ -33,17 +31,12 @@ from firmware.station.facts import (
     ConnectorStatus,
     FaultCleared,
     FaultRaised,
-    FirmwareStatus,
     IdToken,
-    LogStatus,
     MeterValues,
-    MonitorEvents,
-    ReservationEnded,
     Sample,
     SecurityEvent,
     TokenPresented,
     Transaction,
-    VendorMessage,
 )
 from firmware.station.guard_client import GuardClient
 from firmware.station.journal import Change, Contents, Journal
@@ -52,8 +45,9 @@ from firmware.station.reservation import Reservations
 from firmware.station.resets import Resets
 from firmware.station.signal import Signal
 from firmware.station.smart_charging import SmartCharging
+from firmware.station.telling import Telling
 from firmware.station.transaction import STOPS, Moment, Open
-from firmware.station.values import VARIABLE, Values
+from firmware.station.values import VARIABLE
 from hal import wire
 
 if TYPE_CHECKING:
@@ -65,25 +59,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TICK_S: Final = 1.0
-#: What is told after its commit, and reaches a back office that was away meanwhile.
-DURABLE: Final = (
-    Transaction,
-    SecurityEvent,
-    MeterValues,
-    VendorMessage,
-    MonitorEvents,
-    Booted,
-    FirmwareStatus,
-    LogStatus,
-    ReservationEnded,
-    ChargingLimit,
-    EvChargingNeeds,
-    EvChargingSchedule,
-    PriorityCharging,
-)
 
 
-class Station(Values):
+class Station(Telling):
     """What readers of facts and givers of commands hold on to."""
 
     def __init__(self, settings: Settings, clock: Clock, guard: GuardClient, journal: Journal, boot_id: str) -> None:
@@ -120,7 +98,6 @@ class Station(Values):
         self.asking: set[int] = set()  # EVSEs with a token under way
         if settings.budget.max_current_a is not None:
             self.budget.bounds["site"] = settings.budget.max_current_a
-        self._readers: dict[object, Callable[[AnyFact], None]] = {}
         self._by_connector = {number: evse for evse in self.evses.values() for number in evse.settings.connectors}
         self._background: set[asyncio.Task[Outcome]] = set()
         self._stop = asyncio.Event()
@@ -135,24 +112,6 @@ class Station(Values):
             evse.changed.subscribe(self.changed.notify)
 
     # --- facts --------------------------------------------------------------------------------------------------
-
-    def subscribe(self, reader: Callable[[AnyFact], None]) -> Callable[[], None]:
-        """Hand every fact to `reader`, durable ones after their commit; returns the function that ends it."""
-        key = object()
-        self._readers[key] = reader
-
-        def unsubscribe() -> None:
-            self._readers.pop(key, None)
-
-        return unsubscribe
-
-    def emit(self, fact: AnyFact) -> None:
-        """Something happened. Transactions, security events, meter values and boots are told once they are on disk,
-        in order; everything else at once."""
-        if isinstance(fact, DURABLE):
-            self.journal.append([fact], then=lambda: self._tell(fact))
-        else:
-            self._tell(fact)
 
     def record(
         self,
@@ -172,16 +131,6 @@ class Station(Values):
                 then()
 
         self.journal.append([event] if event is not None else [], then=committed, changes=[change])
-
-    def _tell(self, fact: AnyFact) -> None:
-        for key in tuple(self._readers):
-            reader = self._readers.get(key)
-            if reader is None:
-                continue
-            try:
-                reader(fact)
-            except Exception:  # a task runner: a reader that fails must not stop the others, nor charging
-                log.exception("a reader failed on %s", type(fact).__name__)
 
     # --- commands -----------------------------------------------------------------------------------------------
 

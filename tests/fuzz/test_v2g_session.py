@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.config import EvseSettings
-from firmware.station.facts import IdToken
+from firmware.station.facts import IdToken, Sample
 from firmware.station.limits import Limit
 from firmware.v2g import exi, v2gtp
 from firmware.v2g.ac_station import AcStation
@@ -41,6 +41,9 @@ class Outlet:
     power_limit = None
     stop_wanted = None
     closed = False
+
+    def sample(self) -> Sample:
+        return Sample(at=1.8e9, energy_wh=1000.0)
 
 
 def new_session() -> tuple[Conversation, AcStation]:
