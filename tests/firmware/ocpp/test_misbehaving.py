@@ -3,6 +3,7 @@ last. The station keeps its rules, its memory and its manners. Silence, hanging,
 """
 
 import asyncio
+import json
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -106,8 +107,9 @@ def test_an_answer_under_a_wrong_id_is_none(on_site: OnSite, whole_transaction: 
             while len(site.csms.raw) < 1 or site.csms.actions().count("TransactionEvent") < 2:
                 site.later(2)
                 await asyncio.sleep(0.05)
-        first, second = [frame for frame in site.csms.raw if '"TransactionEvent"' in frame][:2]
-        assert first == second
+        first, second = [json.loads(frame) for frame in site.csms.raw if '"TransactionEvent"' in frame][:2]
+        assert first[2:] == second[2:]
+        assert first[1] != second[1]  # 2.0.1 part 4, 4.1.4
 
     on_site(test)
 
