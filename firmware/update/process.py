@@ -11,28 +11,25 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
 from firmware.station import security_events
-from firmware.station.authorization import Unreachable
 from firmware.station.commands import Reset
-from firmware.station.contracts import OcspRequestData
 from firmware.station.facts import FirmwareStatus
 from firmware.station.firmware_update import UpdateAnswer, UpdateOrder
 from firmware.station.station import Station
 from firmware.transfer.address import TransferError
 from firmware.transfer.job import Job, SshTrust, Trust
 from firmware.transfer.transfer import fetch, with_tries
+from firmware.update.signer import refuses_signer
 from firmware.update.updater import Updater, UpdaterError
 
 log = logging.getLogger(__name__)
 
 KEPT: Final = "update/order"  # the station's lasting value
-ASK_S: Final = 5.0  # so long the order waits for word on its signer's certificate
 LOOK_S: Final = 1.0  # between looks at clock and transactions
 MAX_IMAGE: Final = 2_000_000_000
 Stage = Literal["fetch", "verify", "install", "restart", "done"]
@@ -109,7 +106,7 @@ class UpdateProcess:
         self._load()
         if not order.signed and not self._accepts_unsigned:
             return UpdateAnswer("Rejected", "software without a signature is not accepted")
-        if order.signed and (refused := await self._refuses_signer(order)) is not None:
+        if order.signed and (refused := await refuses_signer(self._station, self._certificates, order)) is not None:
             security_events.tell(self._station, "InvalidFirmwareSigningCertificate", refused.reason)
             return refused
         running = self._kept is not None and self._kept.stage != "done"
@@ -127,48 +124,6 @@ class UpdateProcess:
         if self._kept is None or self._kept.told in {"", "Installed"}:
             return "Idle", None  # L01.FR.25
         return self._kept.told, self._kept.order.request_id
-
-    async def _refuses_signer(self, order: UpdateOrder) -> UpdateAnswer | None:
-        """Why this certificate cannot sign for us, None when it can."""
-        if order.certificate is None or order.signature is None:
-            return UpdateAnswer("InvalidCertificate", "a signature needs its certificate, a certificate its signature")
-        pem = order.certificate
-        now = datetime.fromtimestamp(self._station.clock.utc(), UTC)
-
-        def look() -> tuple[int, OcspRequestData | None] | str:
-            from firmware.security.certificates import CertificateError  # noqa: PLC0415
-            from firmware.security.store import Store  # noqa: PLC0415
-            from firmware.update.revocation import question  # noqa: PLC0415
-            from firmware.update.signature import check_signer  # noqa: PLC0415
-
-            try:
-                signer = check_signer(pem, Store(self._certificates, self._certificates), now)
-                return signer.certificate.serial_number, question(*signer)
-            except CertificateError as error:
-                return str(error)
-
-        found = await asyncio.to_thread(look)
-        if isinstance(found, str):
-            return UpdateAnswer("InvalidCertificate", found)
-        serial, request = found
-        if request is not None and await self._is_revoked(serial, request):
-            return UpdateAnswer("RevokedCertificate", f"the certificate that signs ({serial:x}) was revoked")
-        return None
-
-    async def _is_revoked(self, serial: int, request: OcspRequestData) -> bool:
-        """As far as can be learnt quickly: who cannot be asked does not keep software away."""
-        from firmware.update.revocation import says_revoked  # noqa: PLC0415
-
-        source = self._station.certificate_status
-        if source is None:
-            return False
-        try:
-            async with asyncio.timeout(ASK_S):
-                response = await source.get_certificate_status(request)
-        except (Unreachable, TimeoutError) as error:
-            log.info("firmware update: nobody says whether its certificate was revoked: %s", error or "no answer")
-            return False
-        return await asyncio.to_thread(says_revoked, response, serial)
 
     async def _cancel(self) -> None:
         await self._stop()
