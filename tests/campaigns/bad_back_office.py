@@ -37,6 +37,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 hostile = importlib.import_module("hostile_office")  # beside us
 
+from firmware.panel.status import ask  # noqa: E402
 from hil.plant.command import RigError  # noqa: E402
 from hil.rig import CARD  # noqa: E402
 from hil.stack import Stack, station_toml  # noqa: E402
@@ -108,7 +109,7 @@ class Bench:
         self._stack = Stack(self._folder / "s", self._station_file(), policy="min_close_interval_s = 1")
         try:
             await self._do(self._stack.__enter__)
-            await self._until(lambda: self._office.booted, "registered")
+            await self._until(lambda: self._office.booted and self._state()["back_office"]["connected"], "registered")
             await self._charge()
             await self._until(self._all_told, "told of the first session")
             holds = True
@@ -169,7 +170,7 @@ class Bench:
             try:
                 rig.do("car", policy="basic", wants_power=True)
                 rig.do("plug")
-                rig.wait("plugged", within=START_WITHIN_S)
+                rig.wait(lambda _: self._sees_plug(), START_WITHIN_S, "seen by the station")
                 began = time.monotonic()
                 rig.do("swipe", token=CARD)
                 rig.wait("charging", within=START_WITHIN_S)
@@ -185,6 +186,12 @@ class Bench:
 
         took: tuple[float, float] = await self._do(session)
         return took
+
+    def _state(self) -> dict[str, Any]:
+        return ask(self._stack.control)
+
+    def _sees_plug(self) -> bool:
+        return bool(self._state()["evses"][0]["plugged"])
 
     async def _watch(self, seen: Seen, before: float) -> None:
         while True:
