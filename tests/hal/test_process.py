@@ -25,7 +25,8 @@ HERE = Path(__file__).parent
 BOARDS = HERE.parents[1] / "board-configs"
 STEP_S = 0.005
 LEASE_S = 0.3
-LATE_S = 1.5  # this process and the guard share the machine; to the tick it is in test_lease_at_every_phase
+LATE_S = 5.0  # this process and the guard share the machine; to the tick it is in test_lease_at_every_phase
+SOON_S = 20.0  # what must come, however busy the machine is
 QUICK = "[connector.policy]\nmin_close_interval_s = 0\n"  # several closings in one test
 
 
@@ -64,7 +65,7 @@ class Rig:
         self.wiring.car = "C"
         holder = self.start(HERE / "lease_holder.py", self.socket, *arguments)
         self.hear(holder, "asked")
-        self.until(lambda: self.closed, 5.0)
+        self.until(lambda: self.closed, SOON_S)
         for phase in ("l1", "l2", "l3"):
             self.slots[f"current_{phase}_a"] = 5.0
         return holder
@@ -92,7 +93,7 @@ class Rig:
             process.terminate()
         for process in self.processes:
             try:
-                process.wait(10)
+                process.wait(SOON_S)
             except subprocess.TimeoutExpired:
                 process.kill()
         self._ending.set()
@@ -124,9 +125,10 @@ def test_the_car_lets_go_and_the_contactor_opens_within_100_ms_on_a_busy_machine
     took: list[float] = []
     for _ in range(5):
         rig.wiring.car = "B"
-        took.append(rig.until(lambda: not rig.closed, 5.0))
+        rig.wiring.step(STEP_S)  # the line shows it, however late the thread that steps else comes
+        took.append(rig.until(lambda: not rig.closed, SOON_S))
         rig.wiring.car = "C"
-        rig.until(lambda: rig.closed, 10.0)
+        rig.until(lambda: rig.closed, SOON_S)
     assert statistics.median(took) <= 0.1  # a single late one is this process's, which has no priority
 
 
@@ -143,9 +145,9 @@ def test_a_controller_dies_under_nominal_duty(rig: Rig, how: signal.Signals) -> 
 def test_a_controller_that_wakes_up_again_gets_nothing_closed_without_a_fresh_grant(rig: Rig) -> None:
     holder = rig.charge("--ride-through", 0)
     holder.send_signal(signal.SIGSTOP)
-    rig.until(lambda: rig.slots["pilot_mode"] == 0.0, 1.0)
+    rig.until(lambda: rig.slots["pilot_mode"] == 0.0, LEASE_S + LATE_S)
     rig.wiring.car = "B"
-    rig.until(lambda: not rig.closed, 1.0)
+    rig.until(lambda: not rig.closed, SOON_S)
     holder.send_signal(signal.SIGCONT)  # it echoes old beats, then new ones, and grants nothing more
     rig.wiring.car = "C"
     began = time.monotonic()
@@ -168,7 +170,7 @@ def test_b_controller_dies_under_digital_communication(rig: Rig, how: signal.Sig
 def test_c_controller_dies_under_dc(make_rig: Callable[..., Rig], how: signal.Signals) -> None:
     rig = make_rig("sim-dc-ccs2")
     holder = rig.charge("--duty", 5, "--dc")
-    rig.until(lambda: rig.slots["dc_present_current_a"] == 16.0, 2.0)
+    rig.until(lambda: rig.slots["dc_present_current_a"] == 16.0, SOON_S)
     rig.wiring.dc_current_a = 16.0  # a supply that does not ramp: the contactor may wait 1 s, no longer
     holder.send_signal(how)
     rig.until(lambda: rig.slots["dc_current_a"] == 0.0, LEASE_S + LATE_S)
@@ -179,7 +181,7 @@ def test_asked_to_end_it_opens_everything_and_exits_with_0(rig: Rig) -> None:
     rig.charge()
     rig.wiring.car = "B"
     rig.guard.terminate()
-    assert rig.guard.wait(8) == 0
+    assert rig.guard.wait(SOON_S) == 0
     assert not rig.closed
     assert not rig.socket.exists()
 
@@ -187,26 +189,26 @@ def test_asked_to_end_it_opens_everything_and_exits_with_0(rig: Rig) -> None:
 def test_killed_it_leaves_the_coils_to_the_watchdog_and_starts_again_over_its_old_socket(rig: Rig) -> None:
     rig.charge()
     rig.guard.kill()
-    rig.guard.wait(5)
+    rig.guard.wait(SOON_S)
     stopped = rig.slots["watchdog"]
     assert rig.closed  # nobody opened: a register keeps its value as a GPIO does, the board's watchdog must act
     again = rig.start("-m", "hal", "--board", rig.socket.parent / "board.toml", "--socket", rig.socket, "--sim",
                       rig.socket.parent / "registers")  # fmt: skip
     rig.hear(again, "guard ready")
-    rig.until(lambda: rig.slots["watchdog"] > stopped + 10, 2.0)
+    rig.until(lambda: rig.slots["watchdog"] > stopped + 10, SOON_S)
     assert not rig.closed
 
 
 def test_a_second_controller_waits_until_the_lease_of_the_first_is_lost(rig: Rig) -> None:
     holder = rig.charge("--ride-through", 0)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as second:
-        second.settimeout(2)
+        second.settimeout(SOON_S)
         second.connect(str(rig.socket))
         assert second.recv(100) == b""
     holder.send_signal(signal.SIGSTOP)
-    rig.until(lambda: rig.slots["pilot_mode"] == 0.0, 1.0)
+    rig.until(lambda: rig.slots["pilot_mode"] == 0.0, LEASE_S + LATE_S)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as second:
-        second.settimeout(2)
+        second.settimeout(SOON_S)
         second.connect(str(rig.socket))
         assert second.recv(32_768) != b""
 
@@ -218,7 +220,7 @@ def test_a_wrong_board_file_is_explained_and_ends_with_2(tmp_path: Path) -> None
         [sys.executable, "-m", "hal", "--check", "--board", board],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 2
@@ -230,7 +232,7 @@ def test_without_a_plant_it_says_so(tmp_path: Path) -> None:
         [sys.executable, "-m", "hal", "--board", BOARDS / "sim-ac-type2.toml", "--sim", tmp_path / "none"],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 3

@@ -191,7 +191,7 @@ class Csms:
 
     async def _serve(self, socket: Any) -> None:
         self.connections += 1
-        self.point = POINTS[socket.subprotocol]("CS-1", socket, response_timeout=5)
+        self.point = POINTS[socket.subprotocol]("CS-1", socket, response_timeout=20)
         self.point.csms = self
         self.point.socket = socket
         with contextlib.suppress(websockets.ConnectionClosed):
@@ -210,7 +210,7 @@ class Csms:
             self._came.notify_all()
         return self.replies[parts[2]].popleft() if self.replies[parts[2]] else None
 
-    async def heard(self, action: str, count: int = 1, within: float = 10.0, **fields: Any) -> dict[str, Any]:
+    async def heard(self, action: str, count: int = 1, within: float = 20.0, **fields: Any) -> dict[str, Any]:
         """Wait until the station has made `count` such calls; the payload of the last of them."""
 
         def matching() -> list[dict[str, Any]]:
@@ -450,7 +450,7 @@ class Site:
         """Carry out a reset that was asked for (or `pulled`: the plug was), as firmware.main does: this station ends,
         another begins on the same disk, with the same back office. `station` and `client` are the new ones."""
         if not pulled:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 while self.station.resets.wanted is None:
                     self.clock.now += 1.0
                     self.station.tick()
@@ -468,7 +468,7 @@ class Site:
 
     async def told(self, name: str, count: int = 1) -> None:
         """Wait until the station has received the answers to so many of its own calls."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while self._answers(name) < count:  # noqa: ASYNC110 - facts come as they come
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)  # received is not yet acted upon; a test that moves the clock must not be faster
@@ -478,7 +478,7 @@ class Site:
         return sum((fact.direction, fact.kind, fact.name) == ("received", "result", name) for fact in messages)
 
     async def connected(self, wanted: bool = True) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while self.client.connected is not wanted:  # noqa: ASYNC110 - the client offers no event, and needs none
                 await asyncio.sleep(0.01)
 

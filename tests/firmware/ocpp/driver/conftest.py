@@ -196,7 +196,7 @@ class Lab:
         return self.site.station
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(20):
             while not condition():  # noqa: ASYNC110 - any condition, also of things that signal nothing
                 await asyncio.sleep(0.005)
 
@@ -255,7 +255,7 @@ class Lab:
 
     async def quiet(self) -> None:
         """Wait until every transaction event was answered (2.x): what is heard now is news."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(20):
             while (await self.csms.ask("GetTransactionStatus")).messages_in_queue:  # noqa: ASYNC110 - it can only ask
                 await asyncio.sleep(0.01)
 
