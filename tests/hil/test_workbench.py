@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import pytest
 
+from firmware.panel.status import NotRunning, request
 from hal import wire
 from hal.contracts import PilotMode
 from hil.named_errors import ERRORS, OF_16, find
@@ -31,7 +32,7 @@ class Suite:
     def __init__(self, folder: Path, *options: str) -> None:
         self.office = Stack(folder / "office", "")
         self.url = self.office.start_office("2.0.1,1.6")
-        self.socket = folder / "suite.sock"
+        self.socket, self.control = folder / "suite.sock", folder / "w" / "control.sock"
         command = [sys.executable, "-m", "hil.workbench", "--control", str(self.socket), "--folder", str(folder / "w")]
         self.process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
@@ -61,6 +62,15 @@ class Suite:
             self.until(lambda: not self.seen()["connected"])
             self.ask("start", versions=version)
         self.until(lambda: self.seen()["connected"] == {"SUITE-1": version})
+        self.until(self._knows_it)
+
+    def _knows_it(self) -> bool:
+        """The station too takes itself for connected: a card that comes before is judged off line."""
+        try:
+            status = request(self.control, {"do": "status"})["status"]
+        except NotRunning:
+            return False
+        return bool(status["back_office"]["connected"])
 
     def transactions(self) -> list[JsonObject]:
         found: list[JsonObject] = self.seen()["transactions"]
