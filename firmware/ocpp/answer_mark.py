@@ -6,6 +6,7 @@ kill cannot undo what is noted here; a power cut can, and the journal's cursor c
 
 import logging
 import mmap
+import os
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +48,7 @@ class AnswerMark:
         if self._page is None or self._words is None:
             self._path.touch(0o600)
             with self._path.open("r+b") as file:
-                file.truncate(_SIZE)
+                os.posix_fallocate(file.fileno(), 0, _SIZE)  # a hole would cost the process its life on a full disk
                 self._page = mmap.mmap(file.fileno(), _SIZE)
             self._words = memoryview(self._page).cast("I")
         return self._page, self._words

@@ -126,7 +126,7 @@ async def dial(
         )
         socket = WebSocket(wire, headers)
         await _open(socket, wire, context)
-    except (OSError, TimeoutError, EOFError, WebSocketException) as error:
+    except (OSError, TimeoutError, EOFError, ValueError, WebSocketException) as error:  # ValueError: no address
         trouble = trouble_of(error)
         if trouble == "unreachable" and socket is not None and socket.lost_by is not None:
             trouble = trouble_of(socket.lost_by)  # TLS 1.3: our certificate is refused after the handshake

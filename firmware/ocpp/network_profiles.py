@@ -243,9 +243,11 @@ def refuses_url(url: str, level: int) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")
     except ValueError:
         return "no address"
-    if parts.scheme not in {"ws", "wss"} or not host or parts.username or any(letter.isspace() for letter in url):
+    odd = any(letter.isspace() or not letter.isprintable() for letter in url)
+    if parts.scheme not in {"ws", "wss"} or not host or parts.username or odd:
         return "no address that begins with ws:// or wss://"
     if (parts.scheme == "wss") is not (level >= 2):
         return f"security profile {level} needs {'wss' if level >= 2 else 'ws'}://"

@@ -203,8 +203,12 @@ class Outbox:
 
     @property
     def unfinished_version(self) -> str | None:
-        """The version in which the oldest unfinished transaction was first reported: it is finished in the same."""
-        return next((tx.version for tx in self._transactions.values()), None)
+        """The version in which the oldest unfinished transaction was first reported: it is finished in the same. A
+        report that is on the wire counts, though nobody has answered it: the back office may know of it."""
+        told = (tx.version for tx in self._transactions.values())
+        sent = (self._frames[number] for number in sorted(self._frames.keys() - self._unsent))
+        begun = (frame.version for frame in sent if frame.action in {"StartTransaction", "TransactionEvent"})
+        return next(told, None) or next(begun, None)
 
     async def waiting(self, transaction_id: str | None) -> bool:
         """Are messages (of this transaction) still to be delivered? Raises JournalError."""

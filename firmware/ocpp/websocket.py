@@ -149,6 +149,7 @@ class WebSocket(asyncio.Protocol):
             self._transport.resume_reading()
 
     def eof_received(self) -> None:
+        self._unparsed.clear()  # of TLS the end may come while there is no room
         self._wire.receive_eof()
         self._refuse_handshake()
         self._flush()

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from firmware.ocpp.cost import CostDesk
 from firmware.ocpp.device_model import DeviceModel
 from firmware.ocpp.dialect import Answer, Office
-from firmware.ocpp.link import Link
+from firmware.ocpp.link import Link, LinkError, dial
 from firmware.ocpp.monitoring import Monitors
+from firmware.ocpp.network_profiles import refuses_url
 from firmware.ocpp.outbox import Outbox
 from firmware.ocpp.payload import Payload
 from firmware.ocpp.registration import Memory
@@ -28,6 +29,7 @@ from firmware.ocpp.v201.dialect import V201
 from firmware.station.facts import BackOfficeLink
 
 OnSite = Callable[..., None]
+NO_ADDRESSES = ["ws://host:99999", "ws://[::1", f"wss://{64 * 'a'}.example/", "ws://exa..mple", "ws://a\x00b/"]
 Whole = Callable[..., Any]
 
 
@@ -195,3 +197,11 @@ def test_a_thousand_calls_at_once_are_survived(on_site: OnSite) -> None:
         assert site.csms.connections == 1
 
     on_site(test)
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
+def test_what_is_no_address_is_refused_and_where_it_is_dialled_a_failed_connection(url: str) -> None:
+    """Such as an earlier release took: the client must come to its next profile."""
+    assert refuses_url(url, 2 if url.startswith("wss") else 0)
+    with pytest.raises(LinkError):
+        asyncio.run(dial(url, "CS-1", ["ocpp2.0.1"]))

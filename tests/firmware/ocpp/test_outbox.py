@@ -1,13 +1,17 @@
 """The outbox on a real journal: order, retries, restarts, and what each version makes of a transaction."""
 
 import asyncio
+import errno
 import json
+import os
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from firmware.ocpp.answer_mark import AnswerMark
 from firmware.ocpp.dialect import Dialect, Learnt, Shape
 from firmware.ocpp.ocpp_j import Sent
 from firmware.ocpp.outbox import AHEAD, Outbox
@@ -240,6 +244,48 @@ def test_what_was_never_sent_is_rendered_in_the_version_of_the_day(
         assert outbox.unfinished_version is None
 
     with_journal(life)
+
+
+def test_a_start_on_the_wire_decides_the_version_before_anybody_answers(
+    with_journal: Life, whole_transaction: Whole
+) -> None:
+    """Else the back office may have heard of it in one version and hears of it again in another."""
+
+    async def first_life(journal: Journal) -> None:
+        outbox = await opened(journal)
+        await append(journal, whole_transaction("tx-1"))
+        outbox.wake()
+        assert await outbox.next(V201()) is not None
+        assert outbox.unfinished_version == "2.0.1"
+        outbox.lost()
+        assert outbox.unfinished_version == "2.0.1"
+
+    async def second_life(journal: Journal) -> None:
+        outbox = await opened(journal)
+        assert outbox.unfinished_version == "2.0.1"
+        await deliver(outbox, V201())
+        assert outbox.unfinished_version is None
+
+    with_journal(first_life)
+    with_journal(second_life)
+
+
+def test_a_full_disk_costs_the_mark_and_not_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing to a hole of a mapped file ends the process by a signal when the disk has no room for it."""
+    path = tmp_path / "journal.sqlite"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full)
+        mark = AnswerMark(path)
+        assert mark.open(bytes(16), newest=5) == 0
+        assert not mark.note(3)
+    assert mark.open(bytes(16), newest=5) == 0
+    assert mark.note(3)
+    assert AnswerMark(path).open(bytes(16), newest=5) == 3
+    assert AnswerMark(path).open(bytes(16), newest=2) == 0  # ahead of its journal: of another one
 
 
 def test_verdicts_on_the_token_reach_the_station(with_journal: Life, whole_transaction: Whole) -> None:

@@ -172,6 +172,23 @@ def test_the_smallest_messages_are_parsed_as_they_are_taken() -> None:
     beside(serve, test)
 
 
+def test_what_ends_behind_a_flood_is_a_lost_connection_and_nothing_else() -> None:
+    async def serve(theirs: Any) -> None:
+        await theirs.wait_closed()
+
+    async def test(ours: WebSocket) -> None:
+        ours.data_received(b"\x81\x00" * 2 * SLICE)
+        ours.eof_received()  # TLS does not wait with it until we read again
+        taken = 0
+        with pytest.raises(Closed):
+            while True:
+                assert await ours.receive() == ""
+                taken += 1
+        assert taken >= QUEUED
+
+    beside(serve, test)
+
+
 def test_a_message_of_empty_fragments_without_end_ends_the_connection() -> None:
     async def serve(theirs: Any) -> None:
         theirs.transport.write(b"\x01\x00" + b"\x00\x00" * 2 * MOST_FRAGMENTS)
