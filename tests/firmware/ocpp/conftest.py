@@ -471,7 +471,21 @@ class Site:
         async with asyncio.timeout(20):
             while self._answers(name) < count:  # noqa: ASYNC110 - facts come as they come
                 await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)  # received is not yet acted upon; a test that moves the clock must not be faster
+        await self.acted()
+        await asyncio.sleep(0.05)  # ... and whoever waited for it goes on
+
+    async def acted(self) -> None:
+        """Wait until what was received is acted upon and on disk: a test that moves the clock must not be faster."""
+        session = self.client._session
+        if session is not None:
+            async with asyncio.timeout(20):
+                await session._all_settled.wait()
+
+    async def will_repeat(self) -> None:
+        """Wait until a failed attempt is known, on disk, and the time of the next is set: from then on it may pass."""
+        async with asyncio.timeout(20):
+            while (session := self.client._session) is None or session._delivery.not_before <= self.clock.mono():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     def _answers(self, name: str) -> int:
         messages = [fact for fact in self.facts if isinstance(fact, BackOfficeMessage)]

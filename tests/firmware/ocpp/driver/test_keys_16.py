@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 from ocpp.v16 import call_result as result16
 
-from firmware.station.facts import BackOfficeMessage
-
 On = Callable[..., None]
 
 #: of the specification and the whitepapers, with a value that may be set
@@ -214,9 +212,7 @@ def test_a_start_that_is_refused_by_errors_is_given_up_after_so_many_attempts(on
         lab.csms.replies["StartTransaction"].extend([failed, failed])
         await lab.charge("DRIVER")
         await lab.csms.heard("StartTransaction")
-        await lab.until(
-            lambda: "error" in [fact.kind for fact in lab.site.facts if isinstance(fact, BackOfficeMessage)]
-        )
+        await lab.site.will_repeat()
         lab.site.later(29)
         await asyncio.sleep(0.1)  # time enough to do it too early
         assert len(told(lab, "StartTransaction")) == 1
