@@ -4,13 +4,14 @@ The steps decide (pilot, interlocks, grants, shared_pins, phase_switch); reading
 hal/dc_output.py. The guard calls `tick` every 10 ms and carries the intents; reports are built by hal/observation.py.
 """
 
-import contextlib
+from collections.abc import Callable
+from functools import partial
 
 from hal import current_and_mains, dc_path, grants, interlocks, phase_switch, pilot, shared_pins
 from hal.connector_state import NOTHING_CLEARED, WANTS, ConnectorState, StationInputs
-from hal.contracts import DeviceError, PilotMode, PilotOutput
+from hal.contracts import Contactor, PilotMode, PilotOutput
 from hal.dc_output import DcOutput
-from hal.interlock_state import SelfTest
+from hal.interlock_state import SelfTest, changed
 from hal.phase_switch import Phases
 from hal.shared_pins import NAMES, Outlet
 
@@ -29,7 +30,9 @@ class ConnectorGuard(ConnectorState):
             self.phase_wish = phases
 
     def give(self, grant: grants.Grant) -> None:
-        self.granted = grants.give(self.granted, grant, self.fault_text or self._cannot_give(grant.outlet))
+        if why := self._cannot_give(grant.outlet):  # nor may what runs go on: what it should become is not known
+            self.revoke(f"refused: {why}", now=False)
+        self.granted = grants.give(self.granted, grant, self.fault_text or why)
         if self.dc and grant.outlet == "ac" and not self.board.dc:
             self.dc.forget()
 
@@ -49,13 +52,11 @@ class ConnectorGuard(ConnectorState):
     def revoke(self, reason: str, *, now: bool) -> None:
         self.granted = grants.end(self.granted, reason, now=now)
 
-    def open(self) -> None:
-        """Open now, outside of any tick."""
-        if self.dc:
-            self.dc.block()
-        for contactor in self._contactors.values() or (self._contactor,):
-            with contextlib.suppress(DeviceError):
-                contactor.open()
+    @property
+    def ways_to_open(self) -> tuple[Callable[[], None], ...]:
+        """What makes it safe now, outside of any tick: each is to be tried, whatever another one raises."""
+        block = (self.dc.block,) if self.dc else ()
+        return *block, *(partial(_open, each) for each in self._contactors.values() or (self._contactor,))
 
     def after_pause(self, reason: str) -> None:
         """The tick stood still. A contactor that its mirror shows closed all the same goes on under the rules of this
@@ -94,7 +95,7 @@ class ConnectorGuard(ConnectorState):
                 ),
                 allowed=self._allowed,
                 healthy=self._healthy and not self.granted.open_now,
-                ready=self.interlocks.ready or (self._duty_cleared and self.interlocks.healthy),
+                ready=not self._missed and (self.interlocks.ready or (self._duty_cleared and self.interlocks.healthy)),
                 unloaded=self._unloaded(),
             ),
             now,
@@ -127,6 +128,7 @@ class ConnectorGuard(ConnectorState):
         self.circuit = pilot.Circuit(ventilation=self.board.ventilation, dc=self.board.dc)
         self._contactor, self._coil = self._contactors[outlet], None
         self.cap_a = self.policed_a = 0.0  # the grant's limit is looked at anew in this tick
+        self.interlocks = changed(self.interlocks, limit_a=0.0, lowered=())
         if self.plug_meters:
             self.plug_meters.outlet = outlet
         if self.dc and outlet == "ac":
@@ -191,7 +193,7 @@ class ConnectorGuard(ConnectorState):
         most = min(self.granted.limit_a, self.rating_a, self.board.max_current_a)
         self.cap_a = min(self._heat.follow(), current_and_mains.derated_a(most, self.board, temperature))
         # while the contactor waits for the car to let go, the car is held to what it was last offered
-        if self.granted.grant is not None or not self.pilot.closed:
+        if not self.pilot.closed or (self.granted.grant is not None and self._for_this_outlet):
             self.policed_a = self.cap_a
 
     # --- applying ---------------------------------------------------------------------------------------------------
@@ -224,3 +226,7 @@ class ConnectorGuard(ConnectorState):
         # a first sample that is no state C any more blocks until the next one decides: 30 ms are less than two ticks
         enable = p.closed and not blocked and p.pending is p.level and self.feedback is not False
         self._do(lambda: dc.apply(self._seen(), stopping=p.stopping_since is not None, blocked=blocked, enable=enable))
+
+
+def _open(contactor: Contactor) -> None:
+    contactor.open()

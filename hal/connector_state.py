@@ -101,6 +101,7 @@ class ConnectorState(ConnectorParts):
             and i.healthy
             and i.self_test is interlock_state.SelfTest.IDLE
             and self.phase.step == "rest"
+            and self.pins.other_closed_since is None
             and (self.dc is None or self.dc.wish.phase == "idle")
         )
 
@@ -129,10 +130,15 @@ class ConnectorState(ConnectorParts):
 
     @property
     def _allowed(self) -> bool:
-        grant = self.granted.grant
-        if grant is None or (self._contactors and grant.outlet != self.pins.outlet):
+        if self.granted.grant is None or not self._for_this_outlet:
             return False
         return self.output is None or self.output.wanted
+
+    @property
+    def _for_this_outlet(self) -> bool:
+        """The grant is for the outlet in use, not for the one that it shall become."""
+        grant = self.granted.grant
+        return not self._contactors or (grant is not None and grant.outlet == self.pins.outlet)
 
     @property
     def _healthy(self) -> bool:

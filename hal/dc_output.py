@@ -4,13 +4,12 @@ The steps decide (`cable_check`, `dc_watch`, `dc_path`); whether the contactor c
 this says what is allowed and whether anything still flows. Owned and called by `hal/connector.py`.
 """
 
-import contextlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hal import cable_check, dc_limits, dc_path, dc_watch
 from hal.board_settings import ConnectorSettings
-from hal.contracts import DcEnable, DcReading, DcSupply, DeviceError, InsulationReading, IsolationMonitor
+from hal.contracts import DcEnable, DcReading, DcSupply, InsulationReading, IsolationMonitor
 from hal.parts import Part
 from hal.polling import Poller
 from hal.wire import DcSample
@@ -63,8 +62,13 @@ class DcOutput:
 
     @property
     def reading(self) -> DcReading | None:
-        value = self.supply.latest.value
-        return value._replace(plug_voltage_v=None) if self._plug_is_ac and value is not None else value
+        return self._measured()[0]
+
+    def _measured(self) -> tuple[DcReading | None, float]:
+        """What the supply said and when, of one and the same reading: its thread goes on meanwhile."""
+        latest = self.supply.latest
+        value = latest.value
+        return (value._replace(plug_voltage_v=None) if self._plug_is_ac and value is not None else value), latest.at
 
     def behind_v(self, now: float) -> float | None:
         """Voltage behind the contactor, None when nobody knows."""
@@ -99,9 +103,8 @@ class DcOutput:
 
     def unloaded(self, since: float | None) -> bool:
         """Nothing flows, measured after `since`, when the output was told to stop."""
-        if since is None or self.supply.latest.at <= since:
-            return False
-        return dc_path.unloaded(self.reading)
+        reading, at = self._measured()
+        return since is not None and at > since and dc_path.unloaded(reading)
 
     # --- judging ----------------------------------------------------------------------------------------------------
 
@@ -126,27 +129,28 @@ class DcOutput:
         )
 
     def _view(self, seen: Seen) -> cable_check.Inputs:
-        reading, monitor = self.reading, self.monitor
+        (reading, at), monitor = self._measured(), self.monitor
+        said = monitor.latest if monitor else None
         return cable_check.Inputs(
             wanted=self.wish.phase == "cable_check" and seen.granted,
             closed=seen.confirmed,
             held_up=seen.held_up,
             output_v=dc_watch.highest_v(reading) if reading is not None else float("inf"),
-            output_at=self.supply.latest.at,
+            output_at=at,
             current_a=reading.current_a if reading is not None else 0.0,
-            monitor=monitor.latest.value if monitor else None,
-            monitor_at=monitor.latest.at if monitor else 0.0,
-            monitor_error=(monitor.action_error or monitor.latest.error) if monitor else "",
+            monitor=said.value if said else None,
+            monitor_at=said.at if said else 0.0,
+            monitor_error=(monitor.action_error or said.error) if monitor and said else "",
             fault=seen.fault,
         )
 
     def _watched(self, seen: Seen, now: float) -> dc_watch.Inputs:
-        monitor = self.monitor
+        monitor, (reading, at) = self.monitor, self._measured()
         return dc_watch.Inputs(
             phase=self.wish.phase,
             closed=seen.closed,
-            reading=self.reading,
-            reading_at=self.supply.latest.at,
+            reading=reading,
+            reading_at=at,
             fresh=self.supply.fresh(now),
             target_a=self._set_point.current_a,
             ev_max_v=self.wish.max_voltage_v,
@@ -159,11 +163,12 @@ class DcOutput:
 
     def _note_insulation(self) -> None:
         """A resistance counts once the monitor has proved itself in this cable check."""
-        if self.monitor is None or (value := self.monitor.latest.value) is None or value.ohm is None:
+        latest = self.monitor.latest if self.monitor else None
+        if latest is None or (value := latest.value) is None or value.ohm is None:
             return
         tested = (cable_check.Step.MEASURING, cable_check.Step.DISCHARGING, cable_check.Step.PASSED)
         counts = self.check.step in tested or self.check.code == "isolation"
-        if counts and self.monitor.latest.at > self.check.since:
+        if counts and latest.at > self.check.since:
             self.ohm = value.ohm
 
     # --- applying ---------------------------------------------------------------------------------------------------
@@ -183,9 +188,8 @@ class DcOutput:
         self._switch(enable)
 
     def block(self) -> None:
-        """Block the output stage now, outside of any tick."""
-        with contextlib.suppress(DeviceError):
-            self._switch(enable=False)
+        """Block the output stage now, outside of any tick. Raises DeviceError."""
+        self._switch(enable=False)
 
     def _switch(self, enable: bool) -> None:
         """On change only, again every tick until it reached the hardware."""
@@ -216,12 +220,12 @@ class DcOutput:
 
     def sample(self, *, welded: bool) -> DcSample | None:
         """What is told of the output; None before the first reading."""
-        reading = self.reading
+        reading, at = self._measured()
         if reading is None:
             return None
         insulation = dc_limits.insulation(self.ohm, self.board.dc_max_voltage_v)
         return DcSample(
-            at=self.supply.latest.at,
+            at=at,
             voltage_v=reading.voltage_v if reading.plug_voltage_v is None else reading.plug_voltage_v,
             current_a=reading.current_a,
             max_voltage_v=reading.max_voltage_v,

@@ -125,10 +125,13 @@ class Guard:
         """Open every contactor, whatever the steps say; for the end of the tick thread. One that cannot be opened
         in a way nobody foresaw does not keep the others closed."""
         for connector in self.connectors.values():
-            try:
-                connector.open()
-            except Exception:  # the end of a task: nothing is left to handle it, the next contactor counts
-                log.exception("connector %d: contactor cannot be opened", connector.board.id)
+            for way in connector.ways_to_open:
+                try:
+                    way()
+                except DeviceError as error:
+                    log.error("connector %d: %s", connector.board.id, error)
+                except Exception:  # the end of a task: nothing is left to handle it, the next contactor counts
+                    log.exception("connector %d: contactor cannot be opened", connector.board.id)
 
     # --- the tick ---------------------------------------------------------------------------------------------------
 

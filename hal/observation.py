@@ -169,10 +169,11 @@ def _running(c: ConnectorGuard, now: float) -> RunningGrant | None:
 
 
 def _meter(c: ConnectorGuard, now: float) -> MeterSample | None:
-    if c.meter is None or (reading := c.meter.latest.value) is None:
+    latest = c.meter.latest if c.meter else None  # once: its thread goes on meanwhile
+    if c.meter is None or latest is None or (reading := latest.value) is None:
         return None
     return MeterSample(
-        at=c.meter.latest.at,
+        at=latest.at,
         import_wh=reading.import_wh,
         power_w=reading.power_w,
         voltage_v=reading.voltage_v,

@@ -21,10 +21,9 @@ class PlugMeters:
     @property
     def latest(self) -> Reading[MeterReading]:
         """No value before both have been read once: a counter that appears later would be energy out of nothing."""
-        used, ac, dc = self._used.latest, self._ac.latest.value, self._dc.latest.value
-        if ac is None or dc is None or used.value is None:
+        used, idle = self._used.latest, self._idle.latest.value  # each looked at once: its thread goes on meanwhile
+        if used.value is None or idle is None:
             return Reading(None, used.at, used.error)
-        idle = dc if used.value is ac else ac
         value = used.value._replace(
             import_wh=used.value.import_wh + idle.import_wh,
             export_wh=used.value.export_wh + idle.export_wh,
@@ -35,3 +34,7 @@ class PlugMeters:
     @property
     def _used(self) -> Poller[MeterReading]:
         return self._ac if self.outlet == "ac" else self._dc
+
+    @property
+    def _idle(self) -> Poller[MeterReading]:
+        return self._dc if self.outlet == "ac" else self._ac

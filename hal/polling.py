@@ -65,7 +65,8 @@ class Poller(Generic[T]):
 
     def refresh(self) -> None:
         """Read now, at the end of an action that changed the value. Raises DeviceError."""
-        self.latest = Reading(self._read(), self._clock())
+        began = self._clock()  # an order that comes while it is read must not find itself obeyed
+        self.latest = Reading(self._read(), began)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)

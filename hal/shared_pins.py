@@ -70,7 +70,7 @@ def _why_on(outlet: Outlet, i: Inputs) -> str:
         return ""
     if i.dc_v is None:
         return "voltage of the DC output is not known"
-    return f"DC output has {i.dc_v:.0f} V" if abs(i.dc_v) >= SAFE_V else ""
+    return "" if abs(i.dc_v) < SAFE_V else f"DC output has {i.dc_v:.0f} V"  # what is no number is not below
 
 
 def _held(outlet: Outlet, i: Inputs, why_other: str, *, rested: bool) -> str:

@@ -228,3 +228,36 @@ def test_whatever_is_asked_in_whatever_order_ac_never_meets_dc(nacs: NacsPlug, s
             getattr(nacs, act)()
         nacs.bench.pass_time(dice.choice((0.02, 0.3, 1.5, 6.0)))
         assert nacs.plant["joined"] == "", (seed, act)
+
+
+# --- what must not be carried over ------------------------------------------------------------------------------------
+
+
+def test_a_grant_for_dc_does_not_raise_what_the_ac_that_still_flows_is_held_to(nacs: NacsPlug) -> None:
+    nacs.charge_ac()
+    nacs.ask_ac(16.0)
+    nacs.bench.pass_time(6.0)
+    assert nacs.seen.limit_a == 16.0
+    nacs.ask_dc()
+    for _ in range(700):
+        nacs.bench.pass_time(0.01)
+        assert not nacs.seen.energised or nacs.seen.limit_a <= 16.0
+    assert not nacs.bench.plant.connectors[1].contactor.closed
+
+
+def test_amperes_of_dc_excuse_no_ac_after_the_change(nacs: NacsPlug) -> None:
+    nacs.deliver(100.0)
+    nacs.ask_ac(16.0)
+    nacs.until(lambda: nacs.seen.outlet == "ac", within=30.0)
+    nacs.bench.pass_time(0.1)
+    excused = nacs.bench.guard.connectors[1].interlocks.lowered
+    assert all(amps <= 80.0 for amps, _ in excused)
+
+
+def test_a_grant_that_nobody_can_follow_ends_the_one_that_runs(nacs: NacsPlug) -> None:
+    """Its lower limit would be lost else."""
+    nacs.charge_ac()
+    nacs.bench.guard.receive(wire.GrantIntent(nacs.bench.epoch, 1, nacs.seen.grant.session, 6.0))
+    nacs.until(lambda: nacs.seen.grant is None, within=0.1)
+    assert nacs.seen.grant_ended == "refused: this plug has AC and DC: the grant must say which"
+    nacs.until(lambda: not nacs.plant["closed"], within=6.5)
