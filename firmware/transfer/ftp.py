@@ -85,9 +85,9 @@ def _session(address: Address, job: Job) -> Iterator[ftplib.FTP]:
 def _refused(text: str) -> TransferError:
     code = text[:3]
     if code in {"530", "532", "534", "553"}:
-        return TransferError("denied", text[:200])
+        return TransferError("denied", text[:200], again=True)
     if code in {"500", "502", "504"}:
-        return TransferError("unsupported", text[:200])
+        return TransferError("unsupported", text[:200], again=True)
     return TransferError("failed", text[:200], again=True)
 
 

@@ -140,12 +140,12 @@ def _expect(status: int, wanted: set[int]) -> None:
     if status in wanted:
         return
     if status in {401, 403, 407}:
-        raise TransferError("denied", f"the server refuses: HTTP {status}")
+        raise TransferError("denied", f"the server refuses: HTTP {status}", again=True)
     if status in {405, 501}:
-        raise TransferError("unsupported", f"the server knows no such request: HTTP {status}")
+        raise TransferError("unsupported", f"the server knows no such request: HTTP {status}", again=True)
     if status in {400, 411, 415, 422}:
-        raise TransferError("bad_address", f"the server does not understand: HTTP {status}")
-    raise TransferError("failed", f"HTTP {status}", again=status >= 500 or status in {404, 408, 425, 429})
+        raise TransferError("bad_address", f"the server does not understand: HTTP {status}", again=True)
+    raise TransferError("failed", f"HTTP {status}", again=True)
 
 
 def _failed(error: Exception, job: Job) -> TransferError:

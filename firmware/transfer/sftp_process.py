@@ -57,11 +57,11 @@ async def carry_out(order: Order) -> Outcome:
             transfer = _Transfer(await connection.start_sftp_client(), order)
             await (transfer.fetch() if order.fetch else transfer.send())
     except asyncssh.PermissionDenied as error:
-        return Outcome(kind="denied", text=str(error))
+        return Outcome(kind="denied", text=str(error), again=True)
     except asyncssh.HostKeyNotVerifiable as error:
         return Outcome(kind="denied", text=f"{keys.why or error}", changed_key=keys.changed)
     except asyncssh.SFTPError as error:
-        return Outcome(kind=KINDS.get(error.code, "failed"), text=str(error), again=error.code not in KINDS)
+        return Outcome(kind=KINDS.get(error.code, "failed"), text=str(error), again=True)
     except TooLarge as error:
         return Outcome(kind="failed", text=str(error))
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:

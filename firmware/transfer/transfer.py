@@ -42,7 +42,10 @@ async def send(url: str, data: Path, name: str, job: Job) -> None:
 
 
 async def with_tries(attempt: Callable[[Job], Awaitable[None]], trust: Trust, tries: int, pause_s: float) -> None:
-    """Try so often, with a pause between. Raises the last TransferError; at once for one that no try would mend."""
+    """Try so often, with a pause between. Raises the last TransferError.
+
+    What a server says is worth another try also when it says no: the order tells how many (GetLogRequest.retries,
+    N01.FR.10). An address that cannot be used and a server that is not trusted are given up at once."""
     tries = max(1, tries)
     for left in range(tries - 1, -1, -1):
         try:

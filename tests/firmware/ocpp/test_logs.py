@@ -114,10 +114,16 @@ def test_a_failed_upload_is_told_as_precisely_as_possible(
 
     async def test(site: Any) -> None:
         files.status["PUT"] = status
-        answer = await get_log(site, f"{url}://127.0.0.1:{serve()}/log", retries=2, retry_interval=0)
+        answer = await get_log(site, f"{url}://127.0.0.1:{serve()}/log", retries=2, retry_interval=1)
         assert answer.status == "Accepted"
+        began = asyncio.get_running_loop().time()
         await site.csms.heard("LogStatusNotification", status=expected, requestId=5)
-        assert len(files.asked) == (3 if status == 500 else 1 if url == "http" else 0)
+        assert told(site) == ["Uploading", expected], "only when every try has failed"
+        if url == "http":
+            assert len(files.asked) == 3
+            assert asyncio.get_running_loop().time() - began >= 1.8  # two pauses
+        else:
+            assert not files.asked
 
     on_2x(test, is_managed=True)
 

@@ -124,7 +124,7 @@ def test_every_failure_says_whose_fault_it_is(sftp: Any, tmp_path: Path) -> None
         return failed.kind, failed.again
 
     job, log = Job(trusting(), stall_s=10.0), tmp_path / "log"
-    assert how(send(url(sftp, "log", "user:wrong"), log, "log", job)) == ("denied", False)
+    assert how(send(url(sftp, "log", "user:wrong"), log, "log", job)) == ("denied", True)
     assert how(fetch(url(sftp, "missing"), tmp_path / "image", job)) == ("failed", True)
     assert how(fetch(url(sftp, "image"), tmp_path / "image", job, 1_000_000)) == ("failed", False)
     assert how(fetch(url(sftp, "image"), tmp_path / "full", job)) == ("failed", True)
