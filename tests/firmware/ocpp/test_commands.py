@@ -224,6 +224,9 @@ def test_2x_set_variables_answers_each_in_order(on_2x: OnSite) -> None:
                 variable("TxCtrlr", "EVConnectionTimeOut", attribute_value="90"),
                 variable("AuthCtrlr", "LocalPreAuthorize", attribute_value="maybe"),
                 variable("Nonsense", "X", attribute_value="1"),
+                variable("OCPPCommCtrlr", "RetryBackOffRepeatTimes", attribute_value="11"),  # 0 to 10
+                variable("OCPPCommCtrlr", "RetryBackOffRepeatTimes", attribute_value="-1"),
+                variable("OCPPCommCtrlr", "RetryBackOffRepeatTimes", attribute_value="10"),
             ],
         )
         assert [r["attribute_status"] for r in answer.set_variable_result] == [
@@ -233,6 +236,9 @@ def test_2x_set_variables_answers_each_in_order(on_2x: OnSite) -> None:
             "Accepted",
             "Rejected",
             "UnknownComponent",
+            "Rejected",
+            "Rejected",
+            "Accepted",
         ]
         assert site.station.connection_timeout_s == 90
 

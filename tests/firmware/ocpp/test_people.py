@@ -47,11 +47,13 @@ def test_a_message_is_set_replaced_and_cleared(on_2x: OnSite) -> None:
     on_2x(test)
 
 
-@pytest.mark.ocpp("2.x:O01.FR.02", "2.x:O01.FR.03", "2.x:O02.FR.01", "2.x:O02.FR.04", "2.x:O02.FR.05")
+@pytest.mark.ocpp("2.1:O01.FR.02", "2.1:O02.FR.04", "2.x:O01.FR.03", "2.x:O02.FR.01", "2.x:O02.FR.05")
 def test_what_cannot_be_shown_is_refused_by_its_own_word(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         html = info(message={"format": "HTML", "content": "<b>"})
         assert (await site.csms.ask("SetDisplayMessage", message=html)).status == "NotSupportedMessageFormat"
+        if site.csms.point.socket.subprotocol == "ocpp2.1":  # 2.0.1 has no state that is not shown
+            assert await put(site, state="Discharging") == "NotSupportedState"
         assert await put(site, transaction_id="nobody") == "UnknownTransaction"
         assert await put(site, display={"name": "Display", "evse": {"id": 7}}) == "Rejected"
         site.station.set_variable("DisplayMessageCtrlr.Enabled", "false")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from firmware.ocpp import ocpp_j
+from firmware.ocpp.components.communication import MAX_BYTES
 from firmware.ocpp.rpc import MAX_OPEN, Answered, Called, Dropped, Refused, Rpc, RpcError, Silent
 from firmware.ocpp.v16 import messages as v16
 from firmware.ocpp.v16.dialect import V16
@@ -123,7 +124,9 @@ def test_unknown_message_types() -> None:
         assert [row[2] for row in out(connection)] == ([answer] if answer else [])
 
 
+@pytest.mark.ocpp("2.0.1:B06.FR.17", "2.0.1:N04.FR.09")
 def test_a_frame_over_the_size_limit_is_refused_with_its_id_and_never_parsed() -> None:
+    assert MAX_BYTES == ocpp_j.MAX_FRAME  # what BytesPerMessage says
     big = '[2, "big", "DataTransfer", {"vendorId": "' + "x" * ocpp_j.MAX_FRAME
     assert error_of(rpc201(), big) == ("big", "FormatViolation")
     connection = rpc16()

@@ -5,7 +5,9 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
+from websockets.protocol import State
 
 from firmware.station.facts import SecurityEvent
 
@@ -215,8 +217,10 @@ def test_the_order_of_profiles_is_checked_slot_by_slot(on_2x: OnSite) -> None:
         answer = await site.csms.ask("SetNetworkProfile", configuration_slot=2, connection_data=data)
         assert answer.status == "Accepted"
         assert await set_one(site, PRIORITY, "2,1") == "Rejected"  # no CSMS root is installed
-        assert await set_one(site, PRIORITY, "1") == "RebootRequired"
         assert (await get_one(site, PRIORITY))["attribute_value"] == "1"
+        assert (await get_one(site, LEVEL))["attribute_value"] == "1"
+        assert await set_one(site, PRIORITY, "1") == "RebootRequired"
+        assert site.csms.connections == 1
 
     on_2x(test, password=OLD, opening=server_wants(OLD))
 
@@ -233,11 +237,15 @@ async def to_slot_2(site: Any, url: str, order: str = "2,1") -> None:
 @pytest.mark.ocpp("2.0.1:B10.FR.04", "2.0.1:B10.FR.06", "2.0.1:TC_B_45")
 def test_after_a_reboot_the_first_profile_is_dialled(on_2x: OnSite, back_office: Any) -> None:
     other = back_office()
+    left: list[bool] = []
 
     async def test(site: Any) -> None:
         await other.open()
+        old = site.csms.point.socket
+        other.on_call = lambda frame: left.append(old.state is State.CLOSED)
         await to_slot_2(site, other.url)
         boot = await other.heard("BootNotification")
+        assert left[0], "the old one was left first"
         assert boot["reason"] == "RemoteReset"
         assert site.csms.connections == 1
         await until(lambda: site.client.connected)
@@ -277,13 +285,12 @@ def test_after_every_profile_failed_the_last_that_worked_is_tried_again(on_site:
     on_site(test, password=OLD, opening=server_wants(OLD), variables=twice)
 
 
-@pytest.mark.ocpp("2.1:B10.FR.10")
-def test_who_moves_to_another_profile_registers_there(on_site: OnSite, back_office: Any) -> None:
+@pytest.mark.ocpp("2.0.1:B10.FR.10")
+def test_who_moves_to_another_profile_registers_there(on_2x: OnSite, back_office: Any) -> None:
     """Errata 2025-04: though it did not reboot."""
     other = back_office()
 
     async def test(site: Any) -> None:
-        await site.told("StatusNotification", 2)
         await other.open()
         await to_slot_2(site, other.url, "1,2")
         await site.csms.heard("BootNotification", 2)
@@ -294,7 +301,7 @@ def test_who_moves_to_another_profile_registers_there(on_site: OnSite, back_offi
         await until(lambda: site.client.connected)
         await other.close()
 
-    on_site(test, version="2.1", password=OLD, opening=server_wants(OLD), variables=QUICK)
+    on_2x(test, password=OLD, opening=server_wants(OLD), variables=QUICK)
 
 
 @pytest.mark.ocpp("2.0.1:A00.FR.202", "2.0.1:A00.FR.203", "2.0.1:A00.FR.204", "2.0.1:A00.FR.04")
@@ -310,7 +317,7 @@ def test_every_connection_shows_name_and_password(on_2x: OnSite) -> None:
     on_2x(test, password=OLD, opening=server_wants(OLD))
 
 
-@pytest.mark.ocpp("2.0.1:A00.FR.05", "2.0.1:B09.FR.04", "2.0.1:TC_A_22")
+@pytest.mark.ocpp("2.0.1:A00.FR.05", "2.0.1:A05.FR.10", "2.0.1:B09.FR.04", "2.0.1:TC_A_22")
 def test_no_message_lowers_the_security_profile(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         low = network("ws://127.0.0.1:1/x", 0)
@@ -319,6 +326,10 @@ def test_no_message_lowers_the_security_profile(on_2x: OnSite) -> None:
         assert await set_one(site, LEVEL, "0") == "Rejected"
         slot = {"component": {"name": "NetworkConfiguration", "instance": "2"}}
         assert await set_one(site, {**slot, "variable": {"name": "SecurityProfile"}}, "0") == "Rejected"
+        profiles = site.client._uplink.profiles  # a slot from before the profile was raised
+        profiles.set(msgspec.structs.replace(profiles.get(1), slot=2, security_profile=0))
+        assert await set_one(site, PRIORITY, "2,1") == "Rejected"
+        assert await set_one(site, PRIORITY, "1,2") == "Rejected"
         data = await site.csms.ask("DataTransfer", vendor_id="x", message_id="SecurityProfile", data="0")
         assert data.status == "UnknownVendorId"
         assert (await get_one(site, LEVEL))["attribute_value"] == "1"

@@ -8,7 +8,7 @@ import pytest
 
 from firmware.config import EvseSettings
 from firmware.station.authorization import Verdict
-from firmware.station.commands import StartTransaction, StopTransaction, SwipeToken
+from firmware.station.commands import Reset, StartTransaction, StopTransaction, SwipeToken
 from firmware.station.facts import IdToken, MeterValues
 
 CARD = "04A2"
@@ -152,7 +152,7 @@ def test_a_token_at_the_reader_of_all_waits_for_the_first_plug(charge: Any) -> N
     charge(story, evse=TWO)
 
 
-@pytest.mark.ocpp("2.0.1:E03.FR.05", "2.0.1:F02.FR.07", "2.0.1:TC_E_05_CS")
+@pytest.mark.ocpp("2.0.1:E03.FR.05", "2.0.1:F02.FR.07")
 def test_a_token_without_a_plug_in_time_ends_its_transaction(charge: Any) -> None:
     async def story(b: Any) -> None:
         await swipe(b)
@@ -325,6 +325,30 @@ def test_a_refused_token_keeps_its_transaction_without_energy(charge: Any) -> No
         assert b.station.evses[1].transaction is not None
 
     charge(story, **{"TxCtrlr.StopTxOnInvalidId": "false"})
+
+
+@pytest.mark.ocpp("2.0.1:B12.FR.02", "2.0.1:B12.FR.04")
+def test_an_immediate_reset_waits_for_no_plug(charge: Any) -> None:
+    """The driver has stopped, the transaction waits for the plug to go: it ends now, for the reason it had."""
+
+    async def story(b: Any) -> None:
+        await b.move(level="B")
+        await swipe(b)
+        await b.move(level="C", current_a=16.0)
+        await swipe(b)
+        await b.move(level="B", current_a=0.0)
+        await b.settle()
+        assert b.story()[-1].endswith("StopAuthorized EVConnected")
+        assert b.station.evses[1].transaction is not None
+        assert (await b.station.do(Reset(immediate=True))).status == "Accepted"
+        await b.settle()
+        assert b.story()[-1].endswith("ResetCommand EVConnected Local")
+        await b.pass_time(0.5)
+        b.clock.now += 1.0
+        b.station.tick()
+        assert b.station.resets.wanted == "Immediate"
+
+    charge(story, "PowerPathClosed", "EVConnected")
 
 
 @pytest.mark.ocpp("2.0.1:J01.FR.14", "2.0.1:J01.FR.22", "2.0.1:TC_J_01_CS", "2.0.1:TC_J_02_CS", "1.6:TC_071_CS")

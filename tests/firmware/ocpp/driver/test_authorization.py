@@ -156,10 +156,23 @@ def test_a_central_token_is_neither_asked_for_nor_kept(on_2x: On) -> None:
         started = await lab.csms.heard("TransactionEvent", eventType="Started")
         assert (started["idToken"], started["transactionInfo"]["remoteStartId"]) == (token, 5)
         await lab.site.told("TransactionEvent")
+        await lab.quiet()  # it knows the answer, which says Accepted
         assert asked(lab) == []
         assert lab.station.authorizer._cache == {}
 
     on_2x(test, variables={"AuthCtrlr.AuthorizeRemoteStart": "true"})
+
+
+@pytest.mark.ocpp("2.0.1:C10.FR.09")
+def test_what_charging_costs_is_not_cached(on_2x: On) -> None:
+    async def test(lab: Any) -> None:
+        tariff = {"format": "UTF8", "content": "0.42 EUR/kWh"}
+        says(lab, "Authorize", personalMessage=tariff)
+        assert (await lab.swipe("DRIVER")).accepted
+        (cached,) = lab.station.authorizer._cache.values()
+        assert (cached.status, "0.42" in str(cached)) == ("Accepted", False)
+
+    on_2x(test)
 
 
 @pytest.mark.ocpp("2.0.1:C04.FR.04")
@@ -313,7 +326,7 @@ def test_what_is_kept_survives_a_restart(on_2x: On) -> None:
     on_2x(after, variables=LOCALLY)
 
 
-@pytest.mark.ocpp("2.0.1:C10.FR.11", "2.0.1:C11.FR.04", "2.0.1:TC_C_38", "2.0.1:TC_C_36", "2.0.1:C10.FR.09")
+@pytest.mark.ocpp("2.0.1:C10.FR.11", "2.0.1:C11.FR.04", "2.0.1:TC_C_38", "2.0.1:TC_C_36")
 @pytest.mark.parametrize("variables", [{**LOCALLY, "AuthCacheCtrlr.Enabled": "false"}, {}])
 def test_without_a_cache_or_the_leave_to_use_it_everybody_is_asked_for(on_2x: On, variables: dict[str, str]) -> None:
     async def test(lab: Any) -> None:

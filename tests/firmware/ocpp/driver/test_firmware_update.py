@@ -328,7 +328,7 @@ def test_it_waits_for_the_times_of_the_order(ordering: Ordering) -> None:
 
 
 @VERSIONS
-@pytest.mark.ocpp("2.x:L01.FR.24", "2.0.1:TC_L_10")
+@pytest.mark.ocpp("2.x:L01.FR.24")
 def test_a_new_order_takes_the_place_of_one_that_waits(ordering: Ordering, version: str) -> None:
     async def test(order: Order) -> None:
         assert await order.give(request_id=7, retrieve=at(3600)) == "Accepted"
@@ -463,6 +463,25 @@ def test_who_asks_during_a_download_hears_of_it(ordering: Ordering, files: Any, 
         await order.site.csms.heard("FirmwareStatusNotification", 2, status="Downloading", requestId=7)
         files.released.set()
         await order.heard("Installed")
+
+    ordering(test, version)
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+@pytest.mark.ocpp("2.0.1:TC_L_10", "2.x:L01.FR.24")
+def test_a_new_order_takes_the_place_of_one_that_is_being_fetched(
+    ordering: Ordering, files: Any, tmp_path: Path, version: str
+) -> None:
+    async def test(order: Order) -> None:
+        files.stalled.set()
+        assert await order.give(7) == "Accepted"
+        await order.heard("Downloading")
+        assert await order.give(8) == "AcceptedCanceled"
+        files.released.set()
+        await order.heard("Installed", 8)
+        assert order.told(7) == ["Downloading", "DownloadFailed"]
+        assert order.told(8) == WHOLE
+        assert (tmp_path / "slots" / "slot-b").read_bytes() == IMAGE
 
     ordering(test, version)
 

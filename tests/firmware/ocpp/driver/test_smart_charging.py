@@ -315,6 +315,8 @@ def test_a_remote_start_brings_its_profile(on_2x: On2x) -> None:
         event = await lab.csms.heard("TransactionEvent", eventType="Started")
         assert event["transactionInfo"]["remoteStartId"] == 42
         assert event["idToken"] == {"idToken": "REMOTE", "type": "Central"}
+        await lab.told("Updated ChargingStateChanged Charging")
+        assert ["idToken" in each for each in lab.events()] == [True] + [False] * (len(lab.events()) - 1)
         assert "Authorize" not in lab.csms.actions()
 
     on_2x(test, variables={"AuthCtrlr.AuthorizeRemoteStart": "true"})

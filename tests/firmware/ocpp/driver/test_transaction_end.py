@@ -171,7 +171,7 @@ def test_a_token_that_turns_out_bad_may_draw_what_is_granted(on_2x: On) -> None:
         first, second = lab.events()[before:]
         assert (first["triggerReason"], first["offline"], first["idToken"]) == ("Authorized", True, DRIVER)
         assert (second["triggerReason"], second["offline"]) == ("ChargingStateChanged", True)
-        await lab.until(lambda: lab.station.evses[1]._energy_left_wh is not None)
+        await lab.until(lambda: lab.station.evses[1].transaction.energy_until_wh is not None)
         lab.move(energy_wh=11_000.0)
         await lab.until(lambda: lab.station.evses[1].sample().energy_wh == 11_000.0)
         assert lab.station.evses[1].closed
@@ -314,7 +314,7 @@ def test_a_transaction_with_a_fixed_cable_waits_only_so_long(on_2x: On) -> None:
     on_2x(test, kinds=("cType2", "cType2"), variables=variables)
 
 
-@pytest.mark.ocpp("2.0.1:TC_E_39", "2.0.1:E03.FR.05")
+@pytest.mark.ocpp("2.0.1:TC_E_05", "2.0.1:TC_E_39", "2.0.1:E03.FR.05")
 def test_who_plugs_in_too_late_does_not_charge(on_2x: On) -> None:
     async def test(lab: Any) -> None:
         await lab.swipe("DRIVER")
@@ -326,6 +326,11 @@ def test_who_plugs_in_too_late_does_not_charge(on_2x: On) -> None:
         await lab.wait(3)
         assert len(lab.events()) == 2
         assert not lab.station.evses[1].closed
+        await gone(lab)
+        await lab.swipe("DRIVER")
+        await lab.told("Started Authorized EVConnected")
+        await lab.charge_on()
+        await lab.told(CHARGING)
 
     on_2x(test, variables={"TxCtrlr.TxStartPoint": "Authorized", "TxCtrlr.EVConnectionTimeOut": "20"})
 

@@ -33,6 +33,7 @@ def events(site: Any) -> list[str]:
     "2.0.1:TC_M_17",
     "2.0.1:TC_M_18",
     "2.0.1:TC_M_19",
+    "2.0.1:M05.FR.17",
 )
 def test_roots_are_installed_listed_and_deleted(on_2x: OnSite, ca: Any) -> None:
     async def test(site: Any) -> None:
@@ -46,6 +47,8 @@ def test_roots_are_installed_listed_and_deleted(on_2x: OnSite, ca: Any) -> None:
         listed = await site.csms.ask("GetInstalledCertificateIds")
         kinds = [each["certificate_type"] for each in listed.certificate_hash_data_chain]
         assert kinds == [f"{kind}RootCertificate" for kind in ("CSMS", "Manufacturer", "V2G", "MO")]
+        again = {"certificate_type": "MORootCertificate", "certificate": ca.pem}
+        assert (await site.csms.ask("InstallCertificate", **again)).status == "Accepted"
         only = await site.csms.ask("GetInstalledCertificateIds", certificate_type=["MORootCertificate"])
         assert len(only.certificate_hash_data_chain) == 1
         bad = await site.csms.ask(
