@@ -100,18 +100,17 @@ class EvseTokens(EvseState):
         sample = self.sample()
         if stop:
             self.stop(STOPS["DeAuthorized"])
-        elif energy_wh > 0 and sample is not None and self.transaction is not None:
-            self._energy_left_wh, self._energy_from_wh = energy_wh, sample.energy_wh
-        else:
-            self.set_bound("authorization", 0.0)
+            return
+        self._ledger.allow(sample.energy_wh + energy_wh if sample is not None and energy_wh > 0 else 0.0)
+        self._advance()
 
     def _follow_energy(self) -> None:
-        """MaxEnergyOnInvalidId: has it been drawn?"""
-        sample = self.sample()
-        if self._energy_left_wh is None or sample is None or self.transaction is None:
+        """MaxEnergyOnInvalidId: has it been drawn? Kept with the transaction: a restart grants nothing more."""
+        until_wh = self.transaction.energy_until_wh if self.transaction is not None else None
+        if until_wh is None:
             return
-        if sample.energy_wh - self._energy_from_wh >= self._energy_left_wh:
-            self._energy_left_wh = None
+        sample = self.sample()
+        if until_wh <= 0 or (sample is not None and sample.energy_wh >= until_wh):
             self.bounds["authorization"] = 0.0
 
     def stop(self, stop: Stop) -> None:

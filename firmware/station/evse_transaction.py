@@ -28,6 +28,16 @@ _READ_BY_S: Final = 2.0  # the end waits this long for a reading from after the 
 class EvseTransaction(EvseTokens):
     """The transaction of one EVSE."""
 
+    def stop(self, stop: Stop) -> None:
+        """One that was stopped by somebody's word and only waits for its plug to go has ended with anything else: a
+        reset must not wait for a driver."""
+        over = self._ledger.stop_decided if self.transaction is not None and self.transaction.stop_told else None
+        if over is None or stop.reason in _BY_WORD:
+            super().stop(stop)
+            return
+        self._end(replace_trigger(over, stop.trigger), self._last_sample())
+        self._advance()
+
     def tell_now(self, trigger: str = "Trigger", context: str = "Trigger") -> bool:
         """An event of the running transaction because somebody asks (F06.FR.07). False: there is none. `context`: of
         its meter values (ReadingContextEnumType)."""
@@ -179,7 +189,6 @@ class EvseTransaction(EvseTokens):
         self._drop_token()
         self.bounds.pop("transaction", None)
         self.bounds.pop("authorization", None)
-        self._energy_left_wh = None
         self._state_trigger = "ChargingStateChanged"
         self.ended = stop if self.level != "A" else None
         self.wishes = replace(self.wishes, charged=False, offered_since=None, stopping_since=None)

@@ -203,6 +203,11 @@ class Ledger:
         if self.open is not None and group is not None and group != self.open.group:
             self._keep(msgspec.structs.replace(self.open, group=group))
 
+    def allow(self, until_wh: float) -> None:
+        """Nothing is to be drawn beyond this reading of the register; 0 = nothing more."""
+        if self.open is not None:
+            self._keep(msgspec.structs.replace(self.open, energy_until_wh=until_wh))
+
     def follow(self, state: ChargingState, now: float, trigger: str = "ChargingStateChanged") -> bool:
         """Tell a change of the charging state; one that belongs to the stop is told with the end. False: no change."""
         if self.open is None or self.open.charging_state == state:

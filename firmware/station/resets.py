@@ -4,6 +4,7 @@ What a reset does to the process is `firmware.ending`'s and main's; what a guard
 is the guard's.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,7 @@ class Resets:
         self._station = station
         self._asked: tuple[str, float] | None = None  # kind, when
         self._idle_since: float | None = None  # no transaction runs since then
+        self._written: asyncio.Future[None] | None = None  # what had happened by then is on disk, and told
         self._evses: set[int] = set()  # those that begin anew when nothing runs there
         self.wanted: str | None = None
         self.unfinished: list[Callable[[], bool]] = []  # what would like to be done first: is there something?
@@ -78,7 +80,10 @@ class Resets:
         if any(evse.transaction_id is not None for evse in self._station.evses.values()):
             self._idle_since = None
             return
-        self._idle_since = now if self._idle_since is None else self._idle_since
+        if self._idle_since is None:
+            self._idle_since = now
+            self._written = self._station.journal.execute_in_writer(lambda connection: None)
+            self._written.add_done_callback(_heard)
         if now - self._asked[1] >= BEFORE_RESET_S and not self._waits(now - self._idle_since):
             kind = self._asked[0]
             log.info("reset (%s): the controller ends now", kind)
@@ -89,7 +94,8 @@ class Resets:
     def _waits(self, idle_s: float) -> bool:
         """Are the last events still on their way to a back office that answers (B12.FR.04, FR.05)?"""
         longest = self._station.number("OCPPCommCtrlr.MessageTimeout[Default]", DELIVERED_S)
-        return idle_s < longest and any(asked() for asked in self.unfinished)
+        unwritten = self._written is not None and not self._written.done()
+        return idle_s < longest and (unwritten or any(asked() for asked in self.unfinished))
 
     def _follow_evses(self) -> None:
         """An EVSE without a transaction begins anew: its guard is told everything again (B11.FR.08)."""
@@ -98,6 +104,12 @@ class Resets:
                 log.info("reset: EVSE %d begins anew", evse.id)
                 self._evses.discard(evse.id)
                 evse.resend()
+
+
+def _heard(written: "asyncio.Future[None]") -> None:
+    """A disk that refuses keeps nobody waiting: what it refused is told after the reset."""
+    if not written.cancelled() and written.exception() is not None:
+        log.error("reset: the journal cannot be written: %s", written.exception())
 
 
 def _boot_reason(command: Reset, *, later: bool) -> str:

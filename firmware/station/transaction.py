@@ -58,6 +58,7 @@ class Open(msgspec.Struct, frozen=True):
     collected: tuple[Sample, ...] = ()  # for the last event (TxEndedInterval)
     placed: bool = True  # False: at which EVSE the plug will come is not known yet
     phases_used: int | None = None  # as last told
+    energy_until_wh: float | None = None  # of the meter's register: its token is no longer good, no more may be drawn
 
 
 #: What a stop command or an event means in OCPP 2.0.1 words. The reasons that only OCPP 1.6 has keep their trigger, so

@@ -1,5 +1,6 @@
 """Commands on a running station, and what they answer: availability, unlock, reset, faults."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -149,7 +150,34 @@ def test_reset_on_idle_waits_and_lets_nobody_else_start(bench: Any, play: Any) -
             assert b.station.resets.wanted is None
             await b.move(1, level="A")
             b.station.tick()
+            await b.settle()
+            b.station.tick()
             assert b.station.resets.wanted == "OnIdle"
+
+    play(scenario())
+
+
+@pytest.mark.ocpp("2.0.1:B12.FR.04")
+def test_a_reset_does_not_overtake_the_last_event(bench: Any, play: Any) -> None:
+    """Told is what is on disk: a card that takes long for it must not make the reset come first."""
+
+    async def scenario() -> None:
+        async with bench() as b:
+            await b.move(level="B")
+            await b.move(level="C", current_a=10.0)
+            disk = threading.Event()
+            b.station.journal.execute_in_writer(lambda connection: disk.wait(20))
+            assert (await b.station.do(Reset(immediate=True))).status == "Accepted"
+            await b.until(lambda: b.station.evses[1].transaction_id is None)
+            for _ in range(5):
+                b.clock.now += 1.0
+                b.station.tick()
+            assert b.station.resets.wanted is None
+            disk.set()
+            await b.settle()
+            assert b.transactions()[-1].kind == "Ended"
+            b.station.tick()
+            assert b.station.resets.wanted == "Immediate"
 
     play(scenario())
 

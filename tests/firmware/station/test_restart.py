@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from firmware.config import AuthorizationSettings
+from firmware.station.authorization import Verdict
 from firmware.station.commands import Reset, StartTransaction, StopTransaction
 from firmware.station.facts import Booted, IdToken, Transaction
 from hal import wire
@@ -66,6 +67,34 @@ def test_the_same_token_still_stops_a_resumed_transaction(bench: Any, play: Any)
             b.peer.swipe("04A2")
             await again.until(again.transactions)
             assert again.transactions()[-1].stopped_reason == "Local"
+
+    play(scenario())
+
+
+@pytest.mark.ocpp("2.0.1:E05.FR.02", "2.0.1:E05.FR.03")
+@pytest.mark.parametrize("granted_wh", [0.0, 500.0])
+def test_a_token_that_turned_out_bad_gets_no_more_by_a_restart(bench: Any, play: Any, granted_wh: float) -> None:
+    def prepare(station: Any) -> None:
+        station.defaults |= {"TxCtrlr.StopTxOnInvalidId": "false", "TxCtrlr.MaxEnergyOnInvalidId": str(granted_wh)}
+
+    async def scenario() -> None:
+        async with bench(prepare=prepare, **ASKED) as b:
+            running = await charge(b)
+            b.station.token_verdict(IdToken("04A2"), Verdict("Invalid"), running)
+            await b.settle()
+            assert (b.station.evses[1].limit.amps == 0) is (granted_wh == 0)
+        b.peer.epoch += 1
+        async with bench(peer=b.peer, prepare=prepare, **ASKED) as again:
+            await again.settle()
+            evse = again.station.evses[1]
+            assert evse.transaction_id == running
+            assert (evse.limit.amps == 0) is (granted_wh == 0)
+            await again.move(energy_wh=12_901.0)
+            assert evse.limit.amps == 0
+            await again.move(level="A")
+            assert again.transactions()[-1].stopped_reason == "EVDisconnected"
+            await again.move(level="B")  # the next driver
+            assert evse.limit.amps == 32
 
     play(scenario())
 
