@@ -306,6 +306,11 @@ def _check_controllers(
         if named is not None and connector.settings.digital and not named.driver.digital:
             keys = reading.connector_keys(connector.settings.id)
             reading.complain((*keys, "digital"), f"{named.driver_name} cannot show 5 %", "write digital = false")
+        for name in ("contactor", "ac_contactor") if connector.settings.dc else ():
+            named = controllers.get(getattr(connector.parts.get(name, (None,) * 3)[2], "controller", ""))
+            if named is not None and named.driver.on_guard_death == "own_protection":
+                keys = (*reading.connector_keys(connector.settings.id), name, "controller")
+                reading.complain(keys, f"{named.driver_name} closes by its own judgement: not for DC")
     promises = {part.driver.on_guard_death for part in controllers.values()}
     promised = settings.on_guard_death if settings is not None else ""
     if promised in ("mcu_lease", "own_protection") and promised not in promises:

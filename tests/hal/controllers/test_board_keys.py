@@ -45,3 +45,22 @@ def test_what_is_wrong_with_a_board(tmp_path: Path, board: str, change: tuple[st
     with pytest.raises(ConfigError) as caught:
         load(path)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("board", "contactor"),
+    [
+        ("sim-dc-ccs2", "[connector.contactor]"),
+        ("sim-nacs", "[connector.contactor]"),
+        ("sim-nacs", "[connector.ac_contactor]"),
+    ],
+)
+def test_a_controller_that_closes_by_itself_is_refused_for_dc(tmp_path: Path, board: str, contactor: str) -> None:
+    head, _, tail = (BOARDS / f"{board}.toml").read_text().partition(contactor)
+    _, _, rest = tail.partition("\n[")
+    controller = '[controller.main]\ndriver = "openevse_rapi"\nport = "/dev/ttyAMA0"\n\n[[connector]]'
+    text = f'{head}{contactor}\ndriver = "controller_contactor"\ncontroller = "main"\n\n[{rest}'
+    path = tmp_path / "board.toml"
+    path.write_text(text.replace("[[connector]]", controller, 1))
+    with pytest.raises(ConfigError, match="openevse_rapi closes by its own judgement"):
+        load(path)
