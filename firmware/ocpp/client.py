@@ -130,14 +130,11 @@ class BackOfficeClient:
         await self.begin()
         await until(self._station.changed, self._all_seen, self._first_look_s)
         self._monitors.load()
-        watching = [asyncio.create_task(self._monitors.run(), name="monitors")]
-        if self._pricing is not None:
-            watching.append(asyncio.create_task(self._pricing.run(), name="prices"))
-        try:
-            await self._keep_connected()
-        finally:
-            for task in watching:
-                task.cancel()
+        async with asyncio.TaskGroup() as tasks:  # one that fails is not missed in silence: all begin anew
+            tasks.create_task(self._monitors.run(), name="monitors")
+            if self._pricing is not None:
+                tasks.create_task(self._pricing.run(), name="prices")
+            tasks.create_task(self._keep_connected(), name="back office link")
 
     async def _keep_connected(self) -> None:
         while True:

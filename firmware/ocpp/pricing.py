@@ -51,6 +51,9 @@ class FinalCost(msgspec.Struct, frozen=True, rename="camel"):
     price_text_extra: tuple[Text, ...] = ()
     qr_code_text: str = ""
 
+    def __post_init__(self) -> None:
+        running_cost.sane(self.cost)
+
 
 class Known(msgspec.Struct, frozen=True):
     """A transaction that the central system gave a number. `over`: it has ended; `gone`: when its plug was taken
@@ -161,7 +164,7 @@ class Pricing:
     async def _final_cost(self, data: object) -> Transferred:
         said = _read(data, FinalCost)
         known = self._numbered(said.transaction_id) if said is not None else None
-        if said is None or known is None or not self._on or not said.cost.is_finite():
+        if said is None or known is None or not self._on:
             return Transferred("Rejected")
         evse = self._station.evses.get(known.evse)
         if evse is None or evse.transaction_id not in {None, known.id}:
@@ -233,7 +236,7 @@ class Pricing:
     def _tell_gone(self) -> None:
         """ConnectorUnplugged, where the central system waits for it; it goes the way of the transaction's messages."""
         for known in list(self._known.values()):
-            if known.gone is None or known.number is None:
+            if not known.over or known.gone is None or known.number is None:
                 continue
             del self._known[known.id]
             if self._station.flag(price_keys.IDLE_FEE_AFTER_STOP, False) and self._on:

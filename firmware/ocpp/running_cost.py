@@ -14,12 +14,13 @@ from msgspec import Meta
 from firmware.ocpp.payload import moment
 
 MOST: Final = Decimal(10) ** 9  # no price is higher, and arithmetic with it is quick
+MOST_WH: Final = 10**12  # no register is
 HYSTERESIS: Final = 0.05  # of the threshold: around it a power that wavers triggers once
 HOUR_S: Final = Decimal(3600)
 KWH: Final = Decimal(1000)
 
 
-def _sane(*amounts: Decimal) -> None:
+def sane(*amounts: Decimal) -> None:
     """Raises ValueError, which makes the message one that cannot be read."""
     if not all(amount.is_finite() and -MOST < amount < MOST for amount in amounts):
         raise ValueError("no amount of money")
@@ -33,7 +34,7 @@ class ChargingPrice(msgspec.Struct, frozen=True, rename={"kwh": "kWhPrice", "hou
     flat: Decimal = Decimal(0)  # of a session or a part of it
 
     def __post_init__(self) -> None:
-        _sane(self.kwh, self.hour, self.flat)
+        sane(self.kwh, self.hour, self.flat)
 
 
 FREE: Final = ChargingPrice()
@@ -46,7 +47,7 @@ class IdlePrice(msgspec.Struct, frozen=True, rename={"grace_min": "graceMinutes"
     hour: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
-        _sane(self.hour)
+        sane(self.hour)
 
 
 class NextPeriod(msgspec.Struct, frozen=True, rename="camel"):
@@ -76,7 +77,7 @@ class RunningCost(msgspec.Struct, frozen=True, rename="camel"):
     transaction_id: int
     cost: Decimal
     timestamp: str = ""
-    meter_value: float | None = None
+    meter_value: Annotated[float, Meta(ge=0, le=MOST_WH)] | None = None
     state: Literal["Charging", "Idle"] = "Charging"
     charging_price: ChargingPrice | None = None
     idle_price: IdlePrice | None = None
@@ -84,7 +85,7 @@ class RunningCost(msgspec.Struct, frozen=True, rename="camel"):
     trigger_meter_value: Triggers | None = None
 
     def __post_init__(self) -> None:
-        _sane(self.cost)
+        sane(self.cost)
 
 
 # --- what it costs --------------------------------------------------------------------------------------------------

@@ -76,7 +76,13 @@ def test_a_word_without_prices_is_all_that_is_known() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"cost": 1e12}, {"chargingPrice": {"kWhPrice": "NaN"}}, {"idlePrice": {"graceMinutes": -1}}, {"state": "Lost"}],
+    [
+        {"cost": 1e12},
+        {"chargingPrice": {"kWhPrice": "NaN"}},
+        {"idlePrice": {"graceMinutes": -1}},
+        {"state": "Lost"},
+        {"meterValue": -1e30},
+    ],
 )
 def test_what_is_no_amount_or_state_is_not_read(wrong: dict[str, Any]) -> None:
     with pytest.raises(msgspec.MsgspecError):

@@ -135,9 +135,17 @@ def test_after_the_stop_idle_time_may_cost_until_the_plug_is_taken(on_16: On) ->
         gone = await lab.csms.heard("DataTransfer", vendorId=VENDOR, messageId="ConnectorUnplugged")
         assert json.loads(gone["data"])["transactionId"] == number
         assert await tell(lab, "RunningCost", **message) == "Rejected"  # that driver has left
+        assert await tell(lab, "FinalCost", transactionId=number, cost=1e30) == "Rejected"  # no amount of money
         assert await tell(lab, "FinalCost", transactionId=number, cost=4.5, priceText="Bye") == "Accepted"
         assert (told(lab).cost, told(lab).final) == (4.5, True)
-        assert lab.csms.actions().count("DataTransfer") == 1
+        following = await charging(lab)
+        await lab.swipe("DRIVER")
+        await lab.csms.heard("StopTransaction", 2)
+        lab.move(level="A")
+        await lab.csms.heard("DataTransfer", 2)
+        await lab.csms.ask("ClearCache")  # behind whatever else was to be told
+        unplugged = [json.loads(each["data"]) for name, each in lab.csms.calls if name == "DataTransfer"]
+        assert [each["transactionId"] for each in unplugged] == [number, following]
 
     on_16(test)
 
