@@ -179,7 +179,7 @@ def test_ocsp_responses_come_from_the_back_office(on_site: OnSite) -> None:
 
 async def hurried(site: Any) -> None:
     """Wait until what is in flight has little time left."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not site.client._session._calls.hurried:  # noqa: ASYNC110 - nothing else tells
             await asyncio.sleep(0.01)
 
@@ -208,7 +208,7 @@ def test_a_silent_call_does_not_use_up_the_cars_time(
         await hurried(site)
         assert asks not in site.csms.actions(), "one CALL at a time"
         site.later(1.0)
-        await asyncio.wait_for(asking, 10)
+        await asyncio.wait_for(asking, 20)
         await site.csms.heard("TransactionEvent", 3)
         payloads = [json.loads(frame)[2:] for frame in site.csms.raw if '"TransactionEvent"' in frame]
         assert payloads[0] == payloads[1]
@@ -235,9 +235,9 @@ def test_a_car_goes_before_a_card_and_a_card_before_the_queue(
         await hurried(site)
         before = len(csms.calls)
         site.later(1.0)
-        await asyncio.wait_for(car, 10)
+        await asyncio.wait_for(car, 20)
         for card in cards:
-            assert (await asyncio.wait_for(card, 10)).accepted
+            assert (await asyncio.wait_for(card, 20)).accepted
         await csms.heard("TransactionEvent", 2)
         assert csms.actions()[before:] == [
             "Get15118EVCertificate",

@@ -68,7 +68,7 @@ def serving(path: Path, maximum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> Cal
 
 
 async def refused(site: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not any(isinstance(fact, BackOfficeLink) for fact in site.facts):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     (link,) = [fact for fact in site.facts if isinstance(fact, BackOfficeLink)]
@@ -77,7 +77,19 @@ async def refused(site: Any) -> None:
     assert site.csms.calls == []
 
 
-@pytest.mark.ocpp("2.0.1:A00.FR.306", "2.0.1:TC_A_04", "1.6:TC_086")
+@pytest.mark.ocpp("1.6:TC_086")
+def test_16_tls_with_the_root_from_the_station_file(on_site: OnSite, tmp_path: Path) -> None:
+    root = certificate(tmp_path, "csms", "127.0.0.1")
+
+    async def test(site: Any) -> None:
+        await site.csms.heard("BootNotification")
+        answer = await site.csms.ask("GetConfiguration", key=["SecurityProfile"])
+        assert answer.configuration_key[0]["value"] == "2"
+
+    on_site(test, version="1.6", opening=serving(root), ca_file=str(root), password="0123456789abcdef")
+
+
+@pytest.mark.ocpp("2.0.1:A00.FR.306", "2.0.1:TC_A_04")
 def test_tls_with_the_root_from_the_station_file(on_site: OnSite, tmp_path: Path) -> None:
     root = certificate(tmp_path, "csms", "127.0.0.1")
 

@@ -382,10 +382,10 @@ def test_a_disk_that_refuses_is_named_and_nothing_is_lost_by_it(with_journal: Li
         assert sent is not None
         await journal.close()
         with pytest.raises(JournalError):
-            await asyncio.wait_for(outbox.answered(V201(), answer(sent)), 5)
+            await asyncio.wait_for(outbox.answered(V201(), answer(sent)), 20)
         outbox.forget()
         with pytest.raises(JournalError):
-            await asyncio.wait_for(outbox.next(V201()), 5)
+            await asyncio.wait_for(outbox.next(V201()), 20)
 
     async def second_life(journal: Journal) -> None:
         outbox = await opened(journal)

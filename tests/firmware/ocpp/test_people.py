@@ -239,7 +239,7 @@ def test_without_the_back_office_its_own_words_stand_in(on_2x: OnSite, whole_tra
         await site.connected(False)
         started, ended = whole_transaction("tx", updates=0)
         await site.emit(started, msgspec.structs.replace(ended, offline=True))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while not (site.station.displayed.told(1) and site.station.displayed.told(1).final):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert (told(site).tariff, told(site).text) == ("ask for the price", "see your bill")

@@ -179,7 +179,7 @@ def test_the_server_ends_at_once_even_with_a_silent_client(tmp_path: Path, path:
         _, writer = await asyncio.open_unix_connection(str(path))
         await asyncio.sleep(0.02)
         task.cancel()
-        await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 2)
+        await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 20)
         writer.close()
 
     asyncio.run(run())

@@ -307,8 +307,8 @@ class Bench:
     facts: list[AnyFact]
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
-        """Let the loop run until `condition` holds; at most 5 s."""
-        async with asyncio.timeout(5):
+        """Let the loop run until `condition` holds; at most 20 s."""
+        async with asyncio.timeout(20):
             while not condition():  # noqa: ASYNC110 - any condition, also of things that signal nothing
                 await asyncio.sleep(0.002)
 

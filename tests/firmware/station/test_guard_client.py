@@ -30,7 +30,7 @@ async def connected(peer: Any) -> AsyncIterator[GuardClient]:
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - attributes without a signal
             await asyncio.sleep(0.002)
 

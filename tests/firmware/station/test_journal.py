@@ -44,7 +44,7 @@ def path(tmp_path: Path) -> Path:
 async def appended(journal: Journal, facts: list[AnyFact], *changes: Change) -> None:
     done = asyncio.Event()
     journal.append(facts, then=done.set, changes=changes)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await done.wait()
 
 
@@ -176,13 +176,13 @@ def test_a_backlog_is_bounded_and_gives_up_samples_before_starts_and_ends(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - attributes that another thread changes
             await asyncio.sleep(0.005)
 
 
 async def eventually(call: Callable[[int], "asyncio.Future[Any]"], argument: int) -> Any:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             try:
                 return await call(argument)

@@ -149,7 +149,7 @@ def test_a_transfer_is_cancelled_at_once(sftp: Any, tmp_path: Path) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert time.monotonic() - began < 5.0  # the server would say nothing for 30
+        assert time.monotonic() - began < 15.0  # the server would say nothing for 30
         silent.close()
 
     run(work())

@@ -88,7 +88,7 @@ class Lot:
             ask = v2gtp.pack(PayloadType.SDP_REQUEST, b"\x00\x00" if self.tls else b"\x10\x00")
             loop = asyncio.get_running_loop()
             await loop.sock_sendto(udp, ask, ("::1", self.sdp_port))
-            answer = v2gtp.unpack(await asyncio.wait_for(loop.sock_recv(udp, 100), 2)).payload
+            answer = v2gtp.unpack(await asyncio.wait_for(loop.sock_recv(udp, 100), 20)).payload
         port = int.from_bytes(answer[16:18], "big")
         reader, writer = await asyncio.open_connection("::1", port, ssl=self.tls)
         session_id = bytes(8)
@@ -98,12 +98,12 @@ class Lot:
             if isinstance(request, iso2.BodyElement):
                 request = iso2.V2gMessage(header=iso2.MessageHeader(session_id=session_id), body=request)
             writer.write(v2gtp.pack(PayloadType.EXI, exi.encode(request)))
-            header = await asyncio.wait_for(reader.readexactly(8), 5)
+            header = await asyncio.wait_for(reader.readexactly(8), 20)
             payload = await reader.readexactly(int.from_bytes(header[4:], "big"))
             res = exi.decode(payload, "app_protocol" if name == "SupportedAppProtocol" else "iso2")
             session_id = res.header.session_id if isinstance(res, iso2.V2gMessage) else session_id
         writer.close()
-        await asyncio.wait_for(asyncio.gather(writer.wait_closed(), return_exceptions=True), 5)
+        await asyncio.wait_for(asyncio.gather(writer.wait_closed(), return_exceptions=True), 20)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         for _ in range(1000):

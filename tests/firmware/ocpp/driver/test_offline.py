@@ -45,7 +45,7 @@ async def standing(lab: Any, transaction: str | None) -> tuple[bool | None, bool
 
 
 async def settled(lab: Any, transaction: str | None, wanted: tuple[bool | None, bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while await standing(lab, transaction) != wanted:  # noqa: ASYNC110 - the back office can only ask
             await asyncio.sleep(0.01)
 

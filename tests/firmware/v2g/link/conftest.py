@@ -183,7 +183,7 @@ def on_site(make_bay: Any, request_named: Any, unused_udp_port: int) -> Callable
                 await asyncio.gather(task, return_exceptions=True)
             assert evse.digital is None or not evse.digital.energise
 
-        asyncio.run(asyncio.wait_for(main(), 30))
+        asyncio.run(asyncio.wait_for(main(), 60))
 
     return run
 
