@@ -273,14 +273,19 @@ async def serve(options: argparse.Namespace, folder: Path, control: Path) -> Non
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.CancelledError):  # a client that left, or we do
-            try:
-                while line := await reader.readline():
-                    writer.write(json.dumps(await bench.answer(line)).encode() + b"\n")
+            while True:
+                try:
+                    line = await reader.readline()
+                except ValueError:
+                    reply: JsonObject = {"ok": False, "error": f"a line may have {LONGEST_LINE} bytes"}
+                    line = b""
+                else:
+                    reply = await bench.answer(line) if line else {}
+                if reply:
+                    writer.write(json.dumps(reply).encode() + b"\n")
                     await writer.drain()
-            except ValueError:
-                too_long = {"ok": False, "error": f"a line may have {LONGEST_LINE} bytes"}
-                writer.write(json.dumps(too_long).encode() + b"\n")
-                await writer.drain()
+                if not line:
+                    break
         writer.close()
 
     try:

@@ -46,8 +46,10 @@ def take(storage: Path) -> dict[str, str]:
 
 
 def note(storage: Path, refused: Mapping[str, str]) -> None:
-    """Leave word of what was not set."""
-    (storage / APPLIED).write_bytes(msgspec.json.encode(refused))
+    """Leave word of what was not set: whoever sees the file may read it."""
+    part = storage / f"{APPLIED}.part"
+    part.write_bytes(msgspec.json.encode(refused))
+    part.replace(storage / APPLIED)
 
 
 def read(path: Path) -> dict[str, str]:
