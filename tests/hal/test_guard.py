@@ -428,7 +428,7 @@ def test_a_tick_that_fails_leaves_no_contactor_closed(make_bench: BenchMaker) ->
     made[0].broken.add("read")
     ticker = Ticker(bench.guard)
     ticker.start()
-    until = time.monotonic() + 2.0
+    until = time.monotonic() + 20.0
     while ticker.alive and time.monotonic() < until:
         time.sleep(0.001)
     assert not ticker.alive
