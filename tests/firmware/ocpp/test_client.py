@@ -1,6 +1,7 @@
 """Station and back office over a real socket, both versions: registration, states, authorization, delivery."""
 
 import asyncio
+import base64
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -113,7 +114,6 @@ def test_the_clock_is_set_and_a_jump_is_reported(on_site: OnSite) -> None:
     "2.0.1:B02.FR.06",
     "2.0.1:B02.FR.08",
     "2.0.1:TC_B_02",
-    "1.6:TC_002",
 )
 def test_pending_answers_but_asks_nothing_until_accepted(on_site: OnSite) -> None:
     def opening(csms: Any) -> None:
@@ -143,9 +143,33 @@ def test_pending_answers_but_asks_nothing_until_accepted(on_site: OnSite) -> Non
     on_site(test, opening=opening)
 
 
-@pytest.mark.ocpp(
-    "2.0.1:B03.FR.02", "2.0.1:B03.FR.06", "2.0.1:B03.FR.08", "2.0.1:TC_B_03", "2.0.1:TC_B_30", "1.6:TC_003"
-)
+@pytest.mark.ocpp("1.6:BootNotification", "1.6:TC_002")
+def test_16_pending_answers_but_asks_nothing_until_accepted(on_site: OnSite) -> None:
+    def opening(csms: Any) -> None:
+        pending = result16.BootNotification(current_time=TIME, interval=30, status="Pending")
+        csms.replies["BootNotification"].extend([pending, pending])
+
+    async def test(site: Any) -> None:
+        await site.told("BootNotification")
+        answer = await site.csms.ask("GetConfiguration", key=["HeartbeatInterval"])
+        assert answer.configuration_key[0]["key"] == "HeartbeatInterval"
+        answer = await site.csms.ask("ChangeConfiguration", key="MeterValueSampleInterval", value="7")
+        assert answer.status == "Accepted"
+        assert (await site.csms.ask("RemoteStartTransaction", id_tag="A", connector_id=1)).status == "Rejected"
+        with pytest.raises(Unreachable):
+            await site.client.authorize(IdToken("A"), 1)
+        assert (await site.csms.ask("TriggerMessage", requested_message="BootNotification")).status == "Accepted"
+        await site.told("BootNotification", 2)
+        site.later(29)
+        assert site.csms.actions() == ["BootNotification"] * 2
+        site.later(1)
+        await site.csms.heard("BootNotification", 3)
+        await site.csms.heard("StatusNotification", 3)
+
+    on_site(test, version="1.6", opening=opening)
+
+
+@pytest.mark.ocpp("2.0.1:B03.FR.02", "2.0.1:B03.FR.06", "2.0.1:B03.FR.08", "2.0.1:TC_B_03", "2.0.1:TC_B_30")
 def test_rejected_refuses_everything_in_201_and_says_nothing_in_16(on_site: OnSite) -> None:
     async def new(site: Any) -> None:
         await site.told("BootNotification")
@@ -401,7 +425,7 @@ def occupied(site: Any, evse: int, state: str = "Occupied", detail: str = "Prepa
     return ConnectorStatus(at=site.clock.utc(), evse=evse, connector=1, state=state, detail=detail)  # type: ignore[arg-type]
 
 
-@pytest.mark.ocpp("2.0.1:G01.FR.03", "1.6:StatusNotification")
+@pytest.mark.ocpp("2.0.1:G01.FR.03")
 def test_a_state_must_last_before_it_is_reported(on_site: OnSite) -> None:
     async def test(site: Any) -> None:
         await site.csms.heard("StatusNotification", 2)
@@ -482,15 +506,17 @@ def test_a_transaction_is_finished_in_the_version_that_first_reported_it(
 
 
 @pytest.mark.ocpp("2.0.1:TC_A_01", "1.6:TC_085")
-def test_the_password_is_sent_as_basic_authentication_and_never_shown(on_site: OnSite) -> None:
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_the_password_is_sent_as_basic_authentication_and_never_shown(on_site: OnSite, version: str) -> None:
     def opening(csms: Any) -> None:
         csms.password = "open sesame 1234"
 
     async def test(site: Any) -> None:
         await site.csms.heard("BootNotification")
+        assert site.csms.logins == ["Basic " + base64.b64encode(b"CS-1:open sesame 1234").decode()]
         assert not any("sesame" in repr(fact) for fact in site.facts)
 
-    on_site(test, opening=opening, password="open sesame 1234")
+    on_site(test, version=version, opening=opening, password="open sesame 1234")
 
 
 def test_a_wrong_password_is_an_ordinary_failure(on_site: OnSite) -> None:

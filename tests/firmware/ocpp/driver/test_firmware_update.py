@@ -266,7 +266,7 @@ def test_a_changed_image_is_not_installed(ordering: Ordering, tmp_path: Path, ve
     ordering(test, version)
 
 
-@pytest.mark.ocpp("2.x:L01.FR.30", "2.x:L02.FR.19", "2.0.1:TC_L_07", "1.6:TC_044_2")
+@pytest.mark.ocpp("2.x:L01.FR.30", "2.x:L02.FR.19", "2.0.1:TC_L_07")
 @pytest.mark.parametrize("signed", [True, False])
 def test_a_download_is_tried_so_often_and_no_more(ordering: Ordering, files: Any, signed: bool) -> None:
     async def test(order: Order) -> None:

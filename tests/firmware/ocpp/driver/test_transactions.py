@@ -238,7 +238,7 @@ def test_a_plug_is_unlocked_unless_somebody_charges(on_2x: Run) -> None:
     on_2x(test)
 
 
-@pytest.mark.ocpp("2.0.1:G05.FR.02", "2.0.1:N07.FR.05", "1.6:StatusNotification", "1.6:TC_024")
+@pytest.mark.ocpp("2.0.1:G05.FR.02", "2.0.1:N07.FR.05", "2.0.1:B08.FR.10")
 def test_a_lock_that_fails_is_told_as_the_problem_of_the_lock(on_2x: Run) -> None:
     async def test(lab: Any) -> None:
         lab.move(1, faults=(wire.Fault("lock_open", "the bolt did not reach its place", 0.0),))
@@ -248,11 +248,32 @@ def test_a_lock_that_fails_is_told_as_the_problem_of_the_lock(on_2x: Run) -> Non
         lock, whole = told["eventData"]
         assert (lock["actualValue"], lock["techCode"], lock["trigger"]) == ("true", "lock_open", "Delta")
         assert whole["cause"] == lock["eventId"]
+        assert (await lab.csms.ask("GetReport", request_id=3, component_criteria=["Problem"])).status == "Accepted"
+        pages: list[dict[str, Any]] = []
+        while not pages or pages[-1].get("tbc"):
+            pages.append(await lab.csms.heard("NotifyReport", len(pages) + 1, requestId=3))
+        found = [row["component"] for page in pages for row in page["reportData"]]
+        places = {(each["name"], each.get("evse", {}).get("id")) for each in found}
+        at_evse_1 = {(name, 1) for name in ("EVSE", "Connector", "ConnectorPlugRetentionLock")}
+        assert places == {("ChargingStation", None), *at_evse_1}
         lab.move(1, faults=())
         over = await lab.csms.heard("NotifyEvent", 2)
         assert {each["actualValue"] for each in over["eventData"]} == {"false"}
 
     on_2x(test)
+
+
+@pytest.mark.ocpp("1.6:StatusNotification", "1.6:TC_024")
+def test_16_nobody_charges_where_the_lock_failed(on_16: Run) -> None:
+    async def test(lab: Any) -> None:
+        lab.move(1, level="C", faults=(wire.Fault("lock_open", "the bolt did not reach its place", 0.0),))
+        status = await lab.csms.heard("StatusNotification", status="Faulted", connectorId=1)
+        assert (status["errorCode"], status["vendorErrorCode"]) == ("ConnectorLockFailure", "lock_open")
+        assert not (await lab.swipe("DRIVER")).accepted
+        assert "StartTransaction" not in lab.csms.actions()
+        assert lab.station.evses[1].wishes.grant is None
+
+    on_16(test)
 
 
 @pytest.mark.ocpp("1.6:StatusNotification", "1.6:TC_041")
