@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{options.board}: {board.settings.name}, {len(board.connectors)} connector(s): good")
             return 0
         allowed = _allowed(options.user, options.group)
-        realtime.raise_guard()
+        realtime.raise_process()
         board.attach(options.sim)
     except (ConfigError, KeyError) as error:
         print(error, file=sys.stderr)

@@ -10,7 +10,7 @@ _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 NICE: Final = -10
 
 
-def raise_guard() -> None:
+def raise_process() -> None:
     """Before any thread starts: a better nice value for all of them, where it is allowed. A driver's thread that lost
     its core while it held the interpreter's lock makes the tick wait with it."""
     try:

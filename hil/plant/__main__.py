@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, get_args
 
+from hal import realtime
 from hal.sim.registers import Registers
 from hil.devices.can_line import CanLine
 from hil.devices.dc_output import PlantOutput
@@ -81,6 +82,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _serve(path: Path, control: Path, connectors: int, can_line: Path | None, maker: str, *, kind: Kind) -> int:
     """The plant's life; its files are this process' own. Raises OSError when they cannot be made."""
+    realtime.raise_process()  # copper waits for nobody: with less than the guard has, a busy machine would make it slow
     plant = Plant(Registers.create(path, connectors), kind=kind)
     try:
         server = RigServer(plant, control)

@@ -283,7 +283,7 @@ def two_threads() -> Iterator[None]:
 def lateness(board_file: Path, seconds: float, *, computing: bool) -> None:
     """In this process, which is a guard for that long."""
     stand_alone(os.getpid())
-    realtime.raise_guard()
+    realtime.raise_process()
     board = load(board_file)
     board.attach()
     guard = Restless(board, time.monotonic())

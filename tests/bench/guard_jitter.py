@@ -123,7 +123,7 @@ def main() -> None:
         sys.exit(subprocess.call([sys.executable, *sys.argv, "--alone"], start_new_session=True))
     with contextlib.suppress(OSError):  # Linux shares cores out among sessions: those of others do not count here,
         Path("/proc/self/autogroup").write_text("-19")  # to come before them too is what SCHED_FIFO is for
-    realtime.raise_guard()
+    realtime.raise_process()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "registers"
         quiet(Registers.create(path))

@@ -30,7 +30,7 @@ def test_without_a_priority_the_tick_says_what_it_got() -> None:
 def test_every_thread_of_the_guard_gets_the_better_nice_value() -> None:
     """Also a driver's: while it holds the interpreter's lock the tick waits for it."""
     code = (
-        "import threading; realtime.raise_guard(); said = []\n"
+        "import threading; realtime.raise_process(); said = []\n"
         "thread = threading.Thread(target=lambda: said.append(os.getpriority(os.PRIO_PROCESS, 0)))\n"
         "thread.start(); thread.join(); print(said[0])"
     )

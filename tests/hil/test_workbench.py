@@ -47,7 +47,7 @@ class Suite:
     def until(self, what: Callable[[], Any], within: float = 20.0) -> Any:
         end = time.monotonic() + within
         while not (found := what()):
-            assert time.monotonic() < end, f"not within {within} s: {self.ask('status')}, {self.seen()}"
+            assert time.monotonic() < end, f"not within {within} s: {self.ask('status')}, {self.seen()}, {self._why()}"
             time.sleep(0.05)
         return found
 
@@ -63,6 +63,13 @@ class Suite:
             self.ask("start", versions=version)
         self.until(lambda: self.seen()["connected"] == {"SUITE-1": version})
         self.until(self._knows_it)
+
+    def _why(self) -> object:
+        """The station's own words, for whoever has to find out."""
+        try:
+            return request(self.control, {"do": "status"})["status"]["evses"]
+        except NotRunning as error:
+            return error
 
     def _knows_it(self) -> bool:
         """The station too takes itself for connected: a card that comes before is judged off line."""
