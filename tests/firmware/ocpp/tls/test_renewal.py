@@ -28,9 +28,9 @@ def events(site: Any) -> list[str]:
 
 
 @pytest.mark.ocpp(
-    "2.x:A02.FR.02", "2.x:A02.FR.03", "2.x:A02.FR.06", "2.x:A02.FR.13", "2.x:A05.FR.03", "2.x:A05.FR.04",
-    "2.x:A05.FR.05",
-    "2.x:A05.FR.06", "2.x:A00.FR.401", "2.x:A00.FR.402", "2.0.1:TC_A_11", "2.0.1:TC_A_19",
+    "2.0.1:A02.FR.02", "2.0.1:A02.FR.03", "2.0.1:A02.FR.06", "2.0.1:A02.FR.13", "2.0.1:A05.FR.03", "2.0.1:A05.FR.04",
+    "2.0.1:A05.FR.05",
+    "2.0.1:A05.FR.06", "2.0.1:A00.FR.401", "2.0.1:A00.FR.402", "2.0.1:TC_A_11", "2.0.1:TC_A_19",
     "2.0.1:TC_A_07", "2.0.1:TC_A_21",
 )  # fmt: skip
 def test_from_password_to_certificate(on_site: OnSite, ca: Any, back_office: Any, tmp_path: Path, serving: Any) -> None:
@@ -171,7 +171,7 @@ def test_a_wrong_certificate_is_rejected_and_told(
     on_site(test, version=version, **served)
 
 
-@pytest.mark.ocpp("2.x:A02.FR.17", "2.x:A02.FR.18", "2.x:A02.FR.19", "2.0.1:TC_A_23")
+@pytest.mark.ocpp("2.0.1:A02.FR.17", "2.0.1:A02.FR.18", "2.0.1:A02.FR.19", "2.0.1:TC_A_23")
 def test_a_request_is_repeated_with_growing_pauses(on_site: OnSite, ca: Any, serving: Any) -> None:
     async def test(site: Any) -> None:
         await site.told("BootNotification")
@@ -189,7 +189,7 @@ def test_a_request_is_repeated_with_growing_pauses(on_site: OnSite, ca: Any, ser
     on_site(test, password=PASSWORD, ca_file=str(ca.file), opening=opening, is_managed=True, variables=quick)
 
 
-@pytest.mark.ocpp("2.x:A02.FR.11", "2.0.1:TC_A_15")
+@pytest.mark.ocpp("2.0.1:A02.FR.11", "2.0.1:TC_A_15")
 def test_a_refused_request_is_not_repeated(on_site: OnSite, ca: Any, serving: Any) -> None:
     from ocpp.v201 import call_result  # noqa: PLC0415 - only here
 

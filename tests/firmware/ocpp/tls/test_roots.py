@@ -70,7 +70,9 @@ def test_roots_are_installed_listed_and_deleted(on_2x: OnSite, ca: Any) -> None:
     on_2x(test, is_managed=True)
 
 
-@pytest.mark.ocpp("2.x:M05.FR.12", "2.x:M05.FR.13", "2.x:M05.FR.14", "2.0.1:TC_M_30", "2.0.1:TC_M_31", "2.0.1:TC_M_09")
+@pytest.mark.ocpp(
+    "2.0.1:M05.FR.12", "2.0.1:M05.FR.13", "2.0.1:M05.FR.14", "2.0.1:TC_M_30", "2.0.1:TC_M_31", "2.0.1:TC_M_09"
+)
 def test_a_new_root_takes_over_when_it_is_proven(on_site: OnSite, ca: Any, tmp_path: Path, serving: Any) -> None:
     new = ca.successor("new")
 
