@@ -108,6 +108,16 @@ def _widened(node: ast.FunctionDef | ast.ClassDef) -> Iterator[str]:
         yield from (f"2.x:{rest}",) if version == "2.0.1" and in_21 else (each,)
 
 
+def of_another_version(path: Path) -> Iterator[tuple[str, str]]:
+    """(id as marked, name of the test) where the test's fixture runs it in other versions than the mark speaks of."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.FunctionDef):
+            arguments = {each.arg for each in node.args.args}
+            for each in _ids_in(node.decorator_list):
+                if ("on_2x" if each.startswith("1.6:") else "on_16") in arguments:
+                    yield each, node.name
+
+
 def _ids_in(nodes: list[ast.expr]) -> Iterator[str]:
     for node in nodes:
         for call in ast.walk(node):
@@ -136,6 +146,7 @@ def collect(tests: Path = TESTS) -> Coverage:
     not_ours = _not_ours((HERE / "ids.txt").read_text())
     mistakes: list[str] = []
     for path in sorted(tests.rglob("test_*.py")):
+        mistakes += [f"{test} does not run in the version of {marked}" for marked, test in of_another_version(path)]
         for marked, test in marks(path):
             meant = list(_meant(marked))
             found = [row for each, row in known.items() if each in meant or each.rpartition("_")[0] in meant]

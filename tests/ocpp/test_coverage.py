@@ -29,6 +29,14 @@ def test_what_is_marked_in_2x_counts_for_both(maker: dict[str, Any], tmp_path: P
     assert list(maker["_meant"]("1.6:TC_001_CS")) == ["1.6:TC_001"]
 
 
+def test_a_mark_of_a_version_that_a_test_does_not_run_in_is_found(maker: dict[str, Any], tmp_path: Path) -> None:
+    test = tmp_path / "test_it.py"
+    mark = '@pytest.mark.ocpp("1.6:TC_024", "2.0.1:G05.FR.02")'
+    test.write_text(f"{mark}\ndef test_a(on_2x): ...\n{mark}\ndef test_b(on_16): ...\n{mark}\ndef test_c(on_site): ...")
+    found = list(maker["of_another_version"](test))
+    assert found == [("1.6:TC_024", "test_a"), ("2.0.1:G05.FR.02", "test_b")]
+
+
 def test_reasons_belong_to_whole_ids_or_blocks(maker: dict[str, Any]) -> None:
     under = maker["_under"]
     assert under("2.1:Q07", "2.1:Q")
