@@ -11,7 +11,7 @@ from typing import Final
 from hal.contracts import MeterReading, PilotMode, PilotOutput, PilotSample
 from hal.controllers import cobs
 from hal.controllers.cobs import FrameError, Splitter
-from hal.controllers.dialect import Dialect
+from hal.controllers.dialect import FED_S, Dialect
 from hal.controllers.message_maps import (
     ERROR_TEXTS,
     METER_AMPS,
@@ -24,11 +24,11 @@ from hal.controllers.message_maps import (
 )
 from hal.controllers.outlet import Outlet, Said, Wish, sample_of
 from hal.controllers.protobuf import Fields, ProtobufError, Value, field, fields
+from hal.pilot import X1
 
 KEEP_ALIVE_S: Final = 1.0
 RESET_AGAIN_S: Final = 2.0
 MAX_FRAME: Final = 2048
-_X1_DUTY: Final = 10_000
 _NAME: Final = b"pilotline"
 
 
@@ -48,11 +48,11 @@ def decode(frame: bytes) -> Fields:
     return fields(data[:-4])
 
 
-def duty_of(output: PilotOutput) -> int:
-    """A board that cannot show 0 V shows F for E."""
-    if output.mode is PilotMode.X1:
-        return _X1_DUTY
-    return round(output.duty_percent * 100) if output.mode is PilotMode.DUTY else 0
+def duty_of(output: PilotOutput, m: Message) -> int:
+    """A board that cannot show 0 V shows F for E; one that knows no more than some duty offers that."""
+    if output.mode is PilotMode.X1 or (output.mode is PilotMode.DUTY and output.duty_percent >= 100.0):
+        return m.x1
+    return min(round(output.duty_percent * 100), m.most_duty) if output.mode is PilotMode.DUTY else 0
 
 
 class ProtobufDialect(Dialect):
@@ -126,7 +126,7 @@ class ProtobufDialect(Dialect):
         self._states = dict.fromkeys(self.outlets)
 
     def _refuse_running(self) -> None:
-        """A restart has opened: an order to close that was given before is over."""
+        """It has opened, or shall: an order to close that was given before is over."""
         self._refused = {number: wish.closings if wish.close else -1 for number, wish in self.wishes.items()}
 
     def _said(self, number: int, outlet: Outlet, said: Fields, now: float) -> None:
@@ -152,7 +152,7 @@ class ProtobufDialect(Dialect):
 
     def _sample(self, number: int, state: int) -> PilotSample:
         """Only the state is said: that its own PWM runs is the board's matter, and its diode flag says what it saw."""
-        pwm = 0 < duty_of(self.wishes[number].pilot) < _X1_DUTY
+        pwm = 0 < duty_of(self.wishes[number].pilot, self._map) < self._map.x1
         return sample_of("ABCDEF"[state], pwm=pwm and state in (1, 2, 3), diode_fault="diode" in self._errors[number])
 
     def _flags(self, number: int, outlet: Outlet, flags: Fields, now: float) -> None:
@@ -178,7 +178,11 @@ class ProtobufDialect(Dialect):
             self._keep_alive_at = now + KEEP_ALIVE_S
             if self.alive(now):
                 out += encode(self._map.keep_alive, field(1, int(now)) + field(6, _NAME))
-        for number, wish in self.wishes.items():
+        orphaned = not (self._map.falls_back or self.alive(now))  # it does not miss us: told in the guard's place
+        if orphaned:
+            self._refuse_running()
+        for number, wished in self.wishes.items():
+            wish = wished._replace(pilot=X1) if orphaned else wished
             if wish != self._told[number] or again:
                 out += self._tell(number, wish, self._told[number])
                 self._told[number] = wish
@@ -208,9 +212,9 @@ class ProtobufDialect(Dialect):
         m = self._map
         close = wish.close and wish.closings != self._refused[number]
         to = (m.connector, number)
-        out = encode(m.duty, duty_of(wish.pilot), to)
+        out = encode(m.duty, duty_of(wish.pilot, m), to)
         out += encode(m.allow, field(1, self._coil) + field(2, close) if m.coil else close, to)
-        if wish.lock is not None:
+        if m.lock and wish.lock is not None:
             out += encode(m.lock, wish.lock, to)
         if m.rcd and before is not None:
             if wish.rcd_test is not before.rcd_test:
@@ -220,7 +224,10 @@ class ProtobufDialect(Dialect):
         return out
 
     def next_at(self, now: float) -> float:
-        return self._keep_alive_at if self._started else self._reset_at
+        if not self._started:
+            return self._reset_at
+        # a board that does not miss us must hear soon that the tick has stopped
+        return self._keep_alive_at if self._map.falls_back else min(self._keep_alive_at, max(now, self.fed_at) + FED_S)
 
     def farewell(self) -> bytes:
         return b"".join(self._tell(number, Wish(), None) for number in self.outlets)

@@ -41,6 +41,10 @@ class Message(NamedTuple):
     error_names: tuple[str, ...] = _ERRORS  # field 1, 2, ... of `errors`
     locks: tuple[LockState, ...] = _LOCKS
     outlets: int = 1
+    x1: int = 10_000  # the duty that means it
+    most_duty: int = 10_000  # a higher one is not obeyed
+    falls_back: bool = True  # it opens when our keep-alives stay away
+    alive_s: float = 1.0  # its own come this often
 
 
 _YETI: Final = Message(
@@ -51,7 +55,11 @@ _YETI: Final = Message(
 
 MAPS: Final[dict[str, Message]] = {
     "yeti": _YETI,
-    "ad_acevse22": _YETI,
+    # The kit's own paper (EVerest, AdAcEvse22KwzKitBSP): our keep-alives mean nothing to it, a duty above 53.33 % is
+    # ignored, X1 is one above 10000; no lock. Until a host speaks to it, it charges by itself.
+    "ad_acevse22": _YETI._replace(
+        lock=0, heard_lock=0, telemetry=0, x1=10_001, most_duty=5333, falls_back=False, alive_s=3.0
+    ),
     "tida_010939": Message(
         keep_alive=2, lock=3, duty=4, allow=5, reset=6, rcd=8,
         heard_keep_alive=1, heard_reset=2, state=3, relay=4, errors=5, telemetry=6, plug=7, heard_lock=8,

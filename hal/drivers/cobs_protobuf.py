@@ -23,7 +23,6 @@ class Driver(SerialController):
     locks: tuple[Annotated[int, Meta(ge=0, le=9)], ...] = ()
     silence_s: Annotated[float, Meta(ge=0.5, le=10)] = 2.2  # its keep-alive comes once a second
 
-    on_guard_death: ClassVar[str] = "mcu_lease"
     digital: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -42,8 +41,12 @@ class Driver(SerialController):
         return MAPS[self.board].outlets
 
     @property
+    def on_guard_death(self) -> str:
+        return "mcu_lease" if MAPS[self.board].falls_back else "own_protection"
+
+    @property
     def silence(self) -> float:
-        return self.silence_s
+        return max(self.silence_s, 1.2 * MAPS[self.board].alive_s)
 
     def make_dialect(self) -> Dialect:
         from hal.controllers.cobs_protobuf import ProtobufDialect  # noqa: PLC0415

@@ -16,12 +16,14 @@ _PP: Final = {0: 0, 13: 1, 20: 2, 32: 3, 63: 4, -1: 5}
 #: board -> names of what the host sends and of what it is sent, by field number
 HEARS: Final = {
     "yeti": {100: "alive", 102: "lock", 103: "duty", 104: "allow", 105: "reset"},
+    "ad_acevse22": {100: "unused", 103: "duty", 104: "allow", 105: "reset"},
     "tida_010939": {2: "alive", 3: "lock", 4: "duty", 5: "allow", 6: "reset", 8: "rcd"},
     "phyverso": {1: "alive", 3: "lock", 4: "duty", 5: "coil", 6: "reset", 8: "config", 10: "rcd", 7: "connector"},
 }
 SAYS: Final = {
     "yeti": {"alive": 3, "start": 101, "state": 102, "relay": 103, "errors": 104, "plug": 106, "lock": 107,
              "meter": 108},
+    "ad_acevse22": {"alive": 3, "start": 101, "state": 102, "relay": 103, "errors": 104, "plug": 106, "meter": 108},
     "tida_010939": {"alive": 1, "start": 2, "state": 3, "relay": 4, "errors": 5, "telemetry": 6, "plug": 7, "lock": 8},
     "phyverso": {"alive": 1, "start": 2, "state": 3, "relay": 4, "errors": 5, "plug": 8, "lock": 10, "asks": 11,
                  "connector": 6},
@@ -80,7 +82,7 @@ class ProtobufBoard(SimulatedController):
     def __init__(self, board: str = "yeti", *coppers: Copper) -> None:
         count = 2 if board == "phyverso" else 1
         super().__init__(*(coppers or [Copper() for _ in range(count)]))
-        self.board = "yeti" if board == "ad_acevse22" else board
+        self.board = board
         self.heard: list[str] = []
         self.config = b""
         self.self_test_failed = False
@@ -93,9 +95,10 @@ class ProtobufBoard(SimulatedController):
         self._says_start: int | None = reason
         self._from = now + _BOOT_S
         self._alive_at = now
-        self._repeat_at = self._slow_at = now
-        self.allow = [False] * len(self.coppers)
-        self.duty = [10_000] * len(self.coppers)
+        self._repeat_at = self._slow_at = self._meter_at = now
+        self.hostless = self.board == "ad_acevse22"  # until a host speaks it charges as it likes
+        self.allow = [self.hostless] * len(self.coppers)
+        self.duty = [5333 if self.hostless else 10_000] * len(self.coppers)
         self._said: list[bytes] = [b""] * len(self.coppers)
         for copper in self.coppers:
             copper.rcd_test = False
@@ -112,6 +115,8 @@ class ProtobufBoard(SimulatedController):
             if fields is None:
                 self.bad_frames += 1
                 continue
+            if self.hostless:
+                self.hostless, self.allow, self.duty = False, [False], [10_001]
             named = {HEARS[self.board].get(at, f"?{at}"): value for at, value in fields.items()}
             self.heard += list(named)
             del self.heard[:-300]
@@ -124,7 +129,13 @@ class ProtobufBoard(SimulatedController):
         copper = self.coppers[at]
         if name == "alive":
             self._alive_at = now
-        elif name == "duty" and isinstance(value, int):
+        elif (
+            name == "duty"
+            and isinstance(value, int)
+            and not (
+                self.board == "ad_acevse22" and 5333 < value <= 10_000  # more than it can: not obeyed
+            )
+        ):
             self.duty[at] = value
         elif name == "allow":
             self.allow[at] = bool(value)
@@ -144,7 +155,7 @@ class ProtobufBoard(SimulatedController):
 
     def due(self, now: float) -> bytes:
         says, out = SAYS[self.board], b""
-        if now - self._alive_at > _LOST_S:
+        if now - self._alive_at > _LOST_S and "alive" in HEARS[self.board].values():
             self.allow = [False] * len(self.allow)
             self.duty = [10_000] * len(self.duty)
         for at, copper in enumerate(self.coppers):
@@ -175,11 +186,15 @@ class ProtobufBoard(SimulatedController):
             if again or fields != self._said[at]:
                 self._said[at] = fields
                 out += fields
-        self._repeat_at = now + 0.5 if again else self._repeat_at
+        if again:  # the kit says its states on change only
+            self._repeat_at = float("inf") if self.board == "ad_acevse22" else now + 0.5
+        if self.board == "ad_acevse22" and self.copper.closed and now >= self._meter_at:
+            self._meter_at = now + 1.0
+            out += wrap(field(says["meter"], self._meter()))
         if now >= self._slow_at:
-            self._slow_at = now + 1.0
+            self._slow_at = now + (3.0 if self.board == "ad_acevse22" else 1.0)
             out += wrap(field(says["alive"], field(1, int(now)) + field(4, 1) + field(6, b"3.1")))
-            if "meter" in says:
+            if "meter" in says and self.board != "ad_acevse22":
                 out += wrap(field(says["meter"], self._meter()))
             if "telemetry" in says:
                 nan = self.trouble is Trouble.NAN
@@ -204,7 +219,7 @@ class ProtobufBoard(SimulatedController):
         values["lock"] = 2 if copper.locked else 1
         # the flags first: a state is judged by them
         order = ("errors", "state", "relay", "plug", "lock")
-        return b"".join(wrap(field(says[name], values[name]) + connector) for name in order)
+        return b"".join(wrap(field(says[name], values[name]) + connector) for name in order if name in says)
 
     def _meter(self) -> bytes:
         meter = self.copper.meter

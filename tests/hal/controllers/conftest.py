@@ -68,6 +68,12 @@ KINDS: dict[str, Kind] = {
         'driver = "cobs_protobuf"\nboard = "yeti"\nsilence_s = 1.5',
         ("proximity", "rcd", "lock", "meter"),
     ),
+    "ad_acevse22": Kind(
+        lambda: ProtobufBoard("ad_acevse22"),
+        'driver = "cobs_protobuf"\nboard = "ad_acevse22"',
+        ("rcd", "meter"),
+        "own_protection",
+    ),
     "tida": Kind(
         lambda: ProtobufBoard("tida_010939"),
         'driver = "cobs_protobuf"\nboard = "tida_010939"\nsilence_s = 1.5',

@@ -17,16 +17,16 @@ from hil.devices.plant_values import Trouble
 if TYPE_CHECKING:
     from tests.hal.controllers.conftest import Station
 
-ALL = ("mcu", "chargebyte", "yeti", "tida", "phyverso", "openevse", "simple_evse")
+ALL = ("mcu", "chargebyte", "yeti", "ad_acevse22", "tida", "phyverso", "openevse", "simple_evse")
 #: which offer a part; conftest's KINDS is checked against it
 OFFER = {
     "proximity": ("mcu", "chargebyte", "yeti", "tida", "phyverso"),
-    "rcd": ("mcu", "chargebyte", "yeti", "tida", "phyverso", "openevse"),
+    "rcd": ("mcu", "chargebyte", "yeti", "ad_acevse22", "tida", "phyverso", "openevse"),
     "lock": ("mcu", "yeti", "tida", "phyverso"),
     "emergency_stop": ("mcu", "chargebyte"),
     "pe_monitor": ("mcu", "openevse"),
     "thermometer": ("mcu", "chargebyte", "tida", "openevse"),
-    "meter": ("mcu", "yeti", "openevse"),
+    "meter": ("mcu", "yeti", "ad_acevse22", "openevse"),
 }
 X1 = PilotOutput(PilotMode.X1)
 DUTY = PilotOutput(PilotMode.DUTY, 100 * 16 / 60)
@@ -114,7 +114,7 @@ def test_the_pilot_tells_what_the_car_makes_of_it(
             eventually(lambda wanted=low: station.pilot.read().low_mv == wanted)
 
 
-@on("mcu", "chargebyte", "yeti", "tida", "phyverso", "openevse")
+@on("mcu", "chargebyte", "yeti", "ad_acevse22", "tida", "phyverso", "openevse")
 def test_a_car_without_diode_is_seen(station: Station, eventually: Eventually) -> None:
     station.copper.car, station.copper.diode = "B", False
     station.pilot.drive(DUTY)
@@ -188,7 +188,7 @@ def test_the_residual_current_monitor_tests_itself_and_trips(station: Station, e
     eventually(rcd.tripped)
 
 
-@on("openevse", "yeti")
+@on("openevse", "yeti", "ad_acevse22")
 def test_a_board_that_tests_by_itself_must_have_passed(station: Station, eventually: Eventually) -> None:
     rcd = station.parts["rcd"]
     rcd.test(True)
@@ -238,6 +238,8 @@ def test_the_thermometer_speaks_celsius(station: Station, eventually: Eventually
 def test_the_meter_is_read(station: Station, eventually: Eventually) -> None:
     values = station.copper.meter
     values.current_a = [16.0, 15.5, 15.8]
+    if getattr(station.controller, "board", "") == "ad_acevse22":  # measures while it is closed
+        charge(station, eventually)
     readings: list[MeterReading] = []
 
     def read() -> bool:
@@ -264,6 +266,7 @@ def test_the_meter_is_read(station: Station, eventually: Eventually) -> None:
         *((name, Trouble.OUT_OF_RANGE) for name in ("mcu", "chargebyte", "simple_evse")),
         *(("yeti", trouble) for trouble in (Trouble.SILENCE, Trouble.GARBAGE, Trouble.CORRUPT, Trouble.SLOW,
                                              Trouble.OUT_OF_RANGE)),
+        *(("ad_acevse22", trouble) for trouble in (Trouble.SILENCE, Trouble.OUT_OF_RANGE, Trouble.DISCONNECT)),
         ("mcu", Trouble.NAN), ("chargebyte", Trouble.NAN), ("simple_evse", Trouble.REFUSE),
         *((name, Trouble.DISCONNECT) for name in ("mcu", "chargebyte", "yeti", "openevse", "simple_evse")),
     ],
@@ -317,6 +320,23 @@ def test_a_tick_that_stops_takes_the_current_away(station: Station, eventually: 
     charge(station, eventually)
     station.ticking = False
     eventually(lambda: station.controller.current == 0 and not station.copper.closed)
+
+
+@on("ad_acevse22")
+def test_a_kit_that_does_not_miss_us_is_told_so_when_the_tick_stops(station: Station, eventually: Eventually) -> None:
+    charge(station, eventually)
+    station.ticking = False
+    eventually(lambda: station.copper.mode == "x1" and not station.copper.closed)
+    station.ticking = True
+    eventually(lambda: station.copper.mode == "duty")
+    eventually(lambda: station.parts["contactor"].closed() is False)  # the old order is over
+    assert not station.copper.coil
+
+
+@on("ad_acevse22")
+def test_a_kit_is_asked_for_no_more_than_it_obeys(station: Station, eventually: Eventually) -> None:
+    station.pilot.drive(PilotOutput(PilotMode.DUTY, 80.0))
+    eventually(lambda: station.copper.duty_percent == pytest.approx(53.33))
 
 
 @on("yeti")
