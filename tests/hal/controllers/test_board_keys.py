@@ -30,7 +30,7 @@ BOARDS = Path(__file__).parents[3] / "board-configs"
         ),
         ("raspberry-pi-simpleevse", ("phases = 3", "phases = 2"), "phases: 2 is not one of 1, 3"),
         ("belaybox-yeti", ('"yeti"\nport', '"yetti"\nport'), "'yetti' is not one of yeti"),
-        ("belaybox-yeti", ('"yeti"\nport', '"ad_acevse22"\nport'), "mcu_lease without a controller that does so; these"),
+        ("belaybox-yeti", ('"yeti"\nport', '"ad_acevse22"\nport'), "mcu_lease without a controller that does so"),
         ("belaybox-yeti", ("reset_line", 'coil = "dc1"\nreset_line'), 'yeti has one contactor: coil = "ac"'),
         ("phytec-phyverso", ("hardware_revision = 2", ""), "phyverso asks at its start how it is wired: add hardw"),
         ("chargebyte-charge-som", ('"mcu_lease"', '"line_release"'), "line_release is refused for DC"),
