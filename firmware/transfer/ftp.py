@@ -45,13 +45,19 @@ def send(address: Address, data: Path, name: str, job: Job) -> None:
 def _has_already(ftp: ftplib.FTP, place: str, file: BinaryIO) -> int:
     """How much of our file the server has from an earlier try; 0 where it cannot tell, or has something else."""
     end = bytearray()
+
+    def keep(block: bytes) -> None:
+        end.extend(block)
+        if len(end) > PROOF:
+            raise TransferError("failed", "the server sends more than it was asked for", again=True)
+
     try:
         ftp.voidcmd("TYPE I")
         have = ftp.size(place) or 0
         if have > os.fstat(file.fileno()).st_size:
             return 0
         proven_from = max(0, have - PROOF)
-        ftp.retrbinary(f"RETR {place}", end.extend, rest=proven_from or None)
+        ftp.retrbinary(f"RETR {place}", keep, rest=proven_from or None)
     except ftplib.error_perm:
         return 0
     file.seek(proven_from)

@@ -35,6 +35,7 @@ class Files:
         self.redirect: dict[str, str] = {}
         self.login: tuple[str, str] | None = None
         self.headers: dict[str, str] = {}
+        self.forgets_rest = False
         self.stalled = threading.Event()  # set: answers nothing more
         self.released = threading.Event()
 
@@ -181,7 +182,7 @@ class Ftp(socketserver.StreamRequestHandler):
             return
         self._say("150 here it comes")
         connection = self._accept()
-        rest = self.files.files["/" + path][self.rest :]
+        rest = self.files.files["/" + path][0 if self.files.forgets_rest else self.rest :]
         self.rest = 0
         cut = self.files.cut_after.pop(0) if self.files.cut_after else len(rest)
         connection.sendall(rest[:cut])

@@ -65,6 +65,18 @@ def test_a_broken_upload_by_ftp_goes_on_behind_what_the_server_has(
     assert sum(each.startswith("APPE") for each in files.asked) == (0 if other else 1)
 
 
+def test_a_server_that_sends_more_than_the_end_of_a_file_is_not_listened_to(
+    files: Any, serve: Any, tmp_path: Path
+) -> None:
+    """One that takes REST and begins at the beginning all the same, or never ends."""
+    (tmp_path / "log").write_bytes(IMAGE)
+    files.files["/log"] = IMAGE[:300_000]
+    files.forgets_rest = True
+    with pytest.raises(TransferError, match="more than it was asked for"):
+        run(send(f"ftp://127.0.0.1:{serve('ftp')}/log", tmp_path / "log", "log", Job(HERE, again=True)))
+    assert files.files["/log"] == IMAGE[:300_000]
+
+
 def test_tries_are_counted_and_some_failures_are_final(files: Any, serve: Any, tmp_path: Path) -> None:
     port = serve("http")
 
