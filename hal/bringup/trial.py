@@ -18,6 +18,9 @@ from hal.parts import THERMOMETERS, Board, Part
 Ask = Callable[[str], bool]  # a question for people -> yes
 FOLLOW_S: Final = 0.25  # a mirror contact follows within this (hal reference 3)
 TRIP_S: Final = 0.5
+SETTLE_S: Final = 15.0  # an insulation monitor, until its first valid value
+SELF_TEST_S: Final = 30.0  # hal reference 7
+RESTING_OHM: Final = 100_000.0  # 100 Ohm/V of 1000 V: what an output that nothing is plugged into has at least
 _LOOK_S: Final = 0.01
 TRIP: Final = "Trip this input now (press, open or disconnect it) and say yes while it is tripped; no = leave it out."
 
@@ -216,6 +219,28 @@ def _dc_supply(driver: Any, ask: Ask) -> Results:
     yield "off and without voltage", abs(reading.voltage_v) < 60, f"{reading.voltage_v:.0f} V", "60 V"
 
 
+def _isolation_monitor(driver: Any, ask: Ask) -> Results:
+    driver.start()
+    try:
+        found: list[float] = []
+        _soon(lambda: _resistance(driver, found), SETTLE_S)
+        measured = f"{found[0] / 1000:.0f} kOhm" if found else "not in time"
+        yield "measures", bool(found) and found[0] >= RESTING_OHM, measured, f"{RESTING_OHM / 1000:.0f} kOhm"
+        driver.self_test()
+        _soon(lambda: driver.read().self_test in ("passed", "failed"), SELF_TEST_S)
+        said = driver.read().self_test
+        yield "passes its self test", said == "passed", said, "passed"
+    finally:
+        driver.stop()
+
+
+def _resistance(driver: Any, found: list[float]) -> bool:
+    ohm = driver.read().ohm
+    if ohm is not None:
+        found.append(ohm)
+    return bool(found)
+
+
 def _ms(took: float | None) -> str:
     return "not in time" if took is None else f"{took * 1000:.0f} ms"
 
@@ -236,6 +261,7 @@ _TRIALS: Final[dict[str, Callable[[Any, Ask], Results]]] = {
     "token_reader": _reader,
     "indicator": _indicator,
     "dc_supply": _dc_supply,
+    "isolation_monitor": _isolation_monitor,
 }
 _ORDER: Final = (
     *_INPUTS, "pilot", "proximity", *THERMOMETERS, "meter", "ac_meter", "rcd", "lock", "phase_switch",

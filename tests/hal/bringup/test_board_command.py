@@ -181,8 +181,8 @@ def bring_up(folder: Path, *more: str) -> int:
     return main(["bringup", str(AC), "--sim", str(folder / "registers"), "--out", str(folder / "out"), *more])
 
 
-def reports(folder: Path) -> report.Report:
-    (path,) = (folder / "out").glob("bringup-*.json")
+def reports(folder: Path, out: Path | None = None) -> report.Report:
+    (path,) = (out or folder / "out").glob("bringup-*.json")
     return report.verify(path.read_bytes())
 
 
@@ -352,6 +352,10 @@ def test_a_good_simulated_board_passes_with_the_real_plant(
         file = str(BOARDS / f"{board}.toml")
         code = main(["bringup", file, "--sim", str(sim), "--yes", "--out", str(tmp_path)])
         assert code == 0, capsys.readouterr()
+        if plant_kind == "nacs":
+            assert {("measures", "1000 kOhm"), ("passes its self test", "passed")} <= {
+                (step.what, step.measured) for step in reports(tmp_path, tmp_path).steps
+            }
     finally:
         plant.terminate()
         plant.communicate(timeout=20)
