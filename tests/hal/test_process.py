@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -47,7 +48,8 @@ class Rig:
         self.guard = self.start(
             "-m", "hal", "--board", folder / "board.toml", "--socket", self.socket, "--sim", folder / "registers"
         )
-        if os.geteuid() == 0:  # as its unit does (CPUSchedulingPolicy=fifo); its threads inherit it
+        # as its unit does (CPUSchedulingPolicy=fifo); its threads inherit it
+        with contextlib.suppress(PermissionError):
             os.sched_setscheduler(self.guard.pid, os.SCHED_FIFO, os.sched_param(20))
         self.hear(self.guard, "guard ready")
 

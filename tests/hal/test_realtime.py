@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from tests.hal.conftest import Bench
 
 
+def may_be_nicer() -> bool:
+    """Root in a container may be refused it, too."""
+    code = f"import os; os.setpriority(os.PRIO_PROCESS, 0, {realtime.NICE})"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False).returncode == 0
+
+
+MAY_BE_NICER = may_be_nicer()
+
+
 def in_another_process(code: str) -> str:
     """The calls change their process for good: not this one."""
     command = [sys.executable, "-c", f"import os\nfrom hal import realtime\n{code}"]
@@ -26,15 +35,16 @@ def test_without_a_priority_the_tick_says_what_it_got() -> None:
     assert said in (f"nice {realtime.NICE}", "ordinary priority")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nicer")
 def test_every_thread_of_the_guard_gets_the_better_nice_value() -> None:
     """Also a driver's: while it holds the interpreter's lock the tick waits for it."""
     code = (
         "import threading; realtime.raise_process(); said = []\n"
         "thread = threading.Thread(target=lambda: said.append(os.getpriority(os.PRIO_PROCESS, 0)))\n"
-        "thread.start(); thread.join(); print(said[0])"
+        "thread.start(); thread.join(); print(said[0], os.getpriority(os.PRIO_PROCESS, 0))"
     )
-    assert in_another_process(code) == str(realtime.NICE)
+    driver, main = in_another_process(code).split()
+    assert driver == main
+    assert int(main) == realtime.NICE or not MAY_BE_NICER
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become real-time")

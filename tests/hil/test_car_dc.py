@@ -56,14 +56,14 @@ class Scene:
     def drive_up(self, connector: int, *arguments: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "hil.car", "--unicast", "::1", "--sdp-port", str(self.ports[connector - 1])]
         command += ["--connector", str(connector), "--control", str(self.stack.folder / "rig.sock"), "--energy", "dc"]
-        command += ["--patience", "8", *arguments]
+        command += ["--patience", "20", *arguments]
         self.cars.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         return self.cars[-1]
 
     def close(self) -> None:
         for car in self.cars:
             car.kill()
-            car.communicate(timeout=5)
+            car.communicate(timeout=20)
         self.stack.close()
 
     def transactions(self, holds: Callable[[JsonObject], bool]) -> list[JsonObject]:
@@ -87,7 +87,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 def events_of(car: "subprocess.Popen[str]") -> list[dict[str, Any]]:
-    output, _ = car.communicate(timeout=60)
+    output, _ = car.communicate(timeout=90)
     return [json.loads(line) for line in output.splitlines()]
 
 
@@ -101,11 +101,11 @@ def test_two_cars_at_once(scene: Scene) -> None:
     wallet = ["--payment", "contract", "--install", "install", "--wallet", str(scene.pki / "others/iso2")]
     first = scene.drive_up(1, "--protocols", "din", "--energy-wh", "100", "--soc", "30")
     second = scene.drive_up(2, "--energy-wh", "150", "--max-current", "200", "--tls", "--ca", roots, *wallet)
-    scene.stack.rig.wait("plugged", within=10)
+    scene.stack.rig.wait("plugged", within=30)
     scene.stack.rig.do("swipe", token=CARD)
     for connector, car, protocol, token in ((1, first, "din", CARD), (2, second, "iso2", EMAID)):
         events = events_of(car)
-        assert car.returncode == 0, (events[-3:], scene.stack.tail("station"))
+        assert car.returncode == 0, f"{events[-3:]}\n{scene.stack.tail('guard')}\n{scene.stack.tail('station')}"
         (ended,) = [each for each in events if each["event"] == "ended"]
         assert (ended["reason"], ended["protocol"]) == ("energy reached", protocol)
         told = scene.until_told(ended_at(connector))
@@ -121,11 +121,11 @@ def test_a_car_that_vanishes_under_load(scene: Scene) -> None:
     rig = scene.stack.rig_of(1)
     before = rig.status()["energy_wh"]
     car = scene.drive_up(1, "--protocols", "iso2,din", "--energy-wh", "1e6")
-    rig.wait("plugged", within=10)
+    rig.wait("plugged", within=30)
     rig.do("swipe", token=CARD)
-    rig.wait(lambda seen: seen["dc_current_a"] > 100.0, within=40, what="with 100 A")
+    rig.wait(lambda seen: seen["dc_current_a"] > 100.0, within=60, what="with 100 A")
     car.send_signal(signal.SIGKILL)
-    rig.wait("de-energised", within=7.5)  # X1 under load, 6 s at most (IEC 61851-1), then 1 s to ramp down
+    rig.wait("de-energised", within=20)  # its limits are asserted in virtual time (test_car_sessions, test_dc_faults)
     rig.do("unplug", force=True)
     told = scene.until_told(lambda each: each["evse"] == 1 and each["stopped_reason"] == "EVDisconnected")
     assert told["energy_wh"] == pytest.approx(rig.status()["energy_wh"] - before, rel=ENERGY)

@@ -23,6 +23,8 @@ from firmware.v2g.pki.store import read_key
 from hil.cars.discovery import TLS, find_station
 from hil.stack import Stack, station_toml
 
+QUICK = "min_close_interval_s = 1"  # one car after the other
+
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -43,13 +45,17 @@ def v2g(pki: Path, port: int, more: str = "") -> str:
 
 
 def drive(stack: Stack, port: int, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
-    """Run the car to its end; the station has seen it go when this returns."""
+    """Run the car to its end; the station has seen it go when this returns. A transaction that goes on keeps the plug
+    of a car that failed locked: such a car is pulled out by force."""
     command = [sys.executable, "-m", "hil.car", "--sdp-port", str(port), "--unicast", "::1"]
-    command += ["--control", str(stack.folder / "rig.sock"), "--patience", "4", "--seconds", "4", "--pace", "0.3"]
+    command += ["--control", str(stack.folder / "rig.sock"), "--patience", "10", "--seconds", "4", "--pace", "0.3"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    if events[-1]["event"] == "unplugged":  # a contact that opens for a moment is no departure
-        stack.rig.wait(lambda _: not ask(stack.control)["evses"][0]["plugged"], within=10, what="seen as gone")
+    if "--stay" in arguments:
+        stack.rig.do("unplug", force=True)
+    if "--stay" in arguments or events[-1]["event"] == "unplugged":
+        # a contact that opens for a moment is no departure
+        stack.rig.wait(lambda _: not ask(stack.control)["evses"][0]["plugged"], within=20, what="seen as gone")
     return done.returncode, events
 
 
@@ -67,7 +73,7 @@ def test_a_car_charges_over_tls_and_a_stranger_does_not(pki: Path, tmp_path: Pat
     port, secrets = free_port(), tmp_path / "secrets.log"
     keys = v2g(pki, port, f'tls = "force"\ntls_key_log = "{secrets}"')
     root = str(pki / "roots/v2g/iso2.pem")
-    with Stack(tmp_path, station_toml(tmp_path, v2g=keys)) as stack:
+    with Stack(tmp_path, station_toml(tmp_path, v2g=keys), policy=QUICK) as stack:
         code, events = drive(stack, port, "--tls", "--ca", root)
         assert code == 0, (events[-3:], stack.tail("station"))
         assert [each["tls"] for each in events if each["event"] == "secured"] == ["TLSv1.2 ECDHE-ECDSA-AES128-SHA256"]
@@ -75,13 +81,15 @@ def test_a_car_charges_over_tls_and_a_stranger_does_not(pki: Path, tmp_path: Pat
         assert secrets.stat().st_mode & 0o777 == 0o600
         assert secrets.read_text().startswith("CLIENT_RANDOM ")
 
-        code, events = drive(stack, port, "--tls", "--ca", str(pki / "roots/v2g/iso20.pem"))
+        code, events = drive(stack, port, "--tls", "--ca", str(pki / "roots/v2g/iso20.pem"), "--stay")
         assert code == 1
-        assert "certificate verify failed" in events[-2]["reason"], events
+        assert "certificate verify failed" in events[-1]["reason"], events
 
-        code, events = drive(stack, port)  # asks without TLS, is offered TLS, and speaks in clear all the same
+        code, events = drive(
+            stack, port, "--stay"
+        )  # asks without TLS, is offered TLS, and speaks in clear all the same
         assert code == 1
-        stack.wait("station", lambda: "the car speaks without TLS" in stack.log("station"), within=5)
+        stack.wait("station", lambda: "the car speaks without TLS" in stack.log("station"), within=20)
         stack.close()  # flushes the recordings
         told = facts(stack, "car_tls")
     agreed, stranger, plain = told
@@ -92,7 +100,7 @@ def test_a_car_charges_over_tls_and_a_stranger_does_not(pki: Path, tmp_path: Pat
     assert not plain["agreed"]
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_openssl_sees_the_stapled_response_and_certificates_are_replaced_without_restart(
     pki: Path, tmp_path: Path
 ) -> None:
@@ -112,7 +120,7 @@ def test_openssl_sees_the_stapled_response_and_certificates_are_replaced_without
         for name in ("secc/iso2.pem", "secc/iso2.key", "roots/v2g/iso2.pem"):
             shutil.copy2(tmp_path / "fresh" / name, folder / name)
         loaded = stack.log("station").count("TLS: chains")
-        stack.wait("station", lambda: stack.log("station").count("TLS: chains") > loaded, within=15)
+        stack.wait("station", lambda: stack.log("station").count("TLS: chains") > loaded, within=30)
         second = asyncio.run(find_station("lo", port, "::1", security=TLS))
         seen = s_client(second.port, "-tls1_2", "-CAfile", str(folder / "roots/v2g/iso2.pem"))
         assert "Verify return code: 0 (ok)" in seen, seen
@@ -183,15 +191,15 @@ def test_whoever_is_refused_finds_the_reason_in_the_facts(pki: Path, tmp_path: P
         key.write_bytes(key_pem(leaf.key))
         shown = ("-tls1_3", "-cert", str(chain), "-cert_chain", str(chain), "-key", str(key))
         cases[name] = (shown, SHOWN[name])
-    with Stack(tmp_path, station_toml(tmp_path, v2g=v2g(pki, port, 'tls = "allow"'))) as stack:
+    with Stack(tmp_path, station_toml(tmp_path, v2g=v2g(pki, port, 'tls = "allow"')), policy=QUICK) as stack:
         for arguments, _ in cases.values():
             stack.rig.do("plug")
             found = asyncio.run(find_station("lo", port, "::1", security=TLS))
             s_client(found.port, *arguments)
             refused += 1
-            stack.wait("station", lambda: stack.log("station").count("TLS failed: ") == refused, within=15)  # noqa: B023
+            stack.wait("station", lambda: stack.log("station").count("TLS failed: ") == refused, within=30)  # noqa: B023
             stack.rig.do("unplug", force=True)
-            stack.wait("station", lambda: stack.log("station").count("EVSE 1: no car") == refused, within=15)  # noqa: B023
+            stack.wait("station", lambda: stack.log("station").count("EVSE 1: no car") == refused, within=30)  # noqa: B023
         stack.close()
         told = facts(stack, "car_tls")
     assert [each["agreed"] for each in told] == [False] * len(cases)
@@ -203,10 +211,9 @@ def test_whoever_is_refused_finds_the_reason_in_the_facts(pki: Path, tmp_path: P
 @pytest.mark.timeout(100)
 def test_allow_serves_both_kinds_of_car(pki: Path, tmp_path: Path) -> None:
     port = free_port()
-    with Stack(tmp_path, station_toml(tmp_path, v2g=v2g(pki, port, 'tls = "allow"'))) as stack:
+    with Stack(tmp_path, station_toml(tmp_path, v2g=v2g(pki, port, 'tls = "allow"')), policy=QUICK) as stack:
         for extra in (("--tls", "--ca", str(pki / "roots/v2g/iso2.pem")), ()):
             _, events = drive(stack, port, *extra)
-            # not to the end: the guard allows a contactor one closing in ten seconds
             names = [each.get("name") for each in events if each["event"] == "received"]
             assert "ChargeParameterDiscoveryRes" in names, (extra, events[-3:], stack.tail("station"))
             assert any(each["event"] == "secured" for each in events) == bool(extra)

@@ -21,9 +21,7 @@ pytestmark = pytest.mark.timeout(180)
 KILL, STOP = signal.SIGKILL, signal.SIGSTOP
 FAILING = Path(__file__).with_name("failing_back_office.py")
 FAILSAFE_DUTY = 10.0  # 6 A
-SEEN_WITHIN_S = (
-    2.0  # 300 ms of lease; the rest is for a busy machine: to the tick it is in hal/test_lease_at_every_phase
-)
+SEEN_WITHIN_S = 5.0  # 300 ms of lease and a busy machine: to the tick it is in hal/test_lease_at_every_phase
 
 
 class Site:
@@ -103,7 +101,7 @@ class Site:
     def start_digital_car(self) -> None:
         control = str(self.stack.folder / "rig.sock")
         car = ["-m", "hil.car", "--interface", "lo", "--sdp-port", str(self.sdp_port), "--unicast", "::1"]
-        self.stack.start("car", [*car, "--control", control, "--stay", "--patience", "1"])
+        self.stack.start("car", [*car, "--control", control, "--stay", "--patience", "4"])
 
     def ended(self, transaction: str) -> bool:
         return any(event["eventType"] == "Ended" for event in self.events(transaction))
@@ -112,9 +110,9 @@ class Site:
         """The driver leaves; what was open ends and is reported."""
         rig = self.stack.rig
         rig.do("car", wants_power=False)
-        rig.wait("open", within=15)
+        rig.wait("open", within=40)
         rig.do("unplug", force=True)
-        rig.wait("de-energised", within=5)
+        rig.wait("de-energised", within=20)
         self.stack.wait("csms", lambda: all(self.ended(one) for one in self.transactions()))
 
     def check_books(self) -> None:
@@ -168,7 +166,7 @@ def test_before_authorization_nothing_closes_and_the_card_works_afterwards(site:
     rig.wait(lambda seen: seen["pilot"] == "x1", within=SEEN_WITHIN_S)
     assert rig.status()["operations"] == 0
     site.recover(how)
-    rig.reach("charging", within=30)
+    rig.reach("charging", within=40)
     site.finish()
     site.check_books()
 
@@ -180,7 +178,7 @@ def test_offered_but_not_taken_the_offer_is_withdrawn_and_made_again(site: Site,
     rig.do("plug")
     rig.do("car", wants_power=False)
     rig.do("swipe", token=rig.token)
-    rig.wait(lambda seen: duty(seen) > FAILSAFE_DUTY, within=15)
+    rig.wait(lambda seen: duty(seen) > FAILSAFE_DUTY, within=40)
     site.strike(how)
     rig.wait(lambda seen: seen["pilot"] == "x1", within=SEEN_WITHIN_S)
     site.recover(how)
@@ -188,7 +186,7 @@ def test_offered_but_not_taken_the_offer_is_withdrawn_and_made_again(site: Site,
     if how is KILL:  # its grant is gone: closed honestly, and the driver shows the card again
         site.stack.wait("csms", lambda: len(site.transactions()) == 1 and site.ended(site.transactions()[0]))
         rig.do("swipe", token=rig.token)
-    rig.wait("charging", within=30)
+    rig.wait("charging", within=40)
     site.finish()
     assert len(site.transactions()) == (2 if how is KILL else 1)
     site.check_books()
@@ -202,7 +200,7 @@ def test_a_under_nominal_duty_energy_goes_on_at_the_failsafe_limit_and_the_trans
     """`digital`: a car that does not communicate, at an EVSE that asked it to."""
     site.start(digital=digital, nominal_after_s=1.0)
     rig = site.stack.rig
-    rig.reach("charging", within=30)
+    rig.reach("charging", within=40)
     site.stack.wait("csms", lambda: len(site.transactions()) == 1)
     site.strike(how)
     rig.wait(lambda seen: duty(seen) == pytest.approx(FAILSAFE_DUTY), within=SEEN_WITHIN_S)
@@ -212,7 +210,7 @@ def test_a_under_nominal_duty_energy_goes_on_at_the_failsafe_limit_and_the_trans
     assert after["closed"] and after["operations"] == 1
     assert after["energy_wh"] > before["energy_wh"]
     site.recover(how)
-    rig.wait(lambda seen: duty(seen) > FAILSAFE_DUTY + 1, within=10)
+    rig.wait(lambda seen: duty(seen) > FAILSAFE_DUTY + 1, within=40)
     rig.link.pass_time(2.0)  # time to be asked again for what it does not speak
     later = rig.status()
     assert later["closed"] and later["operations"] == 1 and duty(later) > FAILSAFE_DUTY + 1
@@ -228,9 +226,9 @@ def test_b_under_digital_communication_x1_at_once_then_open_and_the_end_is_told(
     site.start(digital=True)
     rig = site.stack.rig
     site.start_digital_car()
-    rig.wait(lambda seen: seen["car"] == "B", within=10)
+    rig.wait(lambda seen: seen["car"] == "B", within=40)
     rig.do("swipe", token=rig.token)
-    rig.wait("charging", within=30)
+    rig.wait("charging", within=40)
     site.strike(how)
     rig.wait(lambda seen: seen["pilot"] == "x1", within=SEEN_WITHIN_S)
     rig.wait("open", within=6.0 + SEEN_WITHIN_S)
@@ -250,7 +248,7 @@ def test_an_exception_inside_the_back_office_link_leaves_charging_alone_and_all_
     site.stack.start("station", command)
     site.until_served()
     rig = site.stack.rig
-    rig.reach("charging", within=30)
+    rig.reach("charging", within=40)
     site.stack.wait("csms", lambda: len(site.transactions()) == 1)
     before = rig.status()
     site.strike(signal.SIGUSR1)

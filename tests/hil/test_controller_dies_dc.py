@@ -24,7 +24,7 @@ LEASE_S = 0.3
 SAFE_V = 60.0
 UNLOADED_A = 5.0
 RAMP_S = 1.0
-MARGIN_S = 2.0  # real processes on a machine with other work; the limits themselves are asserted in test_dc_faults
+MARGIN_S = 6.0  # real processes on a machine with other work; the limits themselves are asserted in test_dc_faults
 
 
 class Site:
@@ -51,12 +51,12 @@ class Site:
         """A car arrives, its driver shows a card, and the session goes on until this is seen in the plant."""
         command = [sys.executable, "-m", "hil.car", "--unicast", "::1", "--sdp-port", str(self.sdp_port)]
         command += ["--control", str(self.stack.folder / "rig.sock"), "--energy", "dc", "--soc", "30"]
-        command += ["--patience", "8", "--stay"]
+        command += ["--patience", "20", "--stay"]
         self.car = subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True)
         rig = self.stack.rig
-        rig.wait("plugged", within=20)
+        rig.wait("plugged", within=30)
         rig.do("swipe", token=CARD)
-        rig.wait(holds, within=40, what=what)
+        rig.wait(holds, within=60, what=what)
 
     def kill(self) -> JsonObject:
         """The controller dies; the output falls by itself. The plant's state then."""
@@ -79,9 +79,9 @@ class Site:
         self.stack.rig.wait(lambda _: len(self.ended()) > before, within=30, what="told to the back office")
         if self.car is not None:
             self.car.kill()
-            self.car.wait(10)
+            self.car.wait(20)
         self.stack.rig.do("unplug", force=True)
-        self.stack.rig.wait("idle", within=10)
+        self.stack.rig.wait("idle", within=20)
         return self.ended()[-1]
 
     def ended(self) -> list[JsonObject]:
@@ -91,7 +91,7 @@ class Site:
     def close(self) -> None:
         if self.car is not None:
             self.car.kill()
-            self.car.wait(10)
+            self.car.wait(20)
         self.stack.close()
 
 
@@ -135,7 +135,7 @@ def test_while_it_stops(site: Site) -> None:
     if site.car is not None:
         site.car.send_signal(signal.SIGSTOP)  # it does not follow: the station waits for it
     site.stack.rig.do("swipe", token=CARD)
-    site.stack.rig.wait(lambda _: stop_is_on_disk(site), within=10, what="asked to stop")
+    site.stack.rig.wait(lambda _: stop_is_on_disk(site), within=20, what="asked to stop")
     site.kill()
     assert site.come_back()["stopped_reason"] == "Local"
 

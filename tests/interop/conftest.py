@@ -88,7 +88,7 @@ class Site:
     def leave(self) -> None:
         """The plug comes out, and the station has seen it."""
         self.stack.rig.do("unplug", force=True)
-        self.stack.rig.wait("idle", within=10)
+        self.stack.rig.wait("idle", within=20)
         self.seen("A")
 
     def arrive(self) -> None:
@@ -98,7 +98,7 @@ class Site:
 
     def seen(self, level: str) -> None:
         """Wait until the station has seen this state of the car. Raises RigError."""
-        self.stack.rig.wait(lambda _: self._evse()["level"] == level, within=10, what=f"seen in state {level}")
+        self.stack.rig.wait(lambda _: self._evse()["level"] == level, within=20, what=f"seen in state {level}")
 
     def _evse(self) -> dict[str, Any]:
         (evse,) = ask(self.stack.control)["evses"]

@@ -64,11 +64,11 @@ def test_paused_and_resumed(site: Any, josev: Any, plugged: Any) -> None:
     before = plugged.status()["energy_wh"]
     first = josev.charge(pause=True, cycles=2)
     assert first["ok"], first
-    plugged.wait(lambda seen: seen["pilot"] == "x1" and not seen["closed"], within=10)
+    plugged.wait(lambda seen: seen["pilot"] == "x1" and not seen["closed"], within=20)
     for state in "BCB":  # the car wakes the station
         plugged.do("set_state", state=state)
         site.seen(state)
-    plugged.wait(lambda seen: seen["duty_percent"] == 5.0, within=5)
+    plugged.wait(lambda seen: seen["duty_percent"] == 5.0, within=20)
     second = josev.charge(resume=first["session"], cycles=2)
     assert second["ok"], second
     assert second["session"] == first["session"]

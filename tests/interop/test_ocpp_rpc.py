@@ -36,14 +36,14 @@ class StrictCsms:
             ["node", "server.js", version], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         threading.Thread(target=self._read, daemon=True).start()
-        self.port = self.wait(lambda event: event["event"] == "ready")["ports"][0]
+        self.port = self.wait(lambda event: event["event"] == "ready", within=60.0)["ports"][0]
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._lines.put(json.loads(line))
 
-    def wait(self, wanted: Callable[[dict[str, Any]], bool], within: float = 20.0) -> dict[str, Any]:
+    def wait(self, wanted: Callable[[dict[str, Any]], bool], within: float = 30.0) -> dict[str, Any]:
         """The next event like this, which may have been told since the last wait."""
         until = time.monotonic() + within
         while (left := until - time.monotonic()) > 0:
@@ -56,7 +56,7 @@ class StrictCsms:
                 return event
         raise AssertionError(f"not told within {within} s; so far: {json.dumps(self.told, indent=1)[-4000:]}")
 
-    def called(self, action: str, within: float = 20.0, **fields: Any) -> dict[str, Any]:
+    def called(self, action: str, within: float = 30.0, **fields: Any) -> dict[str, Any]:
         """Wait until the station calls this, with these fields; its payload."""
 
         def wanted(event: dict[str, Any]) -> bool:
@@ -81,7 +81,7 @@ class StrictCsms:
 
     def close(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(20)
 
 
 @pytest.fixture

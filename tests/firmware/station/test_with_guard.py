@@ -41,7 +41,7 @@ class Life:
     def transactions(self) -> list[Transaction]:
         return [fact for fact in self.facts if isinstance(fact, Transaction)]
 
-    async def until(self, condition: Callable[[], object], within: float = 15.0) -> None:
+    async def until(self, condition: Callable[[], object], within: float = 20.0) -> None:
         try:
             async with asyncio.timeout(within):
                 while not condition():  # noqa: ASYNC110 - anything may be waited for
@@ -115,7 +115,7 @@ def test_a_controller_that_died_finds_its_car_charging_at_the_failsafe_limit(
             await rig(stack, "swipe", token=CARD)
             await life.until(lambda: drawn(life) > 10.0)
             running = life.evse.transaction_id
-        await asyncio.to_thread(lambda: stack.rig.wait(lambda seen: 1000 < seen["power_w"] < 4500, within=10.0))
+        await asyncio.to_thread(lambda: stack.rig.wait(lambda seen: 1000 < seen["power_w"] < 4500, within=20.0))
         async with alive(tmp_path, parts) as again:
             await again.until(lambda: again.evse.transaction_id == running and drawn(again) > 10.0)
             assert again.transactions() == []

@@ -108,7 +108,8 @@ class Bench:
         environment = {**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify"), "WATCHDOG_USEC": "500000"}
         environment.pop("WATCHDOG_PID", None)
         self.guard = subprocess.Popen(command, env=environment)
-        if os.geteuid() == 0:  # as its unit does (CPUSchedulingPolicy=fifo); its threads inherit it
+        # as its unit does (CPUSchedulingPolicy=fifo); its threads inherit it
+        with contextlib.suppress(PermissionError):
             os.sched_setscheduler(self.guard.pid, os.SCHED_FIFO, os.sched_param(20))
         while self.manager.recv(256) != b"READY=1":
             assert self.guard.poll() is None
