@@ -164,7 +164,7 @@ def test_a_second_request_cancels_the_first_upload(on_site: OnSite, serve: Any, 
         url = f"http://127.0.0.1:{serve()}/logs/"
         assert (await get_log(site, url)).status == "Accepted"
         await site.csms.heard("LogStatusNotification", status="Uploading", requestId=5)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(20):
             while not files.asked:  # noqa: ASYNC110 - the server has no event for us
                 await asyncio.sleep(0.02)
         trigger = "ExtendedTriggerMessage" if version == "1.6" else "TriggerMessage"

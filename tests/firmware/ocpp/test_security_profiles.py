@@ -20,7 +20,7 @@ ACTIVE = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "ActiveNe
 LEVEL = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "SecurityProfile"}}
 
 
-async def until(condition: Callable[[], bool], within: float = 15.0) -> None:
+async def until(condition: Callable[[], bool], within: float = 20.0) -> None:
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - what is asserted itself
             await asyncio.sleep(0.02)

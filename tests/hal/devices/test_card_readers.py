@@ -80,7 +80,7 @@ def test_trouble_is_said_and_over_when_it_is_over(chip: tuple[Pn532Chip, Any], t
     began = time.monotonic()
     with pytest.raises(DeviceError, match="card reader"):
         driver.poll()
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 15.0
     made.trouble = ""
     assert polled(driver, bool) == UID.hex().upper()
 
