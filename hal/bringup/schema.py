@@ -16,7 +16,7 @@ from hal.board_settings import BoardSettings, ConnectorSettings, SimSettings
 from hal.can.settings import CanSettings
 from hal.linux.settings import LinuxSettings
 from hal.modbus.settings import BusSettings
-from hal.parts import CONTRACTS, SLOW, STATION_PARTS
+from hal.parts import CONNECTOR_PARTS, CONTRACTS, SLOW, STATION_PARTS
 from hal.toml import fields_of
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,7 +28,7 @@ def board_schema() -> dict[str, Any]:
     kinds: dict[str, type] = {name: importlib.import_module(f"hal.drivers.{name}").Driver for name in drivers()}
     parts = {name: _part(name, contract, kinds) for name, contract in CONTRACTS.items()}
     connector = _table(ConnectorSettings)
-    connector["properties"] |= {name: {"$ref": f"#/$defs/{name}"} for name in CONTRACTS}
+    connector["properties"] |= {name: {"$ref": f"#/$defs/{name}"} for name in CONNECTOR_PARTS}
     controllers = [_driver(name, kind) for name, kind in kinds.items() if _is_controller(kind)]
     return {
         "$schema": DRAFT,

@@ -61,6 +61,7 @@ def test_the_schema_accepts_every_board_file(schema: Any, path: Path) -> None:
         ('"sim_meter"', '"sim_lock"'),
         ("phases = 3\npoll_s", "phases = 2\npoll_s"),
         ("[watchdog]", "[watchdogs]"),
+        ("[connector.meter]", "[connector.site_meter]"),
         ("max_current_a = 32", "max_current_a = -1"),
         ("[[55, 32], [65, 16], [70, 6]]", "[[55, 32, 1]]"),
         ('name = "Simulated', 'nam = "Simulated'),
