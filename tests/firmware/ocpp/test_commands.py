@@ -154,6 +154,12 @@ def variable(component: str, name: str, instance: str = "", **more: Any) -> dict
     return {**found, **more}
 
 
+def place(each: dict[str, Any]) -> tuple[Any, ...]:
+    """Which variable of which component: what is asked for and what is answered must be the same."""
+    of, what = each["component"], each["variable"]
+    return of["name"].lower(), of.get("evse", {}).get("id"), what["name"].lower(), what.get("instance")
+
+
 @pytest.mark.ocpp(
     "2.x:B06.FR.01",
     "2.x:B06.FR.02",
@@ -172,20 +178,21 @@ def variable(component: str, name: str, instance: str = "", **more: Any) -> dict
 )
 def test_2x_get_variables_answers_each_in_order(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
-        answer = await site.csms.ask(
-            "GetVariables",
-            get_variable_data=[
-                variable("ocppcommctrlr", "HEARTBEATINTERVAL"),  # names compare case-insensitively
-                variable("Nonsense", "X"),
-                variable("OCPPCommCtrlr", "X"),
-                variable("OCPPCommCtrlr", "HeartbeatInterval", attribute_type="Target"),
-                variable("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent"),
-                {
-                    "component": {"name": "Connector", "evse": {"id": 2, "connectorId": 1}},
-                    "variable": {"name": "Available"},
-                },
-            ],
-        )
+        asked = [
+            variable("ocppcommctrlr", "HEARTBEATINTERVAL"),  # names compare case-insensitively
+            variable("Nonsense", "X"),
+            variable("OCPPCommCtrlr", "X"),
+            variable("OCPPCommCtrlr", "HeartbeatInterval", attribute_type="Target"),
+            variable("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent"),
+            {
+                "component": {"name": "Connector", "evse": {"id": 2, "connectorId": 1}},
+                "variable": {"name": "Available"},
+            },
+        ]
+        answer = await site.csms.ask("GetVariables", get_variable_data=asked)
+        assert [place(each) for each in answer.get_variable_result] == [place(each) for each in asked]
+        kinds = [each["attribute_type"] for each in answer.get_variable_result]
+        assert kinds == [each.get("attribute_type", "Actual") for each in asked]
         assert [(r["attribute_status"], r.get("attribute_value")) for r in answer.get_variable_result] == [
             ("Accepted", "300"),
             ("UnknownComponent", None),
@@ -215,20 +222,19 @@ def test_2x_get_variables_answers_each_in_order(on_2x: OnSite) -> None:
 )
 def test_2x_set_variables_answers_each_in_order(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
-        answer = await site.csms.ask(
-            "SetVariables",
-            set_variable_data=[
-                variable("OCPPCommCtrlr", "HeartbeatInterval", attribute_value="120"),
-                variable("OCPPCommCtrlr", "HeartbeatInterval", attribute_value="+120"),
-                variable("OCPPCommCtrlr", "QueueAllMessages", attribute_value="true"),
-                variable("TxCtrlr", "EVConnectionTimeOut", attribute_value="90"),
-                variable("AuthCtrlr", "LocalPreAuthorize", attribute_value="maybe"),
-                variable("Nonsense", "X", attribute_value="1"),
-                variable("OCPPCommCtrlr", "RetryBackOffRepeatTimes", attribute_value="11"),  # 0 to 10
-                variable("OCPPCommCtrlr", "RetryBackOffRepeatTimes", attribute_value="-1"),
-                variable("OCPPCommCtrlr", "RetryBackOffRepeatTimes", attribute_value="10"),
-            ],
-        )
+        asked = [
+            variable("OCPPCommCtrlr", "HeartbeatInterval", attribute_value="120"),
+            variable("OCPPCommCtrlr", "HeartbeatInterval", attribute_value="+120"),
+            variable("OCPPCommCtrlr", "QueueAllMessages", attribute_value="true"),
+            variable("TxCtrlr", "EVConnectionTimeOut", attribute_value="90"),
+            variable("AuthCtrlr", "LocalPreAuthorize", attribute_value="maybe"),
+            variable("Nonsense", "X", attribute_value="1"),
+            variable("OCPPCommCtrlr", "RetryBackOffRepeatTimes", attribute_value="11"),  # 0 to 10
+            variable("OCPPCommCtrlr", "RetryBackOffRepeatTimes", attribute_value="-1"),
+            variable("OCPPCommCtrlr", "RetryBackOffRepeatTimes", attribute_value="10"),
+        ]
+        answer = await site.csms.ask("SetVariables", set_variable_data=asked)
+        assert [place(each) for each in answer.set_variable_result] == [place(each) for each in asked]
         assert [r["attribute_status"] for r in answer.set_variable_result] == [
             "Accepted",
             "Rejected",

@@ -135,7 +135,7 @@ def test_monitors_that_cannot_be_are_refused_each_for_its_reason(on_2x: OnSite) 
     on_2x(test)
 
 
-@pytest.mark.ocpp("2.0.1:N06.FR.01", "2.0.1:N06.FR.02", "2.0.1:N06.FR.03", "2.0.1:N06.FR.05", "2.0.1:N07.FR.12")
+@pytest.mark.ocpp("2.0.1:N06.FR.01", "2.0.1:N06.FR.02", "2.0.1:N06.FR.03", "2.0.1:N06.FR.05")
 def test_monitors_are_cleared_by_id(on_2x: OnSite) -> None:
     async def test(site: Any) -> None:
         placed = await monitor(site, **THRESHOLD, value=100, type="UpperThreshold", severity=4)

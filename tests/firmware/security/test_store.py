@@ -39,7 +39,7 @@ def test_a_root_that_is_there_already_is_replaced(store: Store, party: Any, now:
 
 
 @pytest.mark.ocpp("2.0.1:M05.FR.07", "2.0.1:TC_M_07")
-@pytest.mark.ocpp("2.0.1:A00.FR.501", "2.0.1:A00.FR.502", "2.0.1:A00.FR.503", "2.0.1:A00.FR.507")
+@pytest.mark.ocpp("2.0.1:A00.FR.501", "2.0.1:A00.FR.502", "2.0.1:A00.FR.503", "2.0.1:A00.FR.504", "2.0.1:A00.FR.507")
 @pytest.mark.parametrize(
     "what", ["leaf", "expired", "future", "weak", "weak curve", "garbage", "not PEM", "two", "forged"]
 )
@@ -177,6 +177,21 @@ def test_what_came_last_is_tried_first_and_takes_the_place_of_what_was_never_pro
     for name, begins in (("x", -5), ("y", -7)):  # a CA may let a certificate begin before the one it replaces
         give_chain(store, party("S-1", root, ca=False, days=(begins, 300)), root, name)
     assert [(own.path.stem, own.proven) for own in store.station_chains()] == [("y", False), ("old", True)]
+
+
+@pytest.mark.parametrize(
+    ("subject", "name"),
+    [
+        (requests.Subject("S" * 80, "ä" * 64, "DE"), f"C=DE,O={'ä' * 32},CN={'S' * 64}"),
+        (requests.Subject("S-1", "Operator", "ÄÖ"), "O=Operator,CN=S-1"),
+        (requests.Subject("S-1", "", "1 "), "CN=S-1"),
+    ],
+)
+def test_whatever_a_back_office_sets_as_names_makes_a_request(
+    tmp_path: Path, subject: requests.Subject, name: str
+) -> None:
+    pem = requests.make_request(tmp_path, "ChargingStation", subject)
+    assert x509.load_pem_x509_csr(pem.encode()).subject.rfc4514_string() == name
 
 
 @pytest.mark.ocpp("2.0.1:A02.FR.02", "2.0.1:A02.FR.05", "2.0.1:A00.FR.511")

@@ -88,7 +88,9 @@ def test_a_replaced_monitor_is_the_back_offices_until_the_factorys_are_asked_for
     on_2x(test)
 
 
-@pytest.mark.ocpp("2.0.1:N04.FR.12", "2.0.1:N07.FR.02", "2.0.1:N07.FR.11", "2.0.1:N07.FR.16", "2.0.1:N07.FR.17")
+@pytest.mark.ocpp(
+    "2.0.1:N04.FR.12", "2.0.1:N07.FR.02", "2.0.1:N07.FR.11", "2.0.1:N07.FR.12", "2.0.1:N07.FR.16", "2.0.1:N07.FR.17"
+)
 def test_a_threshold_may_move_past_the_value_as_the_value_past_the_threshold(on_2x: Run) -> None:
     async def test(lab: Any) -> None:
         upper = await monitor(lab, OFFLINE, "UpperThreshold", 100)

@@ -117,6 +117,7 @@ def test_a_transaction_ends_while_nobody_listens(on_2x: On) -> None:
         assert (kinds(events), gapless(events, 2)) == (["Updated", "Ended"], True)
         assert all(each["offline"] is True for each in events)
         assert (events[0]["triggerReason"], events[1]["idToken"]) == ("MeterValuePeriodic", DRIVER)
+        assert events[0]["meterValue"][0]["sampledValue"][0]["context"] == "Sample.Periodic"
         assert events[1]["meterValue"][-1]["sampledValue"][0]["context"] == "Transaction.End"
 
     on_2x(test, variables=KNOWN)

@@ -151,7 +151,8 @@ def test_a_reservation_that_cannot_be_kept_is_removed(on_2x: On, how: str) -> No
 
 @pytest.mark.ocpp("2.0.1:H01.FR.04", "2.0.1:H01.FR.07", "2.0.1:H01.FR.18", "2.0.1:H01.FR.20", "2.0.1:H03.FR.03")
 @pytest.mark.ocpp("2.0.1:H03.FR.06")
-def test_any_evse_is_kept_free_for_who_reserved_just_any(on_2x: On) -> None:
+@pytest.mark.parametrize("who", ["MINE", "ALSO OURS"])
+def test_any_evse_is_kept_free_for_who_reserved_just_any(on_2x: On, who: str) -> None:
     async def test(lab: Any) -> None:
         assert await reserve(lab, 1, evse=None, group_id_token={"idToken": "FAMILY", "type": "Central"}) == "Accepted"
         assert (state(lab, 1), state(lab, 2)) == ("Available", "Available")
@@ -159,7 +160,9 @@ def test_any_evse_is_kept_free_for_who_reserved_just_any(on_2x: On) -> None:
         await lab.csms.heard("StatusNotification", evseId=2, connectorStatus="Reserved")
         assert not (await lab.swipe("SECOND", 2)).accepted
         assert await reserve(lab, 2, evse=None, by="ALSO") == "Occupied"
-        await lab.charge("MINE", 2)
+        family = {"status": "Accepted", "group_id_token": {"idToken": "FAMILY", "type": "Central"}}
+        lab.csms.replies["Authorize"].append(result(lab, family))
+        await lab.charge(who, 2)
         await lab.csms.heard("TransactionEvent", reservationId=1)
 
     on_2x(test)
