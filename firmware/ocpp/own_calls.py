@@ -80,8 +80,10 @@ class OwnCalls:
 
     def next(self, accepted: bool) -> Job | None:
         """Whose turn it is; before we are accepted only what was triggered."""
-        if self._waiting and (accepted or self._waiting[0].triggered):
-            return self._waiting.popleft()
+        for waiting in self._waiting:
+            if accepted or waiting.triggered:
+                self._waiting.remove(waiting)
+                return waiting
         while self._announced:
             job = next(self._announced[0], None)
             if job is not None:
@@ -115,7 +117,8 @@ class OwnCalls:
         return job
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """The connection is gone, and with it what was announced on it (reports count until then)."""
+        self._announced.clear()
         for job in [*self._waiting, *([self._in_flight] if self._in_flight else [])]:
             job.failed("the connection was lost")
 

@@ -34,14 +34,19 @@ class Subject:
     country: str = ""
 
     def name(self, use: OwnUse) -> x509.Name:
-        parts = [x509.NameAttribute(NameOID.COMMON_NAME, self.common_name[:64])]
+        parts = [x509.NameAttribute(NameOID.COMMON_NAME, _cut(self.common_name))]
         if self.organisation:
-            parts.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, self.organisation[:64]))
-        if len(self.country) == 2:
+            parts.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, _cut(self.organisation)))
+        if len(self.country) == 2 and self.country.isascii() and self.country.isalpha():
             parts.append(x509.NameAttribute(NameOID.COUNTRY_NAME, self.country.upper()))
         if use != "ChargingStation":
             parts.append(x509.NameAttribute(NameOID.DOMAIN_COMPONENT, "CPO"))
         return x509.Name(parts)
+
+
+def _cut(text: str) -> str:
+    """64 octets of UTF-8, the most that a name may have; a back office sets some of them."""
+    return text.encode()[:64].decode(errors="ignore")
 
 
 def key_file(folder: Path, use: OwnUse) -> Path:

@@ -1,6 +1,7 @@
 """Block B of 2.0.1 and 2.1: variables read and written, the device model reported, connection profiles kept."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -243,6 +244,25 @@ def test_too_many_reports_at_a_time_are_refused_until_some_are_sent(on_2x: OnSit
         await until(lambda: not site.client._model.reports)
         assert await ask("GetReport", 52) == "Accepted"
         assert not {each["requestId"] for name, each in site.csms.calls if name == "NotifyReport"} & {50, 51}
+
+    on_2x(test)
+
+
+def test_reports_that_a_lost_connection_dropped_are_under_way_no_longer(on_2x: OnSite) -> None:
+    async def test(site: Any) -> None:
+        site.csms.replies["NotifyReport"].append("")  # the line is busy
+        for number in range(MAX_UNDER_WAY):
+            await site.csms.ask("GetBaseReport", request_id=number, report_base="SummaryInventory")
+        assert len(site.client._model.reports) == MAX_UNDER_WAY
+        gc.disable()  # it may come late
+        try:
+            await site.csms.drop()
+            await until(lambda: not site.client._model.reports)
+        finally:
+            gc.enable()
+        await site.connected()
+        answer = await site.csms.ask("GetBaseReport", request_id=99, report_base="SummaryInventory")
+        assert answer.status == "Accepted"
 
     on_2x(test)
 
