@@ -11,3 +11,11 @@ class Driver(OutputDriver):
 
     def enable(self, on: bool) -> None:
         self._set(on)
+
+    def detach(self) -> None:
+        """A line that is let go keeps its level: blocked first."""
+        try:
+            if self._output is not None:
+                self._set(False)
+        finally:
+            super().detach()

@@ -1,4 +1,5 @@
-"""What drivers with one output line have in common: the line is theirs from attach to detach, at rest outside of it."""
+"""What drivers with one output line have in common: it is theirs, and at rest, from `attach` on. What becomes of it at
+the end is the driver's."""
 
 from dataclasses import dataclass, field
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from hal.contracts import DeviceError, Light
-from hal.drivers import gpio_contactor, gpio_indicator, gpio_input, gpio_rcm, gpio_shunt_trip
+from hal.drivers import gpio_contactor, gpio_dc_enable, gpio_indicator, gpio_input, gpio_rcm, gpio_shunt_trip
 from hil.linux_board import LinuxBoard
 
 
@@ -175,6 +175,16 @@ def test_reset_is_a_pulse(world: LinuxBoard) -> None:
 
 
 # --- outputs
+
+
+def test_a_dc_output_stage_is_blocked_when_nobody_drives_its_line_any_more(world: LinuxBoard) -> None:
+    part = gpio_dc_enable.Driver("RELAY_2_ENABLE")
+    part.attach(world.place())
+    part.enable(True)
+    assert world.line("RELAY_2_ENABLE")
+    part.detach()
+    part.detach()
+    assert not world.line("RELAY_2_ENABLE")
 
 
 def test_shunt_trip_is_quiet_until_asked_and_then_stays(world: LinuxBoard) -> None:
