@@ -584,6 +584,7 @@ def test_a_back_office_that_hangs_is_noticed_by_its_missing_pong(on_site: OnSite
         await site.connected(False)
         lost = [fact for fact in site.facts if isinstance(fact, BackOfficeLink) and not fact.connected]
         assert lost[-1].reason == "no pong within 1 s"
+        await site.csms.drop()  # nobody is there who could take leave
 
     on_site(test, variables={"OCPPCommCtrlr.WebSocketPingInterval": "1"})
 

@@ -19,7 +19,7 @@ CARD = "04A2B3C4"
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    stack = Stack(tmp_path, "")
+    stack = Stack(tmp_path, "", policy="min_close_interval_s = 1")
     try:
         stack.start_plant()
         stack.start_guard()

@@ -13,6 +13,7 @@ import pytest
 from firmware.config import V2gSettings
 from firmware.station.clock import SystemClock
 from firmware.station.signal import Signal
+from firmware.v2g import car_link
 from firmware.v2g.car_link import CarLink
 from firmware.v2g.interface import Interface, NotUsable, look
 
@@ -82,8 +83,11 @@ def veth() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.privileged
 @pytest.mark.skipif(os.geteuid() != 0, reason="making interfaces needs root")
-def test_an_interface_may_come_late_go_and_come_back(veth: tuple[str, str], make_bay: Any) -> None:
+def test_an_interface_may_come_late_go_and_come_back(
+    veth: tuple[str, str], make_bay: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here, there = veth
+    monkeypatch.setattr(car_link, "LOOK_S", 0.05)
     evse: Any = make_bay(level="A")
     evse.changed, evse.plugged, evse.operative, evse.id = Signal(), False, True, 1
     evse.set_digital = lambda wish: None
@@ -91,7 +95,7 @@ def test_an_interface_may_come_late_go_and_come_back(veth: tuple[str, str], make
     link = CarLink(desk, evse, V2gSettings(evse=1, interface=here))
 
     async def until(reason: str) -> None:
-        for _ in range(600):
+        for _ in range(3000):
             if link.waiting_for == reason:
                 return
             await asyncio.sleep(0.01)
