@@ -51,8 +51,8 @@ class Driver:
 
     def detach(self) -> None:
         try:
-            for coil in self._coils:
-                coil.set(False)
+            if self._coils:
+                self._switch(False)
         finally:
             for coil in self._coils:
                 coil.close()

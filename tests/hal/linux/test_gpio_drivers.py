@@ -177,6 +177,23 @@ def test_reset_is_a_pulse(world: LinuxBoard) -> None:
 # --- outputs
 
 
+def test_a_coil_that_fails_keeps_no_other_coil_on_at_the_end(world: LinuxBoard) -> None:
+    class Broken:
+        def set(self, on: bool) -> None:
+            raise DeviceError("chip is gone")
+
+        def close(self) -> None:
+            return None
+
+    part = gpio_contactor.Driver(("RELAY_1_ENABLE", "RELAY_2_ENABLE"))
+    part.attach(world.place())
+    part.close()
+    part._coils[0] = Broken()
+    with pytest.raises(DeviceError):
+        part.detach()
+    assert not world.line("RELAY_2_ENABLE")
+
+
 def test_a_dc_output_stage_is_blocked_when_nobody_drives_its_line_any_more(world: LinuxBoard) -> None:
     part = gpio_dc_enable.Driver("RELAY_2_ENABLE")
     part.attach(world.place())
