@@ -132,16 +132,16 @@ def basic_car(stage: Stage) -> None:
     stage.rest(1.5)
     stage.say("A card at the reader: the station asks the back office.")
     rig.do("swipe", token=CARD)
-    stage.until("charging", 25.0)
+    stage.until("charging", 40.0)
     stage.say("Authorised, and no digital session came: 32 A by PWM, the car takes 16.")
     stage.rest(8.0)
     stage.say("The card again: no more PWM, the car lets go, the contactor opens.")
     rig.do("swipe", token=CARD)
-    stage.until("open", 10.0)
-    stage.until("unlocked", 10.0, lambda seen: not seen["locked"])
+    stage.until("open", 20.0)
+    stage.until("unlocked", 20.0, lambda seen: not seen["locked"])
     stage.say("The driver unplugs.")
     rig.do("unplug")
-    stage.until("idle", 5.0)
+    stage.until("idle", 20.0)
     stage.rest(1.0)
 
 
@@ -180,11 +180,11 @@ def digital_car(stage: Stage, number: int, car: DigitalCar, sdp_port: int) -> No
     command = ["-m", "hil.car", "--unicast", "::1", "--sdp-port", str(sdp_port), *car.options]
     stage.stack.start(name, [*command, "--control", str(stage.stack.folder / "rig.sock")])
     stage.say("5 % on the pilot: the station asks for digital communication.")
-    stage.until("plugged", 10.0)
+    stage.until("plugged", 30.0)
     stage.rest(2.0)
     stage.say("The driver holds a card to the reader.")
     rig.do("swipe", token=CARD)
-    stage.until("charging", 25.0, lambda seen: (seen["closed"] and seen["power_w"] > 500.0) or _failed(stage))
+    stage.until("charging", 40.0, lambda seen: (seen["closed"] and seen["power_w"] > 500.0) or _failed(stage))
     if not _failed(stage):
         stage.say(car.power)
     stage.until("session over", 40.0, lambda seen: stage.feed.ended is not None)
@@ -197,7 +197,7 @@ def digital_car(stage: Stage, number: int, car: DigitalCar, sdp_port: int) -> No
     stage.until("idle", 20.0)
     stage.stack.processes[name].wait(10)
     stage.say("The station closes its recording of the session.")
-    stage.until("recorded", 15.0, lambda seen: _recorded(stage.stack.folder, number))
+    stage.until("recorded", 30.0, lambda seen: _recorded(stage.stack.folder, number))
 
 
 def _failed(stage: Stage) -> bool:
