@@ -71,12 +71,19 @@ def test_16_reports_connector_zero_too(on_site: OnSite) -> None:
 @pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 @pytest.mark.ocpp("2.x:G02.FR.01", "2.x:G02.FR.02", "2.x:B01.FR.04", "1.6:Heartbeat")
 def test_heartbeat_only_after_silence(on_site: OnSite, version: str) -> None:
+    def opening(csms: Any) -> None:
+        result = {"1.6": result16, "2.0.1": result201, "2.1": result21}[version]
+        csms.replies["BootNotification"].append(
+            result.BootNotification(current_time=TIME, interval=200, status="Accepted")
+        )
+
     async def test(site: Any) -> None:
         await site.csms.heard("StatusNotification", 2)
-        site.later(299)
+        site.later(199)
         await site.emit(SecurityEvent(at=site.clock.utc(), kind="TamperDetectionActivated", critical=True))
         await site.told("SecurityEventNotification")
-        site.later(299)
+        site.later(199)
+        await asyncio.sleep(0.1)
         assert "Heartbeat" not in site.csms.actions()
         site.later(2)
         await site.csms.heard("Heartbeat")
@@ -89,7 +96,7 @@ def test_heartbeat_only_after_silence(on_site: OnSite, version: str) -> None:
         site.later(61)
         await site.csms.heard("Heartbeat", 2)
 
-    on_site(test, version=version)
+    on_site(test, version=version, opening=opening)
 
 
 @pytest.mark.ocpp("2.0.1:B01.FR.06", "2.0.1:A04.FR.01")
@@ -135,6 +142,7 @@ def test_pending_answers_but_asks_nothing_until_accepted(on_site: OnSite) -> Non
         assert triggered.status == "Accepted"
         await site.csms.heard("Heartbeat")  # B02.FR.02: asked for
         site.later(29)
+        await asyncio.sleep(0.1)
         assert site.csms.actions() == ["BootNotification", "Heartbeat"]
         site.later(1)
         await site.csms.heard("BootNotification", 2)
@@ -161,6 +169,7 @@ def test_16_pending_answers_but_asks_nothing_until_accepted(on_site: OnSite) -> 
         assert (await site.csms.ask("TriggerMessage", requested_message="BootNotification")).status == "Accepted"
         await site.told("BootNotification", 2)
         site.later(29)
+        await asyncio.sleep(0.1)
         assert site.csms.actions() == ["BootNotification"] * 2
         site.later(1)
         await site.csms.heard("BootNotification", 3)
@@ -178,6 +187,11 @@ def test_rejected_refuses_everything_in_201_and_says_nothing_in_16(on_site: OnSi
                 "GetVariables", get_variable_data=[{"component": {"name": "A"}, "variable": {"name": "B"}}]
             )
         assert refused.value.code == "SecurityError"  # B03.FR.08
+        site.later(59)
+        await asyncio.sleep(0.1)
+        assert site.csms.actions() == ["BootNotification"]
+        site.later(1)
+        await site.csms.heard("BootNotification", 2)
 
     async def old(site: Any) -> None:
         await site.told("BootNotification")

@@ -229,6 +229,7 @@ def test_2x_set_variables_answers_each_in_order(on_2x: OnSite) -> None:
             variable("TxCtrlr", "EVConnectionTimeOut", attribute_value="90"),
             variable("AuthCtrlr", "LocalPreAuthorize", attribute_value="maybe"),
             variable("Nonsense", "X", attribute_value="1"),
+            variable("OCPPCommCtrlr", "X", attribute_value="1"),
             variable("OCPPCommCtrlr", "RetryBackOffRepeatTimes", attribute_value="11"),  # 0 to 10
             variable("OCPPCommCtrlr", "RetryBackOffRepeatTimes", attribute_value="-1"),
             variable("OCPPCommCtrlr", "RetryBackOffRepeatTimes", attribute_value="10"),
@@ -242,6 +243,7 @@ def test_2x_set_variables_answers_each_in_order(on_2x: OnSite) -> None:
             "Accepted",
             "Rejected",
             "UnknownComponent",
+            "UnknownVariable",
             "Rejected",
             "Rejected",
             "Accepted",

@@ -185,7 +185,8 @@ def test_what_was_kept_free_is_free_when_that_is_cancelled(on_2x: On) -> None:
 
 
 @pytest.mark.ocpp("2.0.1:H01.FR.06", "2.0.1:H01.FR.09", "2.0.1:H01.FR.24", "2.0.1:H03.FR.02", "2.0.1:H03.FR.05")
-def test_a_type_of_plug_is_kept_free(on_2x: On) -> None:
+@pytest.mark.parametrize("who", ["MINE", "ALSO OURS"])
+def test_a_type_of_plug_is_kept_free(on_2x: On, who: str) -> None:
     async def test(lab: Any) -> None:
         assert await reserve(lab, 1, evse=None, connector_type="cTesla") == "Rejected"
         group = {"idToken": "FAMILY", "type": "Central"}
@@ -193,7 +194,8 @@ def test_a_type_of_plug_is_kept_free(on_2x: On) -> None:
         await lab.csms.heard("StatusNotification", evseId=2, connectorStatus="Reserved")
         assert state(lab, 1) == "Available"
         assert not (await lab.swipe("OTHER", 2)).accepted
-        await lab.charge("MINE", 2)
+        lab.csms.replies["Authorize"].append(result(lab, {"status": "Accepted", "group_id_token": group}))
+        await lab.charge(who, 2)
         await lab.csms.heard("TransactionEvent", reservationId=1)
 
     on_2x(test, kinds=("sType2", "cType2"))

@@ -79,7 +79,7 @@ def test_a_default_profile_limits_what_charges_and_what_will(on_2x: On2x) -> Non
 
 
 @pytest.mark.ocpp("2.0.1:K01.FR.04", "2.0.1:K01.FR.09", "2.0.1:K01.FR.16", "2.0.1:K01.FR.33", "2.0.1:K02.FR.04")
-@pytest.mark.ocpp("2.0.1:K01.FR.03", "2.0.1:K02.FR.05")
+@pytest.mark.ocpp("2.0.1:K01.FR.03", "2.0.1:K02.FR.05", "2.0.1:K06.FR.01")
 def test_a_transactions_profile_overrules_the_default_and_ends_with_it(on_2x: On2x) -> None:
     async def test(lab: Any) -> None:
         assert await put(lab, 1, tx_profile("nobody")) == "Rejected TxNotFound"
@@ -90,6 +90,11 @@ def test_a_transactions_profile_overrules_the_default_and_ends_with_it(on_2x: On
         assert await put(lab, 1, tx_profile(None)) == "Rejected InvalidProfile"
         assert await put(lab, 1, tx_profile(running, limit=16.0)) == "Accepted"
         assert limit(lab) == 16.0
+        await lab.cut()
+        await lab.wait(10)
+        assert (limit(lab), lab.guard.connectors[1].grant.limit_a, lab.station.evses[1].closed) == (16.0, 16.0, True)
+        await lab.csms.open()
+        await lab.until(lambda: lab.client.connected)
         lab.move(level="A")
         await lab.until(lambda: lab.station.evses[1].transaction_id is None)
         answer = await lab.csms.ask(
@@ -497,7 +502,7 @@ def test_without_a_promise_a_car_gets_the_plan_there_is(on_2x: On2x, status: str
     on_2x(test)
 
 
-@pytest.mark.ocpp("2.0.1:K15.FR.15", "2.0.1:K17.FR.15", "2.0.1:K06.FR.01")
+@pytest.mark.ocpp("2.0.1:K15.FR.15", "2.0.1:K17.FR.15")
 def test_offline_the_default_profile_makes_the_plan(on_2x: On2x) -> None:
     async def test(lab: Any) -> None:
         await put(lab, 0, profile(limit=11.0))
