@@ -3,7 +3,8 @@
 Which sections exist, and what each must be able to do, is here too; reading the file is hal/board.py.
 """
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -58,6 +59,8 @@ SLOW: Final = {
     "isolation_monitor": (0.25, 5.0),
     "token_reader": (0.2, 5.0),
 }
+
+log = logging.getLogger("board")
 
 
 class Part(NamedTuple):
@@ -122,7 +125,7 @@ class Board(NamedTuple):
 
     def attach(self, registers: Path | None = None) -> None:
         """Take all hardware; `registers` overrides [sim]. On DeviceError what was taken is left safe again."""
-        taken: list[Part] = []
+        taken: list[tuple[int, Part]] = []
         sysfs, dev = Path(self.linux.sysfs), Path(self.linux.dev)
         shared = {name: part.driver for name, part in self.controllers.items()}
         whole = Place(0, "", registers or self.registers, sysfs, dev, self.make_buses(dev), shared, self.make_cans())
@@ -130,10 +133,9 @@ class Board(NamedTuple):
             self.linux.apply()
             for number, part in self._numbered():
                 part.driver.attach(whole._replace(connector=number, part=part.name))
-                taken.append(part)
+                taken.append((number, part))
         except contracts.DeviceError:
-            for part in reversed(taken):
-                part.driver.detach()
+            _leave(taken)
             raise
 
     def make_buses(self, dev: Path = Path("/dev")) -> dict[str, object]:
@@ -157,8 +159,7 @@ class Board(NamedTuple):
 
     def detach(self) -> None:
         """Parts before the controllers they hang on."""
-        for _, part in reversed(tuple(self._numbered())):
-            part.driver.detach()
+        _leave(self._numbered())
 
     def _numbered(self) -> Iterator[tuple[int, Part]]:
         for part in (*self.controllers.values(), *self.parts.values()):
@@ -166,3 +167,12 @@ class Board(NamedTuple):
         for connector in self.connectors:
             for part in connector.parts.values():
                 yield connector.settings.id, part
+
+
+def _leave(parts: Iterable[tuple[int, Part]]) -> None:
+    """Last taken first. One that cannot be left keeps no other from it."""
+    for number, part in reversed(tuple(parts)):
+        try:
+            part.driver.detach()
+        except contracts.DeviceError as error:
+            log.error("connector %d %s: not left safe: %s", number, part.name, error)

@@ -3,14 +3,17 @@ word of a controller. Each was found by reading, and each would close or bill wh
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import pytest
 
+from hal.board import load
 from hal.contracts import DcReading, DeviceError, MeterReading, PilotMode, PilotSample
 from hal.guard import TICK_S
 from hal.plug_meters import PlugMeters
 from hal.polling import Poller, Reading
+from hal.sim.registers import Registers
 from hal.ticker import RESTING_TICK_S
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from tests.hal.conftest import BenchMaker
 
 T = TypeVar("T")
+BOARDS = Path(__file__).parents[2] / "board-configs"
 RCD = '[connector.rcd]\ndriver = "sim_rcd"\n'
 LOCK = '[connector.lock]\ndriver = "sim_lock"\nreach_s = 0\n'
 
@@ -155,6 +159,22 @@ def test_a_contactor_of_a_plug_that_cannot_be_opened_keeps_the_other_not_closed(
     bench.slots[other] = 1.0
     bench.guard.open_all()
     assert bench.slots[other] == 0.0
+
+
+@pytest.mark.parametrize("part", ["meter", "token_reader", "indicator", "pilot"])
+def test_a_part_that_cannot_be_left_keeps_no_other_part_from_it(tmp_path: Path, part: str) -> None:
+    class Clinging:
+        def detach(self) -> None:
+            raise DeviceError(f"{part}: gone")
+
+    board = load(BOARDS / "sim-ac-type2.toml")
+    slots = Registers.create(tmp_path / "registers").connector(1)
+    board.attach(tmp_path / "registers")
+    board.connectors[0].parts["contactor"].driver.close()
+    board.connectors[0].parts[part] = board.connectors[0].parts[part]._replace(driver=Clinging())
+    assert slots["coil"] == 1.0
+    board.detach()
+    assert slots["coil"] == 0.0
 
 
 def test_a_dc_enable_line_that_fails_keeps_no_contactor_closed(make_bench: BenchMaker) -> None:
