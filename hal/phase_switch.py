@@ -69,7 +69,7 @@ def step(s: Switch, policy: Policy, i: Inputs, now: float) -> Switch:
     if not i.plugged and (s.refused or s.expected_until is not None):
         s = _changed(s, refused=False, expected_until=None)
     if s.step == "stop":
-        return _stopped(s, i, now)
+        return _stopped(s, policy, i, now)
     if s.step == "wait":
         # both contactors are at rest: now the phases, in their own tick, and never again before this one is seen
         return _changed(s, step="pause", since=now, phases=s.target, switched_at=now)
@@ -94,10 +94,12 @@ def _rest(s: Switch, policy: Policy, i: Inputs, now: float) -> Switch:
     return _changed(s, step="stop", since=now, target=i.wish, hold=True, charged=i.closed and i.wants)
 
 
-def _stopped(s: Switch, i: Inputs, now: float) -> Switch:
-    """Open by command and by its mirror contact, and no current measured."""
+def _stopped(s: Switch, policy: Policy, i: Inputs, now: float) -> Switch:
+    """Open by command and by its mirror contact, where it has one, and no current measured."""
     if i.closed or i.feedback or (i.current_a is not None and i.current_a >= CURRENT_A):
-        return s
+        return _changed(s, since=now)
+    if i.feedback is None and now - s.since < policy.feedback_s:
+        return s  # nothing shows that it has opened: it gets the time in which it must
     return _changed(s, step="wait", since=now)
 
 

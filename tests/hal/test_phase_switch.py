@@ -169,3 +169,17 @@ def test_whatever_happens_the_command_changes_only_when_open_and_idle(seed: int)
             assert now - before.switched_at >= POLICY.phase_pause_s
             assert s.hold
     assert changes
+
+
+def test_where_nothing_shows_that_it_has_opened_the_contactor_gets_its_time() -> None:
+    """No mirror contact, no meter: the command says nothing of the arc."""
+    seen = Inputs(
+        wish=1, seen=None, closed=True, feedback=None, current_a=None, digital=False, plugged=True, wants=True
+    )
+    s, now = step(Switch(), POLICY, seen, 100.0), 100.0
+    assert s.hold
+    for tick in range(600):
+        now = 100.0 + tick / 100
+        s = step(s, POLICY, seen._replace(closed=tick < 300), now)
+        assert s.phases == 3 or now >= 103.0 + POLICY.feedback_s
+    assert s.phases == 1
