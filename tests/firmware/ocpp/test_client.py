@@ -330,7 +330,9 @@ def test_a_connection_lost_mid_call_resends_the_same_frame_and_costs_no_attempt(
     on_site(test, variables={"OCPPCommCtrlr.MessageAttempts[TransactionEvent]": "1"})
 
 
-@pytest.mark.ocpp("2.0.1:E13.FR.01", "2.0.1:E13.FR.02", "2.0.1:E13.FR.03", "2.0.1:TC_E_50", "2.0.1:TC_E_51")
+@pytest.mark.ocpp(
+    "2.0.1:E13.FR.01", "2.0.1:E13.FR.02", "2.0.1:E13.FR.03", "2.0.1:E13.FR.04", "2.0.1:TC_E_50", "2.0.1:TC_E_51"
+)
 def test_retries_wait_interval_times_attempts_and_end_after_the_allowed_number(
     on_2x: OnSite, whole_transaction: Whole
 ) -> None:
@@ -361,7 +363,7 @@ def test_retries_wait_interval_times_attempts_and_end_after_the_allowed_number(
     )
 
 
-@pytest.mark.ocpp("2.0.1:E13.FR.04", "2.0.1:TC_E_41", "2.0.1:TC_E_42")
+@pytest.mark.ocpp("2.0.1:TC_E_41", "2.0.1:TC_E_42")
 def test_silence_is_a_failed_attempt_after_the_message_timeout(on_site: OnSite, whole_transaction: Whole) -> None:
     async def test(site: Any) -> None:
         await site.connected()

@@ -108,8 +108,9 @@ def test_16_nonsense_inside_is_no_verdict(on_site: OnSite, inner: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+@pytest.mark.parametrize("action", ["Install", "Update"])
 @pytest.mark.ocpp("2.x:M01.FR.01", "2.x:M02.FR.01")
-def test_a_cars_certificate_request_goes_there_and_back(on_site: OnSite, version: str) -> None:
+def test_a_cars_certificate_request_goes_there_and_back(on_site: OnSite, version: str, action: str) -> None:
     def opening(csms: Any) -> None:
         inner = {"status": "Accepted", "exiResponse": "QUJD"}
         if version == "1.6":
@@ -120,14 +121,14 @@ def test_a_cars_certificate_request_goes_there_and_back(on_site: OnSite, version
 
     async def test(site: Any) -> None:
         await site.connected()
-        answer = await site.client.exchange_certificate("Install", "gJgCAA==", SCHEMA)
+        answer = await site.client.exchange_certificate(action, "gJgCAA==", SCHEMA)
         assert answer.accepted
         assert answer.exi_response == "QUJD"
         if version == "1.6":
             asked = json.loads((await site.csms.heard("DataTransfer"))["data"])
         else:
             asked = await site.csms.heard("Get15118EVCertificate")
-        assert asked == {"iso15118SchemaVersion": SCHEMA, "action": "Install", "exiRequest": "gJgCAA=="}
+        assert asked == {"iso15118SchemaVersion": SCHEMA, "action": action, "exiRequest": "gJgCAA=="}
 
     on_site(test, version=version, opening=opening)
 

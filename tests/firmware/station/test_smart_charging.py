@@ -250,7 +250,7 @@ def test_switched_off_nothing_of_it_limits(bench: Any, play: Any) -> None:
     play(scenario())
 
 
-@pytest.mark.ocpp("2.0.1:K15.FR.09", "2.0.1:K17.FR.09")
+@pytest.mark.ocpp("2.0.1:K15.FR.09", "2.0.1:K16.FR.04", "2.0.1:K17.FR.09")
 def test_a_car_that_plans_waits_for_the_plan_the_back_office_promised(
     bench: Any, play: Any, csms_settings: Any, parts: Any
 ) -> None:

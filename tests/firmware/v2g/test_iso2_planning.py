@@ -106,7 +106,6 @@ def test_needs_are_told_once_while_the_back_office_plans(rig: Any, ask: Any, pla
     assert len(planner.told) == 1
 
 
-@pytest.mark.ocpp("2.0.1:K16.FR.04")
 def test_the_car_chooses_a_plan_and_says_what_it_will_draw(rig: Any, ask: Any, planner: Planner) -> None:
     planner.offered = (Plan(3, DAY), Plan(4, (Span(0, 6_000, "W"),)))
     assert len(ask(rig, *TO_PARAMETERS).sa_schedules.sa_schedule_tuple) == 2

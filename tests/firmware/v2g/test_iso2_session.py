@@ -208,6 +208,7 @@ def test_less_power_needs_no_renegotiation(rig: Any, ask: Ask) -> None:
     rig.see(level="C")
     ask(*TO_POWER, "PowerDelivery Start", "ChargingStatus")
     rig.see(limit=Limit(8.0, "budget"))
+    assert float(ask("ChargingStatus").evse_max_current) == 8.0  # at the first opportunity
     for _ in range(40):
         assert ask("ChargingStatus").ac_evse_status.evse_notification == "None"
         rig.wait(30)

@@ -94,7 +94,7 @@ def test_every_other_word_is_a_no(at_plug: Any, status: str) -> None:
     at_plug(test, "2.1" if status in {"NoCredit", "Unknown"} else "2.0.1")
 
 
-@pytest.mark.ocpp("2.0.1:C01.FR.08", "2.0.1:C01.FR.09", "2.0.1:C01.FR.12", "2.0.1:C01.FR.13")
+@pytest.mark.ocpp("2.0.1:C01.FR.12", "2.0.1:C01.FR.13")
 def test_what_the_back_office_has_to_say_to_the_driver_is_what_is_said(on_2x: On) -> None:
     """In whatever language; this station's own words are English."""
 

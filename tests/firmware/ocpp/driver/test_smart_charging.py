@@ -287,7 +287,7 @@ def test_clearing_takes_what_matches_and_never_a_limit_from_outside(on_2x: On2x)
     on_2x(test)
 
 
-@pytest.mark.ocpp("2.0.1:K01.FR.27", "2.0.1:K06.FR.02", "2.0.1:K07.FR.01")
+@pytest.mark.ocpp("2.0.1:K01.FR.27", "2.0.1:K06.FR.02")
 def test_profiles_survive_a_restart(on_2x: On2x) -> None:
     async def before(lab: Any) -> None:
         assert await put(lab, 1, profile(limit=11.0)) == "Accepted"
@@ -502,7 +502,7 @@ def test_without_a_promise_a_car_gets_the_plan_there_is(on_2x: On2x, status: str
     on_2x(test)
 
 
-@pytest.mark.ocpp("2.0.1:K15.FR.15", "2.0.1:K17.FR.15")
+@pytest.mark.ocpp("2.0.1:K15.FR.15", "2.0.1:K17.FR.15", "2.0.1:K07.FR.01")
 def test_offline_the_default_profile_makes_the_plan(on_2x: On2x) -> None:
     async def test(lab: Any) -> None:
         await put(lab, 0, profile(limit=11.0))
@@ -510,6 +510,7 @@ def test_offline_the_default_profile_makes_the_plan(on_2x: On2x) -> None:
         await lab.csms.close()
         await lab.csms.drop()
         await lab.until(lambda: lab.station.offline)
+        assert (limit(lab, 1), limit(lab, 2)) == (11.0, 11.0)
         planner = lab.station.smart_charging.planner(1)
         planner.needs(NEEDS)
         (plan,) = planner.plans(3600.0)

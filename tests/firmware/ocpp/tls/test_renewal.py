@@ -166,6 +166,9 @@ def test_a_wrong_certificate_is_rejected_and_told(
         answer = await site.csms.ask("CertificateSigned", certificate_chain=makers[wrong]())
         assert answer.status == "Rejected"
         await site.csms.heard("SecurityEventNotification", type=renamed)
+        assert not site.station.certificates.has_unproven_certificate()
+        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("certificate ")]  # asks no more
+        assert site.csms.actions().count("SignCertificate") == 1
 
     served = {"password": PASSWORD, "ca_file": str(ca.file), "opening": serving(ca.server()), "is_managed": True}
     on_site(test, version=version, **served)
