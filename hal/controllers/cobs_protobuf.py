@@ -22,9 +22,8 @@ from hal.controllers.message_maps import (
     PLUGS,
     Message,
 )
-from hal.controllers.outlet import Outlet, Said, Wish, sample_of
+from hal.controllers.outlet import X1, Outlet, Said, Wish, sample_of
 from hal.controllers.protobuf import Fields, ProtobufError, Value, field, fields
-from hal.pilot import X1
 
 KEEP_ALIVE_S: Final = 1.0
 RESET_AGAIN_S: Final = 2.0
