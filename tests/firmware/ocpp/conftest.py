@@ -454,7 +454,7 @@ class Site:
                 while self.station.resets.wanted is None:
                     self.clock.now += 1.0
                     self.station.tick()
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.02 if self.client._outbox.idle else 0.1)  # it waits so long in its own time
         await self.start_again(self)
 
     async def emit(self, *facts: AnyFact) -> None:

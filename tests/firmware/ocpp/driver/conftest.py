@@ -35,6 +35,8 @@ class Connector:
     lock: LockState = LockState.UNLOCKED
     stuck: bool = False  # the bolt does not move
     bolts: int = 0  # how often it was set going
+    rested: LockState = LockState.UNLOCKED  # where it moves from
+    moving: asyncio.TimerHandle | None = None
     phases: int = 3  # that the car draws from
     signed: str | None = None  # what its meter signs with every reading
 
@@ -92,7 +94,8 @@ class Guard:
 
     def send(self, message: wire.FromGuard) -> None:
         if self.peer is not None:
-            self.peer.send(wire.encode(message))
+            with contextlib.suppress(BrokenPipeError):  # that station has ended
+                self.peer.send(wire.encode(message))
 
     def _readable(self) -> None:
         assert self.peer is not None
@@ -130,15 +133,19 @@ class Guard:
         connector = self.connectors[number]
         if connector.lock is there:
             return
-        end = connector.lock if connector.stuck else there
+        if connector.moving is not None:
+            connector.moving.cancel()  # another way before it was there
+        else:
+            connector.rested = connector.lock
+        end = connector.rested if connector.stuck else there
         connector.lock = LockState.MOVING
         connector.bolts += 1
 
         def moved() -> None:
-            connector.lock = end
+            connector.lock, connector.moving = end, None
             self.report(number)
 
-        asyncio.get_running_loop().call_later(0.01, moved)
+        connector.moving = asyncio.get_running_loop().call_later(0.01, moved)
 
     def report(self, number: int) -> None:
         self.tick += 1
