@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from firmware.ocpp.device_model import DeviceModel
+from firmware.ocpp.keys_16 import set_key
 from firmware.ocpp.variables import Variable
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,8 @@ def apply(model: DeviceModel, values: Mapping[str, str]) -> dict[str, str]:
             if _shown(model, variable).lower() != text.lower():
                 refused[name] = f"read-only, it is {_shown(model, variable)}"
         else:
-            status, why = model.set(variable, text)
+            set_it = set_key if model.key(name) is variable else DeviceModel.set
+            status, why = set_it(model, variable, text)
             if status == "Rejected":
                 refused[name] = why
     for name, why in refused.items():

@@ -5,6 +5,7 @@ from typing import Final
 
 from firmware.ocpp.components.metering import MEASURANDS
 from firmware.ocpp.device_model import DeviceModel, SetStatus
+from firmware.ocpp.keys_16 import set_key
 from firmware.ocpp.network_rows import CAPACITY
 from firmware.ocpp.v16.messages import KeyValue
 from firmware.ocpp.variables import Variable
@@ -29,36 +30,13 @@ ONLY_16: Final[dict[str, Callable[[Station], str]]] = {
     **{f"{key}MaxLength": lambda _: str(len(MEASURANDS)) for key in MEASURAND_KEYS},
 }
 
-# Keys that are two variables in 2.x: one interval for samples that are sent at once and for those of the last message.
-_TWINS: Final = {
-    "MeterValueSampleInterval": "SampledDataCtrlr.TxEndedInterval",
-    "ClockAlignedDataInterval": "AlignedDataCtrlr.TxEndedInterval",
-}
 #: variables that 2.x may set and 1.6 may not (security whitepaper 7.1, 7.3)
 _FIXED: Final = frozenset({"AdditionalRootCertificateCheck", "CertificateSignedMaxChainSize"})
-_STOP_POINTS: Final = {"true": "EVConnected,Authorized", "false": "Authorized"}
 
 
 def change(model: DeviceModel, variable: Variable, value: str) -> SetStatus:
     """Set a key and whatever else of 2.x it stands for."""
-    if variable.key in _FIXED:
-        return "Rejected"
-    status, _ = model.set(variable, value)
-    if status == "Rejected":
-        return status
-    twin = _TWINS.get(variable.key)
-    if twin is not None:
-        set_too(model, twin, value)
-    if variable.key == "StopTransactionOnEVSideDisconnect":  # 1.6 knows no stop points: this key says it all
-        set_too(model, "TxCtrlr.TxStopPoint", _STOP_POINTS[value.lower()])
-    return status
-
-
-def set_too(model: DeviceModel, name: str, value: str) -> None:
-    component, _, variable = name.partition(".")
-    found = model.find(component, variable)
-    if isinstance(found, Variable):
-        model.set(found, value)
+    return "Rejected" if variable.key in _FIXED else set_key(model, variable, value)[0]
 
 
 def feature_profiles(station: Station) -> list[str]:

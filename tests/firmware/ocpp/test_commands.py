@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from ocpp.exceptions import OCPPError
 
+from firmware.ocpp import start_values
+from firmware.ocpp.device_model import DeviceModel
+
 OnSite = Callable[..., None]
 
 
@@ -406,5 +409,11 @@ def test_16_keys_that_are_more_than_one_variable(on_site: OnSite) -> None:
             assert await change("ConnectorPhaseRotation", wrong) == "Rejected"
         answer = await site.csms.ask("GetConfiguration", key=["StopTxnAlignedDataMaxLength", "ConnectorPhaseRotation"])
         assert [each["value"] for each in answer.configuration_key] == ["7", "0.RST,1.RTS,2.Unknown"]
+
+        model = DeviceModel(site.station, site.station.settings.ocpp)  # the same when they are given before the start
+        given = {"ClockAlignedDataInterval": "30", "StopTransactionOnEVSideDisconnect": "false", "Nope": "1"}
+        assert list(start_values.apply(model, given)) == ["Nope"]
+        assert site.station.waits_for_replug
+        assert site.station.variable("AlignedDataCtrlr.TxEndedInterval", "") == "30"
 
     on_16(on_site, test)
