@@ -122,6 +122,7 @@ class Ledger:
             told=told,
             connected=connected,
             placed=placed,
+            charging_state="EVConnected" if connected else "Idle",
         )
         started: Transaction | None = None
         self._cable_a = cable_a

@@ -182,7 +182,7 @@ def test_signed_values_are_in_every_event_heard_or_not(on_2x: On) -> None:
         await lab.until(lambda: lab.station.evses[1].sample().signed)
         await known(lab, "DRIVER")
         await lab.swipe("DRIVER")  # token first
-        await lab.told("Started Authorized EVConnected")
+        await lab.told("Started Authorized Idle")
         await lab.charge_on()
         await lab.cut()
         await lab.wait(11)

@@ -46,7 +46,9 @@ async def occupied(lab: Any) -> None:
 @pytest.mark.ocpp("2.0.1:E01.FR.09", "2.0.1:E01.FR.15", "2.0.1:E01.FR.18", "2.0.1:E02.FR.01", "2.0.1:E02.FR.05")
 @pytest.mark.ocpp("2.0.1:E02.FR.07", "2.0.1:E02.FR.09", "2.0.1:E02.FR.10", "2.0.1:E02.FR.13", "2.0.1:E02.FR.15")
 @pytest.mark.ocpp("2.0.1:E02.FR.17", "2.0.1:E02.FR.18", "2.0.1:J02.FR.02", "2.0.1:J02.FR.11", "2.0.1:J02.FR.18")
-@pytest.mark.ocpp("2.0.1:J02.FR.22", "2.0.1:J02.FR.10", "2.0.1:TC_E_03", "2.0.1:TC_J_07", "2.0.1:TC_J_09")
+@pytest.mark.ocpp(
+    "2.0.1:J02.FR.22", "2.0.1:J02.FR.04", "2.0.1:J02.FR.10", "2.0.1:TC_E_03", "2.0.1:TC_J_07", "2.0.1:TC_J_09"
+)
 def test_cable_first(on_2x: On) -> None:
     async def test(lab: Any) -> None:
         lab.move(2, energy_wh=7.0)  # another EVSE's meter, which says nothing here
@@ -85,13 +87,15 @@ def test_cable_first(on_2x: On) -> None:
     on_2x(test, variables={**CABLE_FIRST, **SAMPLES})
 
 
-@pytest.mark.ocpp("2.0.1:E02.FR.19", "2.0.1:E03.FR.06", "2.0.1:E03.FR.07", "2.0.1:E03.FR.08", "2.0.1:E03.FR.12")
+@pytest.mark.ocpp(
+    "2.0.1:E02.FR.19", "2.0.1:E03.FR.01", "2.0.1:E03.FR.06", "2.0.1:E03.FR.07", "2.0.1:E03.FR.08", "2.0.1:E03.FR.12"
+)
 @pytest.mark.ocpp("2.0.1:E03.FR.13", "2.0.1:E03.FR.14", "2.0.1:E01.FR.16", "2.0.1:TC_E_04", "2.0.1:TC_J_08")
 def test_token_first(on_2x: On) -> None:
     async def test(lab: Any) -> None:
         await lab.swipe("DRIVER")
         assert (await lab.csms.heard("Authorize"))["idToken"] == DRIVER
-        started = await lab.told("Started Authorized EVConnected")
+        started = await lab.told("Started Authorized Idle")
         assert (started["idToken"], contexts(started["meterValue"][0])) == (DRIVER, {"Transaction.Begin"})
         lab.move(level="B")
         await occupied(lab)
@@ -135,7 +139,7 @@ def test_by_remote_before_the_plug(on_2x: On) -> None:
     async def test(lab: Any) -> None:
         answer = await lab.csms.ask("RequestStartTransaction", id_token=DRIVER, remote_start_id=77, evse_id=1)
         assert answer.status == "Accepted"
-        started = await lab.told("Started RemoteStart EVConnected")
+        started = await lab.told("Started RemoteStart Idle")
         assert (started["idToken"], started["transactionInfo"]["remoteStartId"]) == (DRIVER, 77)
         assert "Authorize" not in lab.csms.actions()
 
@@ -167,7 +171,7 @@ def test_the_event_that_tells_the_token_names_its_reservation(on_2x: On, plug_fi
             tells = await lab.told("Updated Authorized EVConnected")
         else:
             await lab.swipe("DRIVER")
-            tells = await lab.told("Started Authorized EVConnected")
+            tells = await lab.told("Started Authorized Idle")
         assert (tells["reservationId"], tells["idToken"]) == (5, DRIVER)
         lab.move(level="C")
         assert "reservationId" not in await lab.told("Updated ChargingStateChanged Charging")
