@@ -37,14 +37,14 @@ def limits(found: Composite, unit: Any = "A") -> list[tuple[int, float]]:
     return [(row.start_s, row.limit) for row in found.rows(unit)]
 
 
-@pytest.mark.ocpp("2.0.1:K01.FR.17", "2.0.1:K02.FR.08", "2.0.1:K01.FR.11")
+@pytest.mark.ocpp("2.0.1:K01.FR.17", "2.0.1:K01.FR.11")
 def test_the_higher_stack_level_leads_until_its_duration_is_over() -> None:  # TC_K_40_CS
     low = installed(1, "TxDefaultProfile", 0, {0: 6, 100: 8, 200: 10}, duration_s=400)
     high = installed(2, "TxDefaultProfile", 1, {0: 7, 100: 9}, duration_s=150)
     assert limits(composite(low, high)) == [(0, 7), (100, 9), (150, 8), (200, 10)]
 
 
-@pytest.mark.ocpp("2.0.1:K08.FR.04", "2.1:K08")
+@pytest.mark.ocpp("2.0.1:K08.FR.04", "2.0.1:K02.FR.08", "2.1:K08")
 def test_purposes_are_combined_to_the_lowest() -> None:  # TC_K_41_CS
     maximum = installed(1, "ChargingStationMaxProfile", 0, {0: 10}, evse=0, duration_s=86_400)
     default = installed(2, "TxDefaultProfile", 0, {0: 6, 60: 10, 120: 8, 180: 15, 260: 8}, duration_s=300)

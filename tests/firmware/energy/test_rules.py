@@ -94,6 +94,7 @@ def test_a_broken_rule_refuses_with_its_reason(broken: Profile, evse: int, expec
 @pytest.mark.ocpp("2.0.1:K01.FR.45", "2.0.1:K01.FR.47")
 def test_more_phases_than_wired_are_no_reason_to_refuse() -> None:  # K01.FR.45
     assert code(period(phases=3), 2) == ""
+    assert code(period(phases=1), 2) == ""  # K01.FR.47: it has but one
 
 
 def test_units_and_kinds_and_purposes_that_are_switched_off() -> None:

@@ -104,7 +104,6 @@ def test_16_values_are_text_and_meters_whole_watt_hours() -> None:
     }
 
 
-@pytest.mark.ocpp("2.0.1:J02.FR.04")
 def test_all_phases_of_a_measurand_are_reported() -> None:
     (event,) = V201().calls(ended("Local"), Shape(ended=("Voltage", "Current.Import")), None)
     values = payload(event)["meterValue"][0]["sampledValue"]

@@ -1,5 +1,6 @@
 """Monitors on variables and what they tell (block N), reports by criteria (B08)."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -265,6 +266,10 @@ def test_base_reports_hold_what_can_be_set_and_what_tells_of_the_condition(on_2x
         rows = await report(site, 2)
         assert {each["variableAttribute"][0]["mutability"] for each in rows} <= {"ReadWrite", "WriteOnly"}
         assert all("variableCharacteristics" in each for each in rows)
+        settable = [json.dumps([each["component"], each["variable"]]) for each in rows]
+        await site.csms.ask("GetBaseReport", request_id=3, report_base="FullInventory")
+        whole = [each for each in await report(site, 3) if each["variableAttribute"][0]["mutability"] != "ReadOnly"]
+        assert settable == [json.dumps([each["component"], each["variable"]]) for each in whole]
 
     on_2x(test)
 

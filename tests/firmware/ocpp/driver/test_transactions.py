@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hal import wire
+from hal.contracts import PilotMode
 
 Run = Callable[..., None]
 
@@ -198,7 +199,10 @@ def test_16_signed_values_are_a_value_of_their_own(on_16: Run) -> None:
 @pytest.mark.ocpp("2.0.1:B12.FR.01", "2.0.1:B12.FR.07", "2.0.1:B11.FR.08", "2.0.1:TC_B_25_CS", "2.0.1:TC_B_26_CS")
 def test_one_evse_is_reset_when_its_transaction_has_ended(on_2x: Run) -> None:
     async def test(lab: Any) -> None:
+        lab.guard.connectors[2].pilot = PilotMode.DUTY  # it has lost what it was told
         assert (await lab.csms.ask("Reset", type="Immediate", evse_id=2)).status == "Accepted"
+        lab.station.tick()
+        await lab.until(lambda: lab.guard.connectors[2].pilot is PilotMode.X1)
         await lab.charge()
         assert (await lab.csms.ask("Reset", type="OnIdle", evse_id=1)).status == "Scheduled"
         assert lab.station.evses[1].closed
