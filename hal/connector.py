@@ -119,6 +119,7 @@ class ConnectorGuard(ConnectorState):
         self.pins = shared_pins.step(before, inputs, changeover_s, self.board.policy.feedback_s, now)
         self.feedback = shown[self.pins.outlet]
         if self.pins.outlet != before.outlet:
+            self.black_box.event(now, f"the plug gives {NAMES[self.pins.outlet]} from here on")
             self._change_outlet(self.pins.outlet)
 
     def _change_outlet(self, outlet: Outlet) -> None:

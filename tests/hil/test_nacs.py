@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hal import wire
+from hal import black_box, wire
 
 NacsPlug = Any  # the class of conftest.py's fixture
 
@@ -29,6 +29,8 @@ def test_a_dc_session_gets_dc_after_the_changeover(nacs: NacsPlug) -> None:
     assert nacs.seen.outlet == "ac"
     nacs.plug()
     assert nacs.seen.outlet == "dc", "both have been open since the start"
+    story = black_box.read(nacs.bench.guard.connectors[1].black_box.content(nacs.bench.now, "test"))
+    assert "the plug gives DC from here on" in [text for _, text in story.events]
     nacs.ask("cable_check")
     nacs.until(lambda: nacs.dc.cable_check == "passed", within=30.0)
     nacs.ask("precharge", nacs.plant["battery_v"], 2.0)
