@@ -95,6 +95,7 @@ def _play(folder: Path, show: Show, started: float) -> int:
             )
         )
         stack.start_controller()
+        stack.until_served()
         if live:
             sys.stdout.write(screen.ENTER)
         stage = Stage(stack, live=live, ocpp=ocpp)

@@ -21,6 +21,7 @@ from signal import SIGTERM, Signals
 from types import TracebackType
 from typing import Any, Final, Self
 
+from firmware.panel.status import NotRunning, ask
 from hil.rig import Rig, SocketLink
 
 BOARDS = Path(__file__).parents[1] / "board-configs"
@@ -169,6 +170,16 @@ class Stack:
         command = ["-m", "firmware", "run", "--guard", "attach", "--station", str(self.station_file)]
         self.start("station", command, prefix=self.prefix)
         self.wait("station", lambda: "controller ready" in self.log("station"))
+
+    def until_served(self) -> None:
+        """The controller takes itself for connected to its back office: a card that comes sooner is judged off line."""
+        self.wait("station", self._served)
+
+    def _served(self) -> bool:
+        try:
+            return bool(ask(self.control)["back_office"]["connected"])
+        except NotRunning:
+            return False
 
     def start_office(self, version: str, *options: str) -> str:
         """Start a back office on a free port; the URL that goes into the station's [ocpp] section."""

@@ -52,6 +52,7 @@ class Scene:
         ocpp = f'url = "{url}"\nidentity = "DC"\nversions = ["2.0.1"]'
         stack.station_file.write_text(station_toml(stack.folder, authorization='mode = "csms"', v2g=v2g, ocpp=ocpp))
         stack.start_controller()
+        stack.until_served()
 
     def drive_up(self, connector: int, *arguments: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "hil.car", "--unicast", "::1", "--sdp-port", str(self.ports[connector - 1])]

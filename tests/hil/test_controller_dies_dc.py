@@ -46,6 +46,7 @@ class Site:
         ocpp = f'url = "{url}"\nidentity = "DIES-DC"\nversions = ["2.0.1"]'
         stack.station_file.write_text(station_toml(stack.folder, authorization='mode = "csms"', v2g=v2g, ocpp=ocpp))
         stack.start_controller()
+        stack.until_served()
 
     def charge_until(self, holds: Callable[[JsonObject], bool], what: str) -> None:
         """A car arrives, its driver shows a card, and the session goes on until this is seen in the plant."""
@@ -76,6 +77,7 @@ class Site:
         """The controller starts again and tells the end of the transaction; then the car leaves."""
         before = len(self.ended())
         self.stack.start_controller()
+        self.stack.until_served()
         self.stack.rig.wait(lambda _: len(self.ended()) > before, within=30, what="told to the back office")
         if self.car is not None:
             self.car.kill()

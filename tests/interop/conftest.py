@@ -133,6 +133,7 @@ def site_of(cable: Cable, pki: Path, tmp_path_factory: pytest.TempPathFactory) -
         ocpp = f'url = "{url}"\nidentity = "JOSEV"\nversions = ["2.0.1"]'
         stack.station_file.write_text(station_toml(folder, authorization='mode = "csms"', v2g=v2g, ocpp=ocpp))
         stack.start_controller()
+        stack.until_served()
         return Site(stack)
 
     yield start
