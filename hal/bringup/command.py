@@ -114,14 +114,16 @@ def _bringup(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     except DeviceError as error:
-        print(f"{error}\n(is the guard still running? systemctl stop pilotline-hal)", file=sys.stderr)
+        print(error, file=sys.stderr)
+        if not isinstance(error.__cause__, ImportError):
+            print("(is the guard still running? systemctl stop pilotline-hal)", file=sys.stderr)
         return 3
     ask = _asker(options)
     steps = []
     try:
         for step in Trial(board, ask).run():
             steps.append(step)
-            print(f"{step.result:8} {step.part}: {step.what} {step.measured}", flush=True)
+            print(f"{step.result:8} {step.part}: {step.what}  {step.measured}".rstrip(), flush=True)
     finally:
         board.detach()
     if board.settings.on_guard_death in ("line_release", "hardware_watchdog"):
