@@ -187,6 +187,7 @@ class ConnectorState(ConnectorParts):
             shared_pins=self.pins.clash,
             other_welded=self.pins.welded,
             worn=worn(self.wear.counts, self.board.policy.contactor_life),
+            tripped_upstream=self._tripped_upstream,
             clear=self._clear,
         )
 

@@ -56,6 +56,7 @@ class Inputs(NamedTuple):
     shared_pins: str = ""  # ... its other contactor is live under the closed one
     other_welded: str = ""  # ... or stays closed without command
     worn: str = ""
+    tripped_upstream: bool = False  # our shunt trip has taken the mains away
     clear: frozenset[str] = frozenset()  # codes the controller asks to clear
 
 

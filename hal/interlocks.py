@@ -17,6 +17,7 @@ from hal.wire import Fault
 
 HOLD_S: Final = 1.0  # so that a flicker is seen by the controller, and a grant that was under way does not re-close
 CLEAR_S: Final = 1.0
+_NO_MAINS: Final = ("mains_fail", "lost_phase", "under_voltage")
 EDGE_S: Final = 0.015  # a mirror contact bounces: an edge counts when two ticks see it
 
 
@@ -124,6 +125,8 @@ def _conditions(s: Interlocks, board: ConnectorSettings, i: Inputs, hot: bool, n
     for one in (residual_current.found(s, i, now), current_and_mains.over_current(s, board, i, now)):
         if one is not None:
             found[one[0]] = one[1]
+    if i.tripped_upstream:  # told as what it is: the weld
+        return {code: detail for code, detail in found.items() if code not in _NO_MAINS}
     return found
 
 

@@ -153,6 +153,24 @@ def test_a_welded_contactor_is_told_from_a_stuck_one_and_trips_the_breaker(bench
     assert bench.slots["shunt_trip"] == 1.0
 
 
+def test_mains_that_our_own_trip_took_away_are_no_fault_of_the_grid(bench: Bench) -> None:
+    bench.charge()
+    bench.wiring.welded = True
+    bench.wiring.car = "B"
+    bench.run(1.0)
+    assert bench.slots["shunt_trip"] == 1.0
+    for phase in ("l1", "l2", "l3"):
+        bench.slots[f"voltage_{phase}_v"] = 0.0
+    bench.slots["mains_fail"] = 1.0
+    bench.run(5.0)
+    assert bench.faults == {"weld"}
+    bench.wiring.welded = False
+    bench.run(0.1)
+    bench.send(wire.ClearFault(bench.epoch, 1, "weld"))
+    bench.run(2.0)
+    assert "mains_fail" in bench.faults and "weld" not in bench.faults
+
+
 def test_a_weld_is_not_cleared_by_the_cars_departure_only_by_command_once_it_is_open(bench: Bench) -> None:
     bench.charge()
     bench.wiring.welded = True
