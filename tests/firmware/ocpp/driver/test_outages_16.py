@@ -26,6 +26,12 @@ async def status(lab: Any, wanted: str, connector: int = 1, count: int = 1) -> N
     await lab.csms.heard("StatusNotification", count, connectorId=connector, status=wanted)
 
 
+async def metered(lab: Any, energy_wh: float) -> None:
+    """The meter says so, and the station has heard it."""
+    lab.move(energy_wh=energy_wh)
+    await lab.until(lambda: lab.station.evses[1].sample().energy_wh == energy_wh)
+
+
 async def reset(lab: Any, kind: str) -> None:
     assert (await lab.csms.ask("Reset", type=kind)).status == "Accepted"
 
@@ -122,6 +128,7 @@ def test_a_power_cut_ends_the_transaction_at_the_next_start(on_16: On) -> None:
 @pytest.mark.ocpp("1.6:TC_034", "1.6:ChangeAvailability")
 def test_what_is_out_of_service_stays_so_over_a_power_cut(on_16: On) -> None:
     async def test(lab: Any) -> None:
+        await status(lab, "Available")
         answer = await lab.csms.ask("ChangeAvailability", connector_id=1, type="Inoperative")
         assert answer.status == "Accepted"
         await status(lab, "Unavailable")
@@ -131,7 +138,7 @@ def test_what_is_out_of_service_stays_so_over_a_power_cut(on_16: On) -> None:
         answer = await lab.csms.ask("ChangeAvailability", connector_id=1, type="Operative")
         await status(lab, "Available", count=2)
 
-    on_16(test)
+    on_16(test, first_look_s=10.0)  # states are told once the guard has spoken
 
 
 # --- the connection -------------------------------------------------------------------------------------------------
@@ -146,7 +153,7 @@ def test_a_lost_connection_does_not_disturb_and_what_was_measured_is_told_later(
         await lost(lab)
         before = len(told(lab, "MeterValues"))
         for energy in (1100.0, 1200.0, 1300.0):
-            lab.move(energy_wh=energy)
+            await metered(lab, energy)
             await lab.wait(10)
         assert lab.station.evses[1].closed
         await lab.csms.open()
@@ -223,7 +230,7 @@ def test_a_transaction_that_ends_offline_is_told_later(on_16: On) -> None:
         await lab.charge("DRIVER")
         await lab.site.told("StartTransaction")
         await lost(lab)
-        lab.move(energy_wh=1500.0)
+        await metered(lab, 1500.0)
         assert (await lab.swipe("DRIVER")).accepted
         await lab.until(lambda: lab.station.evses[1].transaction_id is None)
         ended = lab.site.clock.utc()
