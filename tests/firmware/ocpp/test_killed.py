@@ -63,7 +63,7 @@ class Killer:
         starting = asyncio.create_task(self.keep_starting(str(folder), self.csms.url, version, str(TRANSACTIONS)))
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(170):
                 while not (  # noqa: ASYNC110 - quiet is not an event
                     len(set(reports(self.csms))) >= 4 * TRANSACTIONS
                     and self.alive
@@ -112,7 +112,7 @@ def run(folder: Path, back_office: Callable[..., Any], version: str) -> tuple[li
     return firsts(frames), killer
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(200)
 @pytest.mark.ocpp("2.0.1:E04.FR.01", "2.0.1:E01.FR.07")
 def test_201_every_event_once_in_order_and_never_two_for_one_number(
     tmp_path: Path, back_office: Callable[..., Any]
@@ -124,7 +124,7 @@ def test_201_every_event_once_in_order_and_never_two_for_one_number(
     ]
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(200)
 @pytest.mark.ocpp("1.6:StartTransaction", "1.6:StopTransaction", "1.6:TC_039")
 def test_16_every_report_once_in_order_with_its_transaction(tmp_path: Path, back_office: Callable[..., Any]) -> None:
     frames, _ = run(tmp_path, back_office, "1.6")
