@@ -66,6 +66,7 @@ class Inputs:
     closed: bool = False
     session: str | None = None  # the open transaction
     recorded: bool = True  # ... and a restart would know of it: no current may flow before
+    deserted: bool = False  # ... and its car was unplugged at the car's end: it may come back
     authorised: bool = False
     stopping: str = ""  # why the transaction shall end; empty = it goes on
     at_once: bool = False  # ... without giving anybody time
@@ -204,6 +205,8 @@ def _detail(charging_state: ChargingState, inputs: Inputs) -> str:
         return "Faulted"
     if inputs.session is not None and inputs.stopping:
         return "Finishing"
+    if inputs.session is not None and inputs.deserted:
+        return "SuspendedEV"  # 1.6 4.9
     if inputs.session is not None:
         return charging_state if charging_state in {"Charging", "SuspendedEV", "SuspendedEVSE"} else "Preparing"
     if not inputs.operative:

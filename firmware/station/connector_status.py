@@ -95,9 +95,9 @@ def foremost(faults: Sequence[Fault]) -> Fault | None:
 
 
 def state_of(detail: str, *, plugged: bool) -> ConnectorState:
-    """OCPP 1.6 status -> OCPP 2.x ConnectorStatusEnumType. A token without a plug does not occupy a connector, and a
-    stranger's plug does not end a reservation (G01.FR.09)."""
+    """OCPP 1.6 status -> OCPP 2.x ConnectorStatusEnumType. A token without a plug does not occupy a connector, nor does
+    a transaction whose car is gone (G01.FR.04), and a stranger's plug does not end a reservation (G01.FR.09)."""
     plain = _PLAIN.get(detail)
     if plain is not None:
         return plain
-    return "Occupied" if plugged or detail != "Preparing" else "Available"
+    return "Occupied" if plugged or detail not in {"Preparing", "SuspendedEV"} else "Available"

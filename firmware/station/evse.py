@@ -150,6 +150,7 @@ class Evse(EvseRestart):
             self.seen = None
         self._ledger.tick(self.charging_state, now)
         self._follow_timeouts(now)
+        self._follow_cable(now)
         self._advance()
 
     def _advance(self) -> None:
@@ -207,6 +208,7 @@ class Evse(EvseRestart):
             closed=self.closed,
             session=self.transaction_id if self.claimed and not waits else None,
             recorded=self._ledger.vouches(now) and self._signed_start(now),
+            deserted=self.transaction is not None and self.transaction.connected and self.level == "A",
             authorised=self.id_token is not None,
             stopping=stop.reason if stop is not None else "",
             at_once=stop is not None and stop.reason == "EmergencyStop",

@@ -129,6 +129,8 @@ def present_status(
         error, info = connector_status.ERROR_CODES.get(foremost.code, "OtherError"), foremost.text
         code = foremost.code
     plugged = seen is not None and seen.level in {"B", "C", "D"}
+    if detail == "SuspendedEV" and not plugged and not info:
+        info = "EV side disconnected"  # 1.6 4.9
     return ConnectorStatus(
         at=now.at,
         mono=now.mono,

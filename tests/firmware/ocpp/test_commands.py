@@ -101,9 +101,11 @@ def test_16_trigger_message(on_site: OnSite) -> None:
             ("FirmwareStatusNotification", "Accepted"),
             ("DiagnosticsStatusNotification", "Accepted"),
         ):
+            before = site.csms.actions().count(message)
             assert (await site.csms.ask("TriggerMessage", requested_message=message)).status == status
-        await site.csms.heard("Heartbeat")
-        await site.csms.heard("BootNotification", 2)
+            told = await site.csms.heard(message, before + 1)
+            if message.endswith("sStatusNotification") or message.startswith("Firmware"):
+                assert told == {"status": "Idle"}
         answer = await site.csms.ask("TriggerMessage", requested_message="StatusNotification", connector_id=9)
         assert answer.status == "Rejected"
 

@@ -395,7 +395,7 @@ def test_the_last_event_has_the_samples_collected_for_it(charge: Any) -> None:
     charge(story, **{"SampledDataCtrlr.TxEndedInterval": "20", "AlignedDataCtrlr.TxEndedInterval": "60"})
 
 
-@pytest.mark.ocpp("2.0.1:E10.FR.01", "2.0.1:TC_E_26_CS", "1.6:TC_005_3_CS")
+@pytest.mark.ocpp("2.0.1:E10.FR.01", "2.0.1:TC_E_26_CS")
 def test_a_transaction_may_outlive_its_plug_and_its_cable_stays_locked(charge: Any) -> None:
     async def story(b: Any) -> None:
         await b.move(level="B")

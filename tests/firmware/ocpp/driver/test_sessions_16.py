@@ -233,6 +233,28 @@ def test_a_plug_pulled_at_the_car_ends_the_session_and_frees_the_cable(on_16: On
     on_16(test)
 
 
+@pytest.mark.ocpp("1.6:TC_005_3", "1.6:StopTransaction", "1.6:ChangeConfiguration")
+def test_a_plug_pulled_at_the_car_may_only_interrupt_the_session(on_16: On) -> None:
+    async def test(lab: Any) -> None:
+        await set_key(lab, "StopTransactionOnEVSideDisconnect", "false")
+        await lab.charge("DRIVER")
+        await status(lab, "Charging")
+        await lab.until(lambda: lab.guard.connectors[1].lock == "locked")
+        lab.move(level="A")
+        waits = await lab.csms.heard("StatusNotification", connectorId=1, status="SuspendedEV")
+        assert (waits["errorCode"], waits["info"]) == ("NoError", "EV side disconnected")
+        await lab.wait(5)
+        assert lab.guard.connectors[1].lock == "locked"
+        assert "StopTransaction" not in lab.csms.actions()
+        lab.move(level="C")
+        await status(lab, "Charging", count=2)
+        assert (await lab.swipe("DRIVER")).accepted
+        assert (await lab.csms.heard("StopTransaction")).get("reason", "Local") == "Local"
+        assert lab.csms.actions().count("StartTransaction") == 1
+
+    on_16(test)
+
+
 @pytest.mark.ocpp("1.6:TC_005_2", "1.6:StopTransaction", "1.6:ChangeConfiguration")
 def test_a_plug_pulled_at_the_car_may_leave_the_cable_locked_for_its_owner(on_16: On) -> None:
     async def test(lab: Any) -> None:
