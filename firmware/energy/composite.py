@@ -32,13 +32,15 @@ class Composite:
     duration_s: float
     periods: tuple[CompositePeriod, ...]
 
-    def rows(self, unit: RateUnit, *, decimals: int = 1) -> list[Row]:
-        """As GetCompositeSchedule answers it: cut to `decimals` (1.6: one, section 7.14), equal neighbours joined."""
+    def rows(self, unit: RateUnit, *, decimals: int = 1, passed_s: float = 0.0) -> list[Row]:
+        """As GetCompositeSchedule answers it: cut to `decimals` (1.6: one, section 7.14), equal neighbours joined.
+        `passed_s`: of the second it starts with, so much is over; what changed in it holds from the start."""
         rows: list[Row] = []
         for period in self.periods:
             limit = period.limit
             value = rounded(limit.amps if unit == "A" else limit.watts, decimals)
-            row = Row(round(period.start_s), value, limit.phases, limit.phase_to_use)
+            start_s = 0 if period.start_s <= passed_s else round(period.start_s)
+            row = Row(start_s, value, limit.phases, limit.phase_to_use)
             if rows and rows[-1][1:] == row[1:]:
                 continue
             if rows and rows[-1].start_s == row.start_s:  # within one second: the later one is what remains

@@ -120,9 +120,11 @@ class Engine:
             return Refusal("UnsupportedRateUnit", f"{unit} is not supported")
         if evse != 0 and evse not in self._station.evses:  # K08.FR.05
             return Refusal("UnknownEvse", f"there is no EVSE {evse}")
-        start = float(math.floor(self._station.clock.utc()))
+        now = self._station.clock.utc()
+        start = float(math.floor(now))
         found = self.view().composite(evse, start, min(max(duration_s, 0), _LONGEST_COMPOSITE_S))
-        return CompositeSchedule(evse, start, int(found.duration_s), unit, tuple(found.rows(unit, decimals=decimals)))
+        rows = found.rows(unit, decimals=decimals, passed_s=now - start)
+        return CompositeSchedule(evse, start, int(found.duration_s), unit, tuple(rows))
 
     def update_dynamic(self, profile_id: int, values: Period) -> Refusal | None:
         """K28.FR.06-11: what is said replaces, the rest stays."""

@@ -173,3 +173,10 @@ def test_on_dc_limits_in_a_and_in_w_hold_side_by_side() -> None:
     assert instant(layers([], 1), T, Circumstances(), dc)[:2] == (500.0, 150_000.0)
     weak = installed(3, "TxDefaultProfile", 0, {0: 20})
     assert instant(layers([power, weak], 1), T, Circumstances(), dc)[:2] == (20, 8_000.0)
+
+
+def test_what_changed_in_the_second_that_runs_holds_from_its_start() -> None:
+    profile = installed(1, "TxProfile", 0, {0: 10, 60: 8}, kind="Relative")
+    found = composite(profile, at=T, began=T + 0.6)  # plugged in at .6, asked at .8: the schedule begins at .0
+    assert [(row.start_s, row.limit) for row in found.rows("A", passed_s=0.8)] == [(0, 10), (61, 8)]
+    assert limits(found)[0] == (0, 32)
