@@ -125,6 +125,7 @@ class EvseState:
         self._unread_since: float | None = None  # a transaction could begin, but the meter was not read yet
         self._token_last = False  # the token came after the plug
         self._anywhere = False  # the token counts at whichever EVSE the plug comes to
+        self._empty_since: float | None = None  # the socket that keeps somebody's cable
         self._unplugged_since: float | None = None  # of a transaction that waits for its car to come back
         self._state_trigger = "ChargingStateChanged"  # of the next change of the charging state
         self._ledger = Ledger(settings.id, station, self.sample, self._advance)

@@ -14,6 +14,7 @@ from firmware.station.authorization import Verdict
 from firmware.station.evse_tokens import EvseTokens
 from firmware.station.facts import Sample
 from firmware.station.transaction import STOPS, Stop, replace_trigger
+from hal.contracts import Plug
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ _METER_BY_S: Final = 3.0  # a start waits this long for the first reading: OCPP 
 #: Stops by somebody's word: they end the transaction only where one of its stop points is about that (E06, F03, F04).
 _BY_WORD: Final = frozenset({"Local", "Remote", "MasterPass", "DeAuthorized", "StoppedByEV", "SOCLimitReached"})
 _WORD_ENDS: Final = frozenset({"Authorized", "PowerPathClosed", "EnergyTransfer"})
+_CABLE_GONE_S: Final = 5.0  # a socket that is empty for so long keeps no cable
 _READ_BY_S: Final = 2.0  # the end waits this long for a reading from after the opening: half a second is 3 Wh at 22 kW
 
 
@@ -251,6 +253,17 @@ class EvseTransaction(EvseTokens):
         reason = connector_status.stop_reason(self.faults)
         if reason is not None:
             self._ledger.stop(STOPS[reason], now)
+
+    def _follow_cable(self, now: float) -> None:
+        """A cable that is kept, but has gone, keeps nobody out: a bolt may let go where the power does."""
+        empty = self.keeps_cable and self.locks_cables and self.seen is not None and self.seen.plug is Plug.NONE
+        if not empty:
+            self._empty_since = None
+        elif self._empty_since is None:
+            self._empty_since = now
+        elif now - self._empty_since >= _CABLE_GONE_S:
+            log.info("EVSE %d: the cable that was kept here has gone", self.id)
+            self.free_cable()
 
     def _follow_timeouts(self, now: float) -> None:
         """A token waits for its plug only so long; so does a plug for its token where the next driver's token at a

@@ -259,7 +259,7 @@ class GuardPeer:
                 duty_percent=c.duty,
                 high_mv=12000,
                 low_mv=-12000,
-                plug=Plug.A32 if c.level != "A" else Plug.NONE,
+                plug=Plug.A32 if c.level != "A" or c.lock is LockState.LOCKED else Plug.NONE,
                 cable_rating_a=c.cable_a if c.level != "A" else 0.0,
                 closed=c.closed,
                 energised=c.closed,

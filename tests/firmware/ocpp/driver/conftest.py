@@ -34,6 +34,7 @@ class Connector:
     faults: tuple[wire.Fault, ...] = ()
     lock: LockState = LockState.UNLOCKED
     stuck: bool = False  # the bolt does not move
+    taken: bool = False  # the cable, although it was locked in
     bolts: int = 0  # how often it was set going
     rested: LockState = LockState.UNLOCKED  # where it moves from
     moving: asyncio.TimerHandle | None = None
@@ -164,7 +165,7 @@ class Guard:
                 duty_percent=c.duty,
                 high_mv=12000,
                 low_mv=-12000,
-                plug=Plug.A32 if c.level != "A" else Plug.NONE,
+                plug=Plug.A32 if c.level != "A" or (c.lock is LockState.LOCKED and not c.taken) else Plug.NONE,
                 cable_rating_a=32.0 if c.level != "A" else 0.0,
                 closed=c.closed,
                 energised=c.closed,

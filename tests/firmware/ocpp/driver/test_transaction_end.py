@@ -9,7 +9,7 @@ from ocpp.v21 import call_result as result21
 from ocpp.v201 import call_result as result201
 
 from firmware.station.commands import StopTransaction
-from hal.contracts import LockState
+from hal.contracts import LockState, Plug
 from hal.wire import Fault
 
 On = Callable[..., None]
@@ -248,6 +248,26 @@ def test_a_cable_pulled_at_the_car_waits_for_its_owner(on_2x: On) -> None:
         await lab.until(lambda: lock(lab) is LockState.UNLOCKED)
         await status(lab, "Available", 2)
         assert lab.station.evses[1].id_token is None  # it frees the cable, it begins nothing
+
+    on_2x(test)
+
+
+def test_a_kept_cable_that_is_gone_keeps_nobody_out(on_2x: On) -> None:
+    """A bolt may let go while there is no power."""
+
+    async def test(lab: Any) -> None:
+        lab.station.set_variable("OCPPCommCtrlr.UnlockOnEVSideDisconnect", "false")
+        await suspended(lab)
+        lab.move(level="A")
+        await lab.told(PULLED)
+        await lab.wait(60)
+        assert lab.station.evses[1].keeps_cable
+        lab.move(taken=True)
+        await lab.until(lambda: lab.station.evses[1].seen.plug is Plug.NONE)
+        await lab.wait(7)
+        await lab.until(lambda: lock(lab) is LockState.UNLOCKED)
+        await status(lab, "Available", 2)
+        assert (await lab.swipe("OTHER")).accepted
 
     on_2x(test)
 
