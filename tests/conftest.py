@@ -108,6 +108,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     hooks.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(item, nextitem=nextitem, log=False)
     if any(report.failed for report in reports) and still.longest_s >= STOOD_STILL_S:
+        item.warn(pytest.PytestWarning(f"failed, and the machine stood still for {still.longest_s:.2f} s: once more"))
         item.session._setupstate.teardown_exact(None)  # what the failure has left behind is not what it began with
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
     for report in reports:
