@@ -242,7 +242,7 @@ def test_after_a_reboot_the_first_profile_is_dialled(on_2x: OnSite, back_office:
     async def test(site: Any) -> None:
         await other.open()
         old = site.csms.point.socket
-        other.on_call = lambda frame: left.append(old.state is State.CLOSED)
+        other.on_call = lambda frame: left.append(old.state is not State.OPEN)
         await to_slot_2(site, other.url)
         boot = await other.heard("BootNotification")
         assert left[0], "the old one was left first"
