@@ -1,8 +1,8 @@
 """Household meters that talk by themselves through their optical port: SML 1.04 (BSI TR-03109-1) and D0 (IEC 62056-21
 mode D). Bytes in, values by OBIS code out; pure and bounded.
 
-Of SML only what the port sends: transport with CRC-16/X.25, and the lists of values in SML_GetList.Res. (The
-library for it that is kept up is GPL.)
+Of SML only what the port sends: transport with CRC-16/X.25, and the lists of values in SML_GetList.Res. No
+library: SmlLib is GPL, pysml would bring aiohttp, bitstring and an event loop into the guard.
 """
 
 import re
