@@ -43,7 +43,7 @@ def why(evse: "EvseState", now: float, connection_timeout_s: float) -> str:
         if evse.ended.reason == "Timeout":
             return "nobody was authorised in time; unplug to start again"
         return f"finished: {worded(evse.ended.reason)}; unplug to start again"
-    return f"waiting for authorization{_last_refusal(evse)}"
+    return f"waiting for authorisation{_last_refusal(evse)}"
 
 
 def whose(source: str) -> str:
@@ -74,9 +74,12 @@ def _in_transaction(evse: "EvseState") -> str:
         limit += f", and {evse.power_limit.amps / 1000:.1f} kW, set by {whose(evse.power_limit.source)}"
     if evse.charging_state == "Charging":
         return f"charging, at most {limit}"
+    if evse.level == "A":
+        left = evse.transaction is not None and evse.transaction.connected
+        return "the vehicle was unplugged; it may come back" if left else "authorised, waiting for the plug"
     if evse.limit.amps < (LEAST_DC_A if evse.dc else MIN_A):
         if evse.limit.source == "budget":
-            return "waiting in turn: the station's current is in use by other vehicles"
+            return "waiting in turn: the current of the station, or of the site, is in use by others"
         return f"paused: {limit}, is less than the {MIN_A:g} A a car can follow"
     if evse.digital is not None and evse.digital.status:
         return evse.digital.status

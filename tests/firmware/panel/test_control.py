@@ -203,9 +203,9 @@ def test_any_line_gets_an_answer(tmp_path: Path, line: bytes) -> None:
 
 def test_why_it_is_not_charging_comes_first(tmp_path: Path, path: Path) -> None:
     told = served(charging(station_in(tmp_path)), path, lambda: status.ask(path))
-    told["evses"][0]["why"] = "waiting for authorization"
+    told["evses"][0]["why"] = "waiting for authorisation"
     lines = status.show(told).splitlines()
-    assert lines[0] == "EVSE 1  waiting for authorization"
+    assert lines[0] == "EVSE 1  waiting for authorisation"
     assert lines[1].split() == ["fault", "housing", "opened", "(tamper,", "for", *lines[1].split()[5:]]
     assert REMEDIES["tamper"] in lines[2]
     assert any(line.split()[:2] == ["guard", "not"] for line in lines)
