@@ -58,10 +58,11 @@ def station_toml(
     authorization: str = 'mode = "free"',
     v2g: str | Sequence[str] = "",
     ocpp: str = "",
+    update: str = "",
     storage: Path | None = None,
 ) -> str:
-    """A station file with everything it keeps in `folder` (or in `storage`); `v2g` and `ocpp` are the keys of a
-    section. Several `v2g` make several EVSEs, one connector each."""
+    """A station file with everything it keeps in `folder` (or in `storage`); `v2g`, `ocpp` and `update` are the keys
+    of a section. Several `v2g` make several EVSEs, one connector each."""
     sections = [v2g] if isinstance(v2g, str) else v2g
     text = f"""
 [station]
@@ -80,6 +81,8 @@ control_socket = "{folder}/control.sock"
         text += f"\n[[v2g]]\nevse = {number}\n{section}\n" if section else ""
     if ocpp:
         text += f"\n[ocpp]\n{ocpp}\n"
+    if update:
+        text += f"\n[update]\n{update}\n"
     return text
 
 

@@ -53,6 +53,8 @@ class Setup:
     authorization: str = "csms"
     local_list: str = ""
     digital: bool = False
+    firmware_roots: str = ""
+    signed_firmware_only: bool = False
 
     def station_file(self, folder: Path, evses: int, dialled: str) -> str:
         """The station.toml of this setup; TOML takes JSON's way of writing texts."""
@@ -73,7 +75,16 @@ class Setup:
                 fields |= {name: value} if value not in {None, ""} else {}
             ocpp = "\n".join(f"{name} = {json.dumps(value)}" for name, value in fields.items())
         authorization = f'mode = "{self.authorization}"\nlocal_list = {tokens}'
-        return station_toml(folder, authorization=authorization, v2g=v2g, ocpp=ocpp, storage=self.state)
+        return station_toml(
+            folder, authorization=authorization, v2g=v2g, ocpp=ocpp, update=self._update(), storage=self.state
+        )
+
+    def _update(self) -> str:
+        """Two slots in the state folder, and the simulated updater that fills them."""
+        installer = [sys.executable, "-m", "hil.updater", str(self.state / "slots")]
+        fields: dict[str, object] = {"installer": installer, "unsigned": not self.signed_firmware_only}
+        fields |= {"roots": self.firmware_roots} if self.firmware_roots else {}
+        return "\n".join(f"{name} = {json.dumps(value)}" for name, value in fields.items())
 
 
 def sdp_port(connector: int) -> int:

@@ -37,6 +37,8 @@ class Start(Ask, frozen=True, kw_only=True, tag="start"):
     authorization: Literal["csms", "free", "local"] | None = None
     local_list: str | None = None  # tokens, separated by commas
     digital: bool | None = None  # ISO 15118 at every connector; a basic car gets its nominal pilot after 5 s
+    firmware_roots: str | None = None  # file (PEM) with who may sign software
+    signed_firmware_only: bool | None = None
     keys: Values | None = None
     variables: Values | None = None
 

@@ -1,16 +1,26 @@
 """What an outside test suite does with the rig: every request of a workbench, on real processes, over its socket and
 its command line; and every named error in virtual time."""
 
+import base64
 import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from firmware.panel.status import NotRunning, request
 from hal import wire
@@ -78,6 +88,13 @@ class Suite:
         except NotRunning:
             return False
         return bool(status["back_office"]["connected"])
+
+    def received(self, action: str) -> list[JsonObject]:
+        """The payloads of the station's calls of this name, in their order."""
+        whole = self.office.log("csms").rpartition("\n")[0].splitlines()  # the last line may be half written
+        lines = [json.loads(line) for line in whole if f'"{action}"' in line]
+        ours = [line for line in lines if (line.get("direction"), line.get("kind")) == ("received", "call")]
+        return [line["payload"] for line in ours if line["action"] == action]
 
     def transactions(self) -> list[JsonObject]:
         found: list[JsonObject] = self.seen()["transactions"]
@@ -227,6 +244,87 @@ def test_a_named_error_reaches_the_back_office_and_goes_again(suite: Suite) -> N
     needy = suite.rig.link.request({"do": "raise", "error": "contactor_worn"})["error"]
     assert needy.endswith("rig serve --policy 'contactor_life = 3'")
     assert "no error 'rain'" in suite.rig.link.request({"do": "raise", "error": "rain"})["error"]
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The files of a folder over HTTP; the address they are at."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_new_software_is_fetched_installed_and_runs_after_a_restart(suite: Suite, tmp_path: Path) -> None:
+    suite.connected("1.6")
+    told = len(suite.received("FirmwareStatusNotification"))
+    booted = len(suite.received("BootNotification"))
+    (tmp_path / "image").write_bytes(b"new software")
+    state = Path(suite.ask("status")["station"]["state"])
+
+    def steps() -> list[str]:
+        return [each["status"] for each in suite.received("FirmwareStatusNotification")[told:]]
+
+    with served(tmp_path) as url:
+        order = {"location": f"{url}/image", "retrieveDate": "2026-01-01T00:00:00Z"}
+        answer = suite.office.ask_office(do="call", action="UpdateFirmware", payload=order)
+        assert answer["ok"], answer
+        suite.until(lambda: "Installed" in steps(), 60.0)
+    once = list(dict.fromkeys(steps()))  # what the restart cut off before its answer is said again
+    assert once == ["Downloading", "Downloaded", "Installing", "Installed"]
+    assert len(suite.received("BootNotification")) > booted
+    assert (state / "slots" / "slot-b").read_bytes() == b"new software"
+    assert suite.ask("status")["station"]["running"]  # the same process under the same number, begun again
+    suite.connected("1.6")
+
+
+def signer(now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """Who makes software: a root that signs it itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "maker")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+    builder = builder.not_valid_after(now + timedelta(days=1))
+    return builder.add_extension(x509.BasicConstraints(True, None), critical=True).sign(key, SHA256()), key
+
+
+def test_signed_software_where_the_suite_wants_no_other(suite: Suite, tmp_path: Path) -> None:
+    image = b"NOW it runs"
+    root, key = signer(datetime.now(UTC))
+    pem = root.public_bytes(Encoding.PEM)
+    (tmp_path / "image").write_bytes(image)
+    (tmp_path / "roots.pem").write_bytes(pem)
+    suite.ask("stop")
+    suite.until(lambda: not suite.seen()["connected"])
+    suite.ask("start", versions="2.0.1", signed_firmware_only=True, firmware_roots=str(tmp_path / "roots.pem"))
+    suite.connected("2.0.1")
+
+    def answer(number: int, **firmware: str) -> str:
+        order = {"requestId": number, "firmware": {"retrieveDateTime": "2026-01-01T00:00:00Z", **firmware}}
+        reply = suite.office.ask_office(do="call", action="UpdateFirmware", payload=order)
+        status: str = reply["result"]["status"]
+        return status
+
+    def steps(number: int) -> list[str]:
+        told = suite.received("FirmwareStatusNotification")
+        return [each["status"] for each in told if each.get("requestId") == number]
+
+    with served(tmp_path) as url:
+        where = f"{url}/image"
+        assert answer(601, location=where) == "Rejected"
+        signature = base64.b64encode(key.sign(image, ec.ECDSA(SHA256()))).decode()
+        assert answer(602, location=where, signingCertificate=pem.decode(), signature=signature) == "Accepted"
+        suite.until(lambda: "Installed" in steps(602), 60.0)
+    assert steps(602) == ["Downloading", "Downloaded", "SignatureVerified", "Installing", "Installed"]
+    suite.ask("stop")
+    suite.until(lambda: not suite.seen()["connected"])
+    suite.ask("start", signed_firmware_only=False, firmware_roots="")
+    suite.connected("2.0.1")
 
 
 def test_a_talking_car_charges_pauses_and_goes_on(suite: Suite) -> None:
