@@ -58,10 +58,18 @@ class ConnectorGuard(ConnectorState):
         block = (self.dc.block,) if self.dc else ()
         return *block, *(partial(_open, each) for each in self._contactors.values() or (self._contactor,))
 
-    def after_pause(self, reason: str) -> None:
+    def after_pause(self, reason: str, now: float) -> None:
         """The tick stood still. A contactor that its mirror shows closed all the same goes on under the rules of this
-        tick; else the watchdog has opened it, and feeding must not close it again behind our back."""
-        if self.pilot.closed and self._try(self._contactor.closed, None) is not True:
+        tick; else the watchdog has opened it, and feeding must not close it again behind our back. Its armature may
+        still be falling: for as long as a contactor may take, what opens did not move by itself."""
+        self._paused = (reason, now + self.board.policy.feedback_s) if self.pilot.closed else None
+
+    def _follow_pause(self, paused: tuple[str, float], now: float) -> None:
+        reason, until = paused
+        if not self.pilot.closed or now > until:
+            self._paused = None
+        elif self._try(self._contactor.closed, None) is not True:
+            self._paused = None
             self.revoke(reason, now=True)
             self._switch(close=False)
 
@@ -70,6 +78,8 @@ class ConnectorGuard(ConnectorState):
     def tick(self, now: float, station: StationInputs, *, lease: bool) -> None:
         """Read, decide, apply. Never raises DeviceError: a part that fails is a fault."""
         self._device, failed_before = "", self._device
+        if self._paused:
+            self._follow_pause(self._paused, now)
         if self._contactors:
             self._step_pins(now)
         inputs = self._read(now, station, failed_before)

@@ -64,6 +64,7 @@ class ConnectorState(ConnectorParts):
         self._duty_cleared = False  # where the board closes by itself: nothing is left to do before that
         self._duty_waits = False
         self._was_closed = False
+        self._paused: tuple[str, float] | None = None  # why a contactor may still be opening, and until when
         self.phase_wish: Phases = 3 if self.board.phases == 3 else 1
         self.phase = phase_switch.Switch(phases=self.phase_wish, target=self.phase_wish)
         self.why_phases = ""

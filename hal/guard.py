@@ -173,7 +173,7 @@ class Guard:
         log.error("guard stood still for %.0f ms", pause_s * 1000)
         for connector in self.connectors.values():
             connector.black_box.event(now, f"guard stood still for {pause_s * 1000:.0f} ms")
-            connector.after_pause(f"guard stood still for {pause_s * 1000:.0f} ms")
+            connector.after_pause(f"guard stood still for {pause_s * 1000:.0f} ms", now)
 
     def _read_station(self, now: float) -> StationInputs:
         tripped, said, overrun = set[str](), "", self.overruns.fault(now)

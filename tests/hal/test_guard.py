@@ -312,6 +312,30 @@ def test_a_guard_that_stood_still_does_not_close_again_what_the_watchdog_opened(
     assert str(bench.observation.grant_ended).startswith("guard stood still for 150 ms")
 
 
+def test_what_the_watchdog_lets_fall_after_a_pause_did_not_move_by_itself(bench: Bench) -> None:
+    bench.charge()
+    bench.now += 0.15
+    bench.guard.tick(bench.now)
+    bench.slots["contactor_closed"] = 0.0  # the armature takes its time
+    bench.run(0.3)
+    assert not bench.closed and not bench.faults
+    assert str(bench.observation.grant_ended).startswith("guard stood still for 150 ms")
+    bench.run(15.0)  # the pause that a contactor needs
+    bench.grant()
+    bench.run(3.0)
+    assert bench.closed and not bench.faults
+
+
+def test_a_contactor_that_opens_long_after_a_pause_moved_by_itself(bench: Bench) -> None:
+    bench.charge()
+    bench.now += 0.15
+    bench.run(0.5)
+    assert bench.closed
+    bench.slots["contactor_closed"], bench.wiring.stuck = 0.0, True
+    bench.run(0.1)
+    assert bench.faults == {"unexpected_edge"}
+
+
 def test_a_guard_that_is_asked_to_end_lets_the_car_go(bench: Bench) -> None:
     bench.charge()
     bench.guard.receive(Event.STOP)
