@@ -136,6 +136,7 @@ class EvseState:
         self._reports = Reports(settings.id, station.emit)
         self._modem_fault: Fault | None = None
         self._lost_since: float | None = None
+        self._left = False  # the car of the transaction that is ending has gone
         self._held = False  # the guard was seen holding the grant of the running transaction
         self._view: object = None
         self._busy = self._again = False

@@ -182,17 +182,18 @@ class EvseTransaction(EvseTokens):
 
     def _end(self, stop: Stop, sample: Sample | None) -> None:
         over = self.transaction
-        self._ledger.end(stop, "EVConnected" if self.plugged else "Idle", self._signing.sign(sample))
+        here = self.level != "A" and not self._left
+        self._ledger.end(stop, "EVConnected" if self.plugged and here else "Idle", self._signing.sign(sample))
         unplugged_here = stop.reason == "EVDisconnected" and self.locks_cables and not self._station.frees_cables
         if unplugged_here and over is not None and over.id_token is not None:
             self._keep_cable(over.id_token, over.group)
-        self._held = False
+        self._held = self._left = False
         self._opened_at = self._unplugged_since = None
         self._drop_token()
         self.bounds.pop("transaction", None)
         self.bounds.pop("authorization", None)
         self._state_trigger = "ChargingStateChanged"
-        self.ended = stop if self.level != "A" else None
+        self.ended = stop if here else None
         self.wishes = replace(self.wishes, charged=False, offered_since=None, stopping_since=None)
         self._station.share_out()
         self._again = True
@@ -219,6 +220,7 @@ class EvseTransaction(EvseTokens):
                 self._soc_percent = None
             if self.transaction is not None and self.transaction.connected:
                 self._unplugged(now)
+                self._left = self._ledger.stop_decided is not None  # who plugs in before its end is told, is another
             elif free is not None:
                 self.id_token = None
         elif self.plugged and free is not None and self.id_token is None and self.ended is None and self.operative:

@@ -490,3 +490,27 @@ def test_a_reader_that_fails_harms_nobody(bench: Any, play: Any) -> None:
             assert len(b.transactions()) == 2
 
     play(scenario())
+
+
+def test_the_next_car_may_come_before_the_last_one_is_told_off(bench: Any, play: Any) -> None:
+    """The last reading is waited for; whoever plugs in meanwhile is another driver and need not unplug first."""
+
+    async def scenario() -> None:
+        async with bench() as b:
+            await b.move(level="C", current_a=10.0)
+            await b.until(lambda: b.station.evses[1].closed)
+            await b.pass_time(2.0)
+            await b.move(meter_busy=True)
+            await b.move(level="A")
+            first = b.station.evses[1].transaction_id
+            assert first is not None  # its end is not told yet
+            await b.move(level="B")
+            await b.move(meter_busy=False)
+            await b.pass_time(2.0)
+            await b.until(lambda: [each.kind for each in b.transactions()].count("Started") == 2)
+            (over,) = [each for each in b.transactions() if each.kind == "Ended"]
+            assert (over.transaction_id, over.stopped_reason, over.charging_state) == (first, "EVDisconnected", "Idle")
+            await b.move(level="C")
+            await b.until(lambda: b.station.evses[1].closed)
+
+    play(scenario())
